@@ -1,0 +1,31 @@
+"""The certificate: obtained by webroot, renewed by a timer of its own, proved on the wire."""
+
+from pyinfra import local
+
+from one_api_infra import certificate, certificate_files
+from one_api_infra.pyinfra import operations, target
+from one_api_infra.server import paths
+
+site = target.site()
+
+operations.failure(
+    name="A certificate from elsewhere is fit to be served",
+    problems=lambda seen: certificate_files.external_problems(site, seen),
+)
+if site.certificate == "acme":
+    for directory in certificate_files.directories():
+        operations.directory(name=f"Make {directory.path}", directory=directory)
+    for file in certificate_files.files(site):
+        operations.file(name=f"Write {file.path}", file=file)
+    operations.command(
+        name="Obtain the certificate",
+        script=paths.agent("obtain"),
+        due=lambda seen: certificate_files.is_due(site, seen),
+    )
+    operations.unit(name="Renew it by a timer", unit=certificate.TIMER)
+local.include("./nginx.py")
+operations.command(
+    name="Delete certificates of earlier domains",
+    script=paths.agent("remove-obsolete"),
+    due=lambda seen: certificate_files.is_obsolete(site, seen),
+)

@@ -1,0 +1,16 @@
+"""nftables: ssh on the port in use, 80 and 443; confirmed by a new connection or rolled back."""
+
+from one_api_infra import firewall
+from one_api_infra.pyinfra import operations, target
+
+site = target.site()
+
+operations.packages(name="Install nftables", names=lambda _seen: ("nftables",))
+operations.file(name=f"Write {firewall.UNIT_FILE}", file=firewall.unit_file())
+operations.firewall(
+    name="Close every port but ssh, 80, 443 and the admin's own",
+    due=lambda seen: firewall.is_due(site, seen),
+    rules=lambda seen: firewall.rules(site, seen),
+    load=firewall.apply_script(),
+    confirm=firewall.confirm_script(),
+)

@@ -1,0 +1,18 @@
+"""nginx: the site on port 80, and on 443 as soon as a certificate is fit to be served."""
+
+from one_api_infra import nginx
+from one_api_infra.pyinfra import operations, target
+from one_api_infra.resources import Directory
+from one_api_infra.server import paths
+
+site = target.site()
+
+operations.packages(name="Install nginx", names=lambda _seen: ("nginx",))
+operations.directory(name="Make nginx' drop-in folder", directory=Directory(nginx.DROP_IN_FOLDER))
+operations.file(name=f"Write {nginx.DROP_IN}", file=nginx.drop_in())
+operations.command(
+    name="Let nginx serve the site as configured",
+    script=paths.agent("nginx"),
+    stdin=lambda seen: nginx.configuration_json(site, seen),
+    due=lambda seen: nginx.is_due(site, seen),
+)

@@ -1,0 +1,37 @@
+"""One API: its user, release, secrets and unit; root claimed while only loopback reaches it."""
+
+from one_api_infra import one_api
+from one_api_infra.pyinfra import operations, release, target
+from one_api_infra.server import paths
+
+site = target.site()
+artifact = release.artifact(site)
+
+operations.user(name="Make the user one-api", user=one_api.USER, home=paths.DATA)
+for directory in one_api.directories():
+    operations.directory(name=f"Make {directory.path}", directory=directory)
+for file in one_api.files(site):
+    operations.file(name=f"Write {file.path}", file=file)
+operations.upload(
+    name=f"Bring One API {site.version}",
+    source=str(artifact.path),
+    path=one_api.binary(artifact.sha256),
+    sha256=artifact.sha256,
+)
+for data in release.tiktoken_files(site):
+    operations.file(name=f"Write {data.path}", file=data)
+operations.command(
+    name="Generate One API's secrets, once",
+    script=paths.agent("generate"),
+    due=lambda seen: not one_api.has_secrets(site, seen),
+)
+operations.command(
+    name="Let One API run from this release",
+    script=paths.agent(f"activate {one_api.release(artifact.sha256)}"),
+    due=lambda seen: one_api.is_due(artifact.sha256, seen),
+)
+operations.command(
+    name="Claim root",
+    script=paths.agent("claim"),
+    due=lambda seen: not one_api.is_claimed(seen),
+)

@@ -1,0 +1,11 @@
+"""The whole server, in order. Every other file of this folder also runs alone."""
+
+from pyinfra import local
+
+local.include("./preflight.py")
+local.include("./system.py")
+local.include("./firewall.py")
+local.include("./one_api.py")
+local.include("./nginx.py")
+local.include("./certificate.py")
+local.include("./callback_domain.py")

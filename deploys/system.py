@@ -1,0 +1,27 @@
+"""Packages, time, security updates, the journal's size, and the agent."""
+
+from one_api_infra import system
+from one_api_infra.pyinfra import operations, target
+
+site = target.site()
+
+operations.packages(
+    name="Install Debian packages",
+    names=lambda seen: system.packages(site, seen),
+)
+for directory in system.directories():
+    operations.directory(name=f"Make {directory.path}", directory=directory)
+for file in system.files(site):
+    operations.file(name=f"Write {file.path}", file=file)
+operations.command(
+    name="Let the journal keep to its size",
+    script="systemctl restart systemd-journald.service",
+    due=lambda seen: seen.probe("journal") == "stale",
+)
+operations.unit(name="Keep the time", unit=system.TIMESYNCD, wanted=system.time_is_ours)
+operations.unit(name="Install security updates", unit="unattended-upgrades.service")
+operations.command(
+    name="Build the virtual environment",
+    script=system.venv_script(site),
+    due=lambda seen: not system.venv_is_complete(seen),
+)

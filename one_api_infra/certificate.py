@@ -1,0 +1,72 @@
+"""What makes a certificate fit to be served, judged from what was observed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from one_api_infra.server import paths
+
+SERVICE = "one-api-certificate.service"
+TIMER = "one-api-certificate.timer"
+HOOK = f"{paths.LETSENCRYPT}/renewal-hooks/deploy/one-api-infra"
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A certificate on disk. Times are seconds since 1970; ``names`` are its SANs, no CN."""
+
+    name: str
+    certificate_file: str
+    key_file: str
+    names: tuple[str, ...]
+    not_before: float
+    not_after: float
+    serial: str
+    issuer: str
+    key_matches: bool
+    self_signed: bool
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> "Certificate":
+        """From the plain data that the server's ``state`` command prints."""
+        return cls(**{**data, "names": tuple(data["names"])})
+
+    def covers(self, names: Sequence[str]) -> bool:
+        """Whether every name is among the SANs, exactly or by a wildcard of one label."""
+        return all(
+            name in self.names or f"*.{name.partition('.')[2]}" in self.names for name in names
+        )
+
+    def is_valid(self, now: float) -> bool:
+        """Whether it may be served: in its time, with its key."""
+        return self.key_matches and self.not_before <= now < self.not_after
+
+    def fraction_left(self, now: float) -> float:
+        """How much of its lifetime is left, from 1 to 0 (below 0 when it has expired)."""
+        return (self.not_after - now) / (self.not_after - self.not_before)
+
+
+def choose(
+    certificates: Sequence[Certificate], names: Sequence[str], now: float, *, lab: bool
+) -> Certificate | None:
+    """The certificate to serve: the one for ``names``, else one that was served before.
+
+    After a change of the domain the old name is served until the new certificate is there, so
+    that orders on their way still find their callback URL.
+    """
+    fit = [
+        each
+        for each in certificates
+        if each.is_valid(now) and (lab or not each.self_signed)
+    ]
+    fit.sort(key=lambda each: (each.covers(names), each.not_before), reverse=True)
+    return fit[0] if fit else None
+
+
+def renew_before(lifetime: float) -> str:
+    """``renew_before_expiry`` for a certbot without ARI: a third of the lifetime is left.
+
+    certbot before 4.1 renews 30 days before the end whatever the lifetime, so that a six-day
+    certificate is ordered at every run until the CA's limit stops it.
+    """
+    return f"{max(int(lifetime / 3 / 3600), 1)} hours"

@@ -1,0 +1,102 @@
+"""The files of certbot's renewal on the server."""
+
+from pathlib import Path
+
+from one_api_infra import render
+from one_api_infra.certificate import HOOK, SERVICE, TIMER, Certificate
+from one_api_infra.problems import InvalidError, Problem
+from one_api_infra.resources import Directory, File, Wanted
+from one_api_infra.server import paths
+from one_api_infra.site import Site
+from one_api_infra.snapshot import Snapshot
+from one_api_infra.texts import _
+
+UNITS = "/etc/systemd/system"
+
+
+def directories() -> tuple[Directory, ...]:
+    """certbot's directories, and the one that nginx serves its challenges from."""
+    hooks = HOOK.rsplit("/", 1)[0]
+    private = (paths.LETSENCRYPT, hooks.rsplit("/", 1)[0], hooks)
+    return (*(Directory(path, "700") for path in private), Directory(paths.WEBROOT))
+
+
+def files(site: Site) -> tuple[File, ...]:
+    """Unit, timer and hook; a private CA's root where one is set."""
+    if site.certificate == "external":
+        return ()
+    return (
+        render.file(f"{UNITS}/{SERVICE}", renew=paths.agent("renew")),
+        render.file(f"{UNITS}/{TIMER}"),
+        render.file(HOOK, "755", hook=paths.agent("deploy-hook")),
+        *_ca(site),
+    )
+
+
+def _ca(site: Site) -> tuple[File, ...]:
+    if not site.acme_ca_file:
+        return ()
+    try:
+        return (File(paths.ACME_CA, Path(site.acme_ca_file).read_bytes()),)
+    except OSError as error:
+        expected = _("a file with the CA's root certificate: {error}", error=error)
+        remedy = _("name the file on this machine, or remove the setting")
+        raise InvalidError([Problem("acme_ca_file", expected, remedy)]) from None
+
+
+def certificates(seen: Snapshot) -> tuple[Certificate, ...]:
+    """The certificates on the server's disk."""
+    return tuple(Certificate.parse(each) for each in seen.state().get("certificates", ()))
+
+
+def external_problems(site: Site, seen: Snapshot) -> tuple[Problem, ...]:
+    """Why a certificate that somebody else manages cannot be served."""
+    if site.certificate != "external":
+        return ()
+    now = float(seen.probe("time") or 0)
+    found = certificates(seen)
+    for each in found:
+        if each.self_signed and not site.lab:
+            expected = _("a certificate of a public CA; {name} signed itself", name=each.issuer)
+            remedy = _('remove "certificate": "external" to get one from Let\'s Encrypt')
+            return (Problem("certificate.self_signed", expected, remedy),)
+        if not (each.is_valid(now) and each.covers(site.domains)):
+            expected = _(
+                "a certificate that is in its time, matches its key and covers {names}",
+                names=", ".join(site.domains),
+            )
+            remedy = _("replace {path} on the server", path=each.certificate_file)
+            return (Problem("certificate.valid", expected, remedy),)
+    if found or not seen.state():
+        return ()
+    expected = _("a certificate and its key that can be read on the server")
+    remedy = _("put them to {path} and {key}", path=site.certificate_file, key=site.certificate_key_file)
+    return (Problem("certificate.external", expected, remedy),)
+
+
+def is_due(site: Site, seen: Snapshot) -> bool:
+    """Whether a certificate for the site's names is still to be obtained."""
+    now = float(seen.probe("time") or 0)
+    return not any(
+        each.name == site.domain and each.is_valid(now) and set(each.names) == set(site.domains)
+        for each in certificates(seen)
+    )
+
+
+def is_obsolete(site: Site, seen: Snapshot) -> bool:
+    """Whether certificates of earlier domains are still there."""
+    return any(
+        each.name != site.domain and each.certificate_file.startswith(paths.LETSENCRYPT)
+        for each in certificates(seen)
+    )
+
+
+def wanted(site: Site) -> Wanted:
+    """What to look at."""
+    return Wanted(
+        paths=(
+            *(file.path for file in files(site)),
+            *(directory.path for directory in directories()),
+        ),
+        units=(TIMER,),
+    )

@@ -1,0 +1,1 @@
+"""Checks: observe, judge, verdict. Judging is pure."""

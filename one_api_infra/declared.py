@@ -1,0 +1,34 @@
+"""Everything that the concerns of a site declare, together."""
+
+from one_api_infra import callback_domain, certificate_files, firewall, nginx, one_api, preflight
+from one_api_infra import system
+from one_api_infra.resources import Wanted
+from one_api_infra.site import Site
+from one_api_infra.snapshot import Snapshot
+
+
+def wanted(site: Site) -> Wanted:
+    """What one look must see, for all deploys."""
+    return Wanted.merged(
+        [
+            preflight.wanted(site),
+            system.wanted(site),
+            firewall.wanted(),
+            one_api.wanted(site),
+            nginx.wanted(),
+            certificate_files.wanted(site),
+            callback_domain.wanted(),
+        ]
+    )
+
+
+def check(site: Site) -> None:
+    """Render every template for a blank server, so that none fails after the first change."""
+    blank = Snapshot()
+    system.files(site)
+    firewall.rules(site, blank)
+    firewall.unit_file()
+    one_api.files(site)
+    nginx.configuration(site, blank)
+    nginx.drop_in()
+    certificate_files.files(site)

@@ -1,0 +1,119 @@
+"""One API's management API, as far as a site needs it: on loopback, for all three editions.
+
+A refusal is HTTP 200 with ``success: false`` as often as a 4xx, and ``success: true`` proves
+nothing: a failed write to the database is answered with it too. Read back what you wrote.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import requests
+
+from one_api_infra.editions.edition import Edition
+from one_api_infra.texts import _
+
+ROOT = "root"
+DEFAULT_PASSWORD = "123456"  # noqa: S105  # One API's own first password, to be replaced
+TIMEOUT = 15
+PAGE = 100  # the most that one-hub gives
+
+
+class ApiError(Exception):
+    """One API refused, or did not answer."""
+
+
+class Api:
+    """One API at ``base`` (``http://127.0.0.1:3000``); calls raise ApiError."""
+
+    def __init__(self, edition: Edition, base: str, token: str | None = None) -> None:
+        self.edition = edition
+        self.base = base
+        self.session = requests.Session()
+        self.session.trust_env = False  # a proxy of the environment must not see loopback calls
+        if token:
+            self._authorize(token)
+
+    def status(self) -> dict[str, Any]:
+        """``/api/status``: version, start time, and the ServerAddress that this node uses."""
+        return dict(self._call("GET", "/api/status"))
+
+    def login(self, password: str) -> bool:
+        """Log in as root and keep the session; 20 failures in 20 minutes lock everybody out."""
+        body = {"username": ROOT, "password": password}
+        answer = self._request("POST", "/api/user/login", body)
+        if not answer.get("success"):
+            return False
+        if self.edition.user_header:
+            self.session.headers[self.edition.user_header] = str(answer["data"]["id"])
+        return True
+
+    def is_set_up(self) -> bool:
+        """Whether somebody has taken the open set-up page already (new-api)."""
+        return bool(self._call("GET", "/api/setup")["status"])
+
+    def set_up(self, password: str) -> None:
+        """Become root through the open set-up page (new-api)."""
+        body = {"username": ROOT, "password": password, "confirmPassword": password}
+        self._call("POST", "/api/setup", body | {"SelfUseModeEnabled": False})
+
+    def set_password(self, password: str) -> None:
+        """Change root's password."""
+        body = {"username": ROOT, "display_name": "Root User", "password": password}
+        self._call("PUT", "/api/user/self", body)
+
+    def new_token(self) -> str:
+        """A new management token. Each call makes the one before it invalid."""
+        token = str(self._call("GET", "/api/user/token"))
+        self._authorize(token)
+        return token
+
+    def options(self) -> dict[str, str]:
+        """All options but the secret ones, which One API does not tell."""
+        return {row["key"]: row["value"] for row in self._call("GET", "/api/option/")}
+
+    def set_option(self, key: str, value: str) -> None:
+        """Set one option."""
+        self._call("PUT", "/api/option/", {"key": key, "value": value})
+
+    def payments(self) -> list[dict[str, Any]]:
+        """All payment rows (one-hub)."""
+        rows: list[dict[str, Any]] = []
+        page = 1
+        while True:
+            data = self._call("GET", f"/api/payment/?page={page}&size={PAGE}")
+            rows += data["data"] or []
+            if len(rows) >= data["total_count"] or not data["data"]:
+                return rows
+            page += 1
+
+    def set_notify_domain(self, identity: int, origin: str) -> None:
+        """Set a payment row's notify domain. Without ``uuid`` no other column is touched."""
+        self._call("PUT", "/api/payment/", {"id": identity, "notify_domain": origin})
+
+    def _authorize(self, token: str) -> None:
+        self.session.headers["Authorization"] = token
+        if self.edition.user_header:
+            self.session.headers[self.edition.user_header] = "1"  # root is the first user
+
+    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        answer = self._request(method, path, body)
+        if not answer.get("success"):
+            reason = answer.get("message") or answer
+            raise ApiError(_("One API refused {path}: {reason}", path=path, reason=reason))
+        return answer.get("data")
+
+    def _request(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        try:
+            reply = self.session.request(method, self.base + path, json=body, timeout=TIMEOUT)
+        except requests.RequestException as error:
+            reason = type(error).__name__
+            raise ApiError(
+                _("One API does not answer at {url}: {reason}", url=self.base, reason=reason)
+            ) from None
+        try:
+            answer = reply.json()
+        except ValueError:
+            answer = {"message": f"HTTP {reply.status_code}"}
+        return answer if isinstance(answer, dict) else {"message": f"HTTP {reply.status_code}"}

@@ -1,0 +1,63 @@
+"""What differs between the editions of One API, as data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What One API answers to a callback: HTTP status, and the exact body when it is known."""
+
+    status: int
+    body: str | None
+
+
+@dataclass(frozen=True)
+class CallbackRoute:
+    """A route that payment gateways call.
+
+    ``path`` is nginx' location (``= /exact`` or ``^~ /prefix/``); ``refusal`` is the answer to a
+    request without parameters, which proves DNS, TLS, nginx and One API without a payment.
+    """
+
+    path: str
+    methods: tuple[str, ...]
+    refusal: Answer
+
+
+@dataclass(frozen=True)
+class Edition:
+    """One edition: its release, settings, routes, and how the domain and root are put in.
+
+    ``root`` is ``default`` (root/123456 at the first start) or ``setup`` (an open set-up page).
+    ``address_options`` are options that hold an origin; ``payment_rows`` says whether payment
+    rows have a notify domain of their own. ``user_header`` names the header with the user's id
+    that management calls need beside the token.
+    """
+
+    name: str
+    title: str
+    version: str
+    repository: str
+    assets: Mapping[str, str]
+    environment: Mapping[str, str]
+    generated: Mapping[str, int]
+    database_variable: str
+    root: str
+    address_options: tuple[str, ...]
+    callback_options: tuple[str, ...]
+    payment_rows: bool
+    restart_on_domain: bool
+    user_header: str | None
+    offline_encoders: Mapping[str, str]
+    relay_prefixes: tuple[str, ...]
+    callback_routes: tuple[CallbackRoute, ...]
+    closed_routes: tuple[str, ...]
+
+    def asset(self, architecture: str) -> str:
+        """The release asset's name for a Debian architecture (``amd64``, ``arm64``)."""
+        return self.assets[architecture]
+
+
+EMPTY: Mapping[str, str] = MappingProxyType({})

@@ -1,0 +1,36 @@
+"""New API (QuantumNous/new-api): one epay gateway, its callback address in an option."""
+
+from one_api_infra.editions.edition import EMPTY, Answer, CallbackRoute, Edition
+
+EDITION = Edition(
+    name="new-api",
+    title="New API",
+    version="v0.6.3.1.1",
+    repository="QuantumNous/new-api",
+    assets={"amd64": "one-api", "arm64": "one-api-arm64"},
+    environment={
+        "GLOBAL_API_RATE_LIMIT_ENABLE": "false",
+        "GLOBAL_WEB_RATE_LIMIT_ENABLE": "false",
+        "BATCH_UPDATE_ENABLED": "false",
+        "MEMORY_CACHE_ENABLED": "true",
+        "SYNC_FREQUENCY": "60",
+    },
+    generated={"SESSION_SECRET": 48, "CRYPTO_SECRET": 48},
+    database_variable="SQL_DSN",
+    root="setup",
+    address_options=("ServerAddress",),
+    callback_options=("CustomCallbackAddress",),
+    payment_rows=False,
+    restart_on_domain=False,
+    user_header="New-Api-User",
+    offline_encoders=EMPTY,
+    relay_prefixes=("/v1/", "/v1beta/", "/pg/", "/mj/", "/suno/"),
+    callback_routes=(
+        CallbackRoute("= /api/user/epay/notify", ("GET", "POST"), Answer(200, "fail")),
+        CallbackRoute("= /api/subscription/epay/notify", ("GET", "POST"), Answer(200, None)),
+        CallbackRoute("= /api/stripe/webhook", ("POST",), Answer(400, None)),
+        CallbackRoute("= /api/creem/webhook", ("POST",), Answer(401, None)),
+        CallbackRoute("= /api/waffo/webhook", ("POST",), Answer(400, None)),
+    ),
+    closed_routes=("/api/setup",),
+)

@@ -1,0 +1,112 @@
+"""The firewall: ssh on the port in use, 80, 443 and what the admin opens; all else is closed."""
+
+import re
+
+from one_api_infra import render
+from one_api_infra.problems import Problem
+from one_api_infra.resources import File, Wanted
+from one_api_infra.server import paths
+from one_api_infra.site import Site
+from one_api_infra.snapshot import Snapshot
+from one_api_infra.texts import _
+
+UNIT = "one-api-firewall.service"
+UNIT_FILE = f"/etc/systemd/system/{UNIT}"
+ROLLBACK = "one-api-firewall-rollback"
+ROLLBACK_SECONDS = 45
+LISTENER = re.compile(r'(?P<address>\S+):(?P<port>\d+)\s+\S+\s*(?:users:\(\("(?P<name>[^"]+)")?')
+CANDIDATE = f"{paths.FIREWALL}.candidate"
+MARK = f"{paths.STATE}/firewall-loaded"
+
+
+def listeners(seen: Snapshot) -> dict[int, str]:
+    """The TCP ports that listen on more than loopback, with the program that holds each."""
+    found: dict[int, str] = {}
+    for line in seen.probes.get("listeners", ()):
+        match = LISTENER.search(line.split(maxsplit=3)[-1])
+        if match and not match["address"].strip("[]").startswith(("127.", "::1")):
+            found[int(match["port"])] = match["name"] or "?"
+    return found
+
+
+def ssh_ports(seen: Snapshot) -> tuple[int, ...]:
+    """Where sshd listens; systemd holds the socket where it is activated by one."""
+    held = listeners(seen)
+    sshd = {port for port, name in held.items() if name == "sshd"}
+    socket = {int(port) for port in re.findall(r":(\d+)", seen.probe("ssh_socket"))}
+    return tuple(sorted(sshd | (socket & set(held))))
+
+
+def ports(site: Site, seen: Snapshot) -> tuple[int, ...]:
+    """The open ports."""
+    return tuple(sorted({*ssh_ports(seen), 80, 443, *site.open_ports}))
+
+
+def closed(site: Site, seen: Snapshot) -> list[Problem]:
+    """Servers of the admin's that the firewall would cut off without being told to."""
+    kept = {*ports(site, seen), site.one_api_port}
+    return [
+        Problem(
+            "firewall.closes_port",
+            _("{name} listens on port {port}, which the firewall would close", name=name, port=port),
+            _('add {port} to "open_ports", or stop {name}', port=port, name=name),
+        )
+        for port, name in sorted(listeners(seen).items())
+        if port not in kept and not _is_loaded(seen)
+    ]
+
+
+def _is_loaded(seen: Snapshot) -> bool:
+    return seen.is_active(UNIT)
+
+
+def rules(site: Site, seen: Snapshot) -> File:
+    """The rules; a snapshot without ssh (the dry run of nothing) keeps port 22 open."""
+    opened = ports(site, seen) if ssh_ports(seen) else (22, 80, 443, *site.open_ports)
+    return render.file(paths.FIREWALL, "600", ports=opened)
+
+
+def unit_file() -> File:
+    """The unit that loads the confirmed rules before the network is up."""
+    return render.file(UNIT_FILE, rules=paths.FIREWALL)
+
+
+def is_due(site: Site, seen: Snapshot) -> bool:
+    """Whether what is loaded differs from what should be: the file, the unit, or the table."""
+    sums = [line.split()[0] for line in seen.probes.get("firewall", ()) if line]
+    loaded = len(sums) == 2 and sums[0] == sums[1]
+    return not (loaded and seen.has_file(rules(site, seen)) and seen.is_active(UNIT))
+
+
+def apply_script() -> str:
+    """Read rules from standard input (base64), check them, arm the roll-back, load them."""
+    back = f"nft delete table inet one_api_infra; [ ! -e {paths.FIREWALL} ] || nft -f {paths.FIREWALL}"
+    return (
+        f"set -e; umask 077; base64 -d >{CANDIDATE}; nft -c -f {CANDIDATE};"
+        f" systemctl stop {ROLLBACK}.timer 2>/dev/null || true;"
+        f" systemctl reset-failed {ROLLBACK}.service 2>/dev/null || true;"
+        f" systemd-run --quiet --collect --unit={ROLLBACK} --on-active={ROLLBACK_SECONDS}"
+        f" --timer-property=AccuracySec=1s /bin/sh -c '{back}'; nft -f {CANDIDATE}"
+    )
+
+
+def confirm_script() -> str:
+    """Disarm the roll-back and keep the rules; only a new connection may run this."""
+    return (
+        f"set -e; systemctl stop {ROLLBACK}.timer; mv -fT {CANDIDATE} {paths.FIREWALL};"
+        f" systemctl daemon-reload; systemctl enable --quiet {UNIT}; systemctl restart {UNIT};"
+        f" nft list table inet one_api_infra | sha256sum >{MARK}"
+    )
+
+
+def wanted() -> Wanted:
+    """What to look at."""
+    return Wanted(
+        paths=(paths.FIREWALL, UNIT_FILE),
+        units=(UNIT,),
+        probes={
+            "listeners": "ss -Htlnp",
+            "ssh_socket": "systemctl show --property=Listen --value ssh.socket",
+            "firewall": f"nft list table inet one_api_infra 2>/dev/null | sha256sum; cat {MARK} 2>&1",
+        },
+    )

@@ -1,0 +1,1 @@
+"""Disposable real hosts with a CA, DNS and payment gateways beside them."""

@@ -1,0 +1,70 @@
+"""The lab's DNS server: answers from a zone file that tests change, forwards everything else.
+
+Run as ``python -m one_api_infra.lab.dns ADDRESS ZONE_FILE``. The zone is JSON:
+``{"site.test": {"A": ["198.18.0.11"], "AAAA": [], "CAA": ["0 issue \\"ca.test\\""]}}``; a record
+type that a name lacks is answered empty, a name under ``.test`` that is missing does not exist.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from dnslib import QTYPE, RCODE, RR, DNSRecord
+from dnslib.server import BaseResolver, DNSServer
+
+ZONE = "test"
+TTL = 1
+
+
+class Resolver(BaseResolver):  # type: ignore[misc]  # dnslib has no types
+    """Reads the zone file at every question, so that a change holds at once."""
+
+    def __init__(self, zone: Path, upstream: list[str]) -> None:
+        self.zone = zone
+        self.upstream = upstream
+
+    def resolve(self, request: DNSRecord, handler: Any) -> DNSRecord:
+        """The answer to one question."""
+        name = str(request.q.qname).rstrip(".").lower()
+        records = json.loads(self.zone.read_text())
+        if name not in records and not f".{name}".endswith(f".{ZONE}"):
+            return self._forward(request)
+        reply = request.reply()
+        if name not in records:
+            reply.header.rcode = RCODE.NXDOMAIN
+            return reply
+        for value in records[name].get(QTYPE[request.q.qtype], []):
+            reply.add_answer(*RR.fromZone(f"{name}. {TTL} {QTYPE[request.q.qtype]} {value}"))
+        return reply
+
+    def _forward(self, request: DNSRecord) -> DNSRecord:
+        for server in self.upstream:
+            try:
+                return DNSRecord.parse(request.send(server, 53, timeout=5))
+            except OSError:
+                continue
+        reply = request.reply()
+        reply.header.rcode = RCODE.SERVFAIL
+        return reply
+
+
+def upstream() -> list[str]:
+    """This machine's own resolvers."""
+    lines = Path("/etc/resolv.conf").read_text().splitlines()
+    return [line.split()[1] for line in lines if line.startswith("nameserver ")]
+
+
+def main() -> None:
+    """Serve until killed."""
+    address, zone = sys.argv[1], Path(sys.argv[2])
+    resolver = Resolver(zone, upstream())
+    for tcp in (False, True):
+        DNSServer(resolver, address=address, port=53, tcp=tcp).start_thread()
+    while True:
+        time.sleep(3600)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,182 @@
+"""A lab: a network, DNS, a CA, a provider, and any number of hosts."""
+
+import contextlib
+import ipaddress
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from one_api_infra.lab import image, process
+from one_api_infra.lab.ca import Ca
+from one_api_infra.lab.errors import LabError
+from one_api_infra.lab.host import Host
+from one_api_infra.lab.network import Network
+
+STATE = Path(os.environ.get("ONE_API_LAB_STATE", "/var/lib/one-api-infra/lab"))
+SUBNETS = ipaddress.ip_network(os.environ.get("ONE_API_LAB_SUBNET", "198.18.0.0/15"))
+FIRST_HOST = 11
+DEMO = "demo"
+
+
+class Lab:
+    """The lab of that name. What is up is read from the machine, so any process may ask."""
+
+    def __init__(self, name: str = DEMO) -> None:
+        if not name.isalnum() or len(name) > 8:
+            raise LabError(f"{name}: expected a lab's name of at most 8 letters and digits")
+        self.name = name
+        self.directory = STATE / "labs" / name
+        self.images = STATE / "images"
+        self.key = STATE / "id_ed25519"
+
+    @property
+    def network(self) -> Network:
+        """The lab's network; its subnet is chosen when the lab first comes up."""
+        number = int((self.directory / "subnet").read_text())
+        base = int(SUBNETS.network_address) + (number << 8)
+        return Network(self.name, ipaddress.IPv4Network((base, 24)))
+
+    @property
+    def ca(self) -> Ca:
+        """The certificate authority."""
+        network = self.network
+        return Ca(self.directory / "ca", network.service("ca"), network.service("dns"))
+
+    def up(self, *, owner: int | None = None) -> None:
+        """Bring up the network and the services; with ``owner`` the lab dies with that process."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._choose_subnet()
+        self._make_key()
+        self.network.up()
+        if not (self.directory / "zone.json").exists():
+            self.zone({})
+        self._start_service("dns", self.network.service("dns"), str(self.directory / "zone.json"))
+        self._start_service("provider", self.network.service("provider"))
+        self.ca.start()
+        if owner:
+            self._start_service("reaper", str(owner), self.name)
+
+    def down(self, *, keep_reaper: bool = False) -> None:
+        """Remove the lab with all its hosts; the images stay."""
+        if not (self.directory / "subnet").exists():
+            shutil.rmtree(self.directory, ignore_errors=True)
+            return
+        if not keep_reaper:
+            process.stop(self.directory, "reaper")
+        for host in self.hosts():
+            host.remove()
+        self.ca.stop()
+        for service in ("dns", "provider"):
+            process.stop(self.directory, service)
+        self.network.down()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def hosts(self) -> list[Host]:
+        """The hosts of this lab, up or not."""
+        return [self.host(path.parent.name) for path in self.directory.glob("hosts/*/number")]
+
+    def host(self, name: str) -> Host:
+        """The host of that name."""
+        directory = self.directory / "hosts" / name
+        number = int((directory / "number").read_text())
+        return Host(name, number, self.network, directory, self.key)
+
+    def create(self, name: str, system: str = "debian-13", *, of: Path | None = None) -> Host:
+        """A new host that runs: a clone of ``system``, with the saved layer ``of`` on it."""
+        if not name.isalnum() or len(name) > 8:
+            raise LabError(f"{name}: expected a host's name of at most 8 letters and digits")
+        layers = [self.image(system)]
+        if of:
+            layers.insert(0, of)
+        directory = self.directory / "hosts" / name
+        if directory.exists():
+            raise LabError(f"{name}: there is such a host; `one-api-infra lab down` removes it")
+        host = Host(name, self._free_number(), self.network, directory, self.key)
+        host.clone(layers, self.network.service("dns"))
+        host.boot()
+        return host
+
+    def image(self, system: str) -> Path:
+        """The image of a Debian release, built when it is missing."""
+        return image.build(self.images, system, self.key.with_suffix(".pub").read_text())
+
+    def zone(self, records: dict[str, dict[str, list[str]]]) -> None:
+        """Replace the DNS zone."""
+        path = self.directory / "zone.json"
+        path.with_suffix(".new").write_text(json.dumps(records, indent=1))
+        path.with_suffix(".new").rename(path)
+
+    def records(self, **names: dict[str, list[str]]) -> None:
+        """Add or change names of the zone."""
+        path = self.directory / "zone.json"
+        self.zone(json.loads(path.read_text()) | names)
+
+    def point(self, domain: str, host: Host) -> None:
+        """Let ``domain`` resolve to ``host``, over IPv4 and IPv6."""
+        self.records(**{domain: {"A": [host.address], "AAAA": [host.address6]}})
+
+    def settings(self) -> dict[str, Any]:
+        """The settings that every site in the lab needs beside its domain."""
+        return {
+            "lab": True,
+            "acme_email": "admin@lab.test",
+            "acme_server": self.ca.url("production"),
+            "acme_staging_server": self.ca.url("staging"),
+            "acme_ca_file": str(self.ca.https_root),
+            "dns_resolvers": [self.network.service("dns")],
+            "token_encoders": False,
+            "artifact": os.environ.get("ONE_API_BINARY") or str(stand_in()),
+        }
+
+    def write_inventory(self, data: dict[str, dict[str, Any]]) -> None:
+        """Set the settings of the lab's hosts: what ``inventory/lab.py`` gives to pyinfra."""
+        (self.directory / "inventory.json").write_text(json.dumps(data, indent=1))
+
+    def inventory(self) -> list[tuple[str, dict[str, Any]]]:
+        """The hosts with their settings, as pyinfra takes them."""
+        path = self.directory / "inventory.json"
+        data = json.loads(path.read_text()) if path.exists() else {}
+        return list(data.items())
+
+    def _choose_subnet(self) -> None:
+        taken = {
+            int(path.read_text()) for path in (STATE / "labs").glob("*/subnet") if path.exists()
+        }
+        path = self.directory / "subnet"
+        if not path.exists():
+            path.write_text(str(next(n for n in range(512) if n not in taken)))
+
+    def _make_key(self) -> None:
+        if not self.key.exists():
+            process.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", self.key)
+
+    def _free_number(self) -> int:
+        taken = {host.number for host in self.hosts()}
+        return next(number for number in range(FIRST_HOST, 250) if number not in taken)
+
+    def _start_service(self, name: str, *arguments: str) -> None:
+        if not process.running(self.directory, name):
+            command = [sys.executable, "-m", f"one_api_infra.lab.{name}", *arguments]
+            process.start(self.directory, name, command)
+
+
+def stand_in() -> Path:
+    """The One API stand-in: one executable file."""
+    return Path(__file__).with_name("stand_in.py")
+
+
+def labs() -> list[Lab]:
+    """Every lab that this machine holds."""
+    return [Lab(path.name) for path in sorted((STATE / "labs").glob("*")) if path.is_dir()]
+
+
+def clean() -> None:
+    """Remove every lab and every image."""
+    for lab in labs():
+        lab.down()
+    with contextlib.suppress(FileNotFoundError):
+        subprocess.run(["rm", "-rf", "--one-file-system", str(STATE)], check=True)

@@ -1,0 +1,76 @@
+"""A lab's network: a bridge with an address for each service, and a way out to the mirrors."""
+
+import ipaddress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from one_api_infra.lab.process import run
+
+SERVICES = {"router": 1, "dns": 2, "ca": 3, "gateway": 4, "provider": 5}
+FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
+
+
+@dataclass(frozen=True)
+class Network:
+    """The lab ``name`` on a /24 of the benchmarking range 198.18.0.0/15 and a unique local /64."""
+
+    name: str
+    subnet: ipaddress.IPv4Network
+
+    @property
+    def bridge(self) -> str:
+        """The bridge's interface name (15 characters at most)."""
+        return f"oai-{self.name}"[:15]
+
+    @property
+    def table(self) -> str:
+        """The nftables table that lets the hosts reach the package mirrors."""
+        return f"one_api_lab_{self.name}"
+
+    @cached_property
+    def subnet6(self) -> ipaddress.IPv6Network:
+        """The unique local network that belongs to ``subnet``."""
+        third = int(self.subnet.network_address) >> 8 & 0xFFFF
+        return ipaddress.IPv6Network(f"fd18:198:18:{third:x}::/64")
+
+    def address(self, number: int) -> str:
+        """The IPv4 address of a host or service by its number."""
+        return str(self.subnet[number])
+
+    def address6(self, number: int) -> str:
+        """The IPv6 address of a host or service by its number."""
+        return str(self.subnet6[number])
+
+    def service(self, name: str) -> str:
+        """The IPv4 address of one of ``SERVICES``."""
+        return self.address(SERVICES[name])
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the bridge stands."""
+        return Path(f"/sys/class/net/{self.bridge}").exists()
+
+    def up(self) -> None:
+        """Make the bridge, its addresses and the way out; nothing happens if it stands."""
+        if self.is_up:
+            return
+        run("ip", "link", "add", self.bridge, "type", "bridge")
+        for number in SERVICES.values():
+            run("ip", "addr", "add", f"{self.address(number)}/24", "dev", self.bridge)
+            run("ip", "addr", "add", f"{self.address6(number)}/64", "dev", self.bridge, "nodad")
+        run("ip", "link", "set", self.bridge, "up")
+        FORWARD.write_text("1")
+        run("nft", "-f", "-", stdin=self._way_out())
+
+    def down(self) -> None:
+        """Remove what ``up`` made."""
+        if self.is_up:
+            run("ip", "link", "del", self.bridge)
+        if f"table ip {self.table}" in run("nft", "list", "tables"):
+            run("nft", "delete", "table", "ip", self.table)
+
+    def _way_out(self) -> str:
+        rule = f'ip saddr {self.subnet} oifname != "{self.bridge}" masquerade'
+        hook = "type nat hook postrouting priority srcnat"
+        return f"table ip {self.table} {{\nchain postrouting {{\n{hook};\n{rule}\n}}\n}}\n"

@@ -1,0 +1,106 @@
+"""Background processes that are ended only by who started them.
+
+A process is remembered as its id *and* its start time, so that a number that the kernel has
+given to somebody else since then is never killed.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from one_api_infra.lab.errors import LabError
+
+
+def run(*command: str | Path, stdin: str | None = None) -> str:
+    """Run to the end and return what it printed; LabError with its words if it fails."""
+    done = subprocess.run(
+        [str(part) for part in command], input=stdin, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        words = (done.stderr or done.stdout).strip()
+        raise LabError(f"{' '.join(str(part) for part in command)}: {words}")
+    return done.stdout
+
+
+def start(
+    directory: Path, name: str, command: Sequence[str], environment: Mapping[str, str] | None = None
+) -> int:
+    """Start a process of its own session; its output goes to ``NAME.log`` in ``directory``."""
+    with (directory / f"{name}.log").open("ab") as log:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env={**os.environ, **(environment or {})},
+        )
+    remember(directory, name, child.pid)
+    return child.pid
+
+
+def remember(directory: Path, name: str, pid: int) -> None:
+    """Remember a process under a name, so that ``stop`` ends it."""
+    (directory / f"{name}.pid").write_text(f"{pid} {_started(pid)}")
+
+
+def first_child(directory: Path, name: str) -> int | None:
+    """The first child of a remembered process."""
+    pid = running(directory, name)
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split() if pid else []
+    return int(children[0]) if children else None
+
+
+def running(directory: Path, name: str) -> int | None:
+    """The id of the process that ``start`` began under that name, while it lives."""
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        pid, started = (directory / f"{name}.pid").read_text().split(" ", 1)
+        if _started(int(pid)) == started:
+            return int(pid)
+    return None
+
+
+def stop(directory: Path, name: str) -> None:
+    """Kill it and its descendants, and wait until it is gone."""
+    pid = running(directory, name)
+    if pid is not None:
+        # The descendants first: a killed systemd-nspawn leaves its container running.
+        for each in [*_descendants(pid), pid]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(each, signal.SIGKILL)
+        wait_until(lambda: running(directory, name) is None, 10, f"{name} to end")
+    (directory / f"{name}.pid").unlink(missing_ok=True)
+
+
+def _descendants(pid: int) -> list[int]:
+    """The ids of all processes below one, the deepest first."""
+    found: list[int] = []
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            for child in map(int, children.read_text().split()):
+                found += [*_descendants(child), child]
+    return found
+
+
+def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
+    """Ask ``condition`` until it is true; LabError after ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise LabError(f"waited {seconds:g} s for {what}")
+        time.sleep(0.05)
+
+
+def _started(pid: int) -> str:
+    """The kernel's start time of a process; empty for one that is gone or a zombie."""
+    with contextlib.suppress(ChildProcessError, InterruptedError):
+        os.waitpid(pid, os.WNOHANG)
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    return "" if fields[0] == "Z" else fields[19]

@@ -1,0 +1,212 @@
+"""nginx' configuration for a site, by the version found and the certificate that is there."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from one_api_infra import certificate, certificate_files, render
+from one_api_infra.certificate import Certificate
+from one_api_infra.resources import File, Wanted
+from one_api_infra.server import paths
+from one_api_infra.site import Site
+from one_api_infra.snapshot import Snapshot
+from one_api_infra.system import AGENT_LOGS
+
+SERVICE = "nginx.service"
+CONF = f"{paths.NGINX}/nginx.conf"
+DEFAULT_SITE = f"{paths.NGINX}/sites-enabled/default"
+LINK = f"{paths.NGINX}/one-api"
+CALLBACK_LOG = f"{AGENT_LOGS}/callbacks.log"
+DROP_IN_FOLDER = "/etc/systemd/system/nginx.service.d"
+DROP_IN = f"{DROP_IN_FOLDER}/one-api-infra.conf"
+INCLUDES = (
+    f"{paths.NGINX}/conf.d/one-api.conf",
+    f"{paths.NGINX}/modules-enabled/90-one-api.conf",
+)
+PARTS = ("main", "http", "site", "tls", "acme", "proxy", "callbacks", "relay", "web", "headers")
+WORKER_CONNECTIONS = 8192
+LOGIN_ROUTES = (
+    "/api/user/login",
+    "/api/user/register",
+    "/api/verification",
+    "/api/reset_password",
+    "/api/oauth/",
+)
+CIPHERS = (
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
+    "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
+)
+CURVES = "X25519:prime256v1:secp384r1"
+# Debian's, for a server on which nginx is still to be installed.
+EXPECTED = {"12": ((1, 22, 1), (3, 0)), "13": ((1, 26, 3), (3, 5))}
+LOADED_SUM = (
+    "{ cat /etc/nginx/nginx.conf /etc/nginx/conf.d/*.conf /etc/nginx/modules-enabled/*.conf"
+    " /etc/nginx/sites-enabled/* /etc/nginx/one-api/*;"
+    f" cat {paths.LETSENCRYPT}/live/*/fullchain.pem; }} 2>/dev/null | sha256sum"
+)
+FOREIGN = (
+    "for f in /etc/nginx/sites-enabled/* /etc/nginx/conf.d/*.conf; do case $f in"
+    " */one-api.conf) continue;; esac; [ -f $f ] || continue;"
+    " if [ $f = /etc/nginx/sites-enabled/default ] && dpkg-query -W -f='${Conffiles}\\n'"
+    " nginx-common | grep -q \"sites-available/default $(md5sum <$f | cut -d' ' -f1)\";"
+    " then continue; fi; echo \"file $f\";"
+    " sed 's/#.*//' $f | grep -oE 'default_server|server_name[^;]*' | sort -u; done"
+)
+CONF_OWNER = (
+    "if head -n 1 /etc/nginx/nginx.conf | grep -q one-api-infra; then echo ours;"
+    " elif dpkg-query -W -f='${Conffiles}\\n' nginx-common | grep -q"
+    " \"/etc/nginx/nginx.conf $(md5sum </etc/nginx/nginx.conf | cut -d' ' -f1)\";"
+    " then echo package; else echo admin; fi"
+)
+
+
+@dataclass(frozen=True)
+class Features:
+    """What the configuration depends on."""
+
+    version: tuple[int, ...]
+    openssl: tuple[int, ...]
+    ipv6: bool
+    default_server: bool
+    owns_conf: bool
+    served: Certificate | None
+
+    @classmethod
+    def of(cls, site: Site, seen: Snapshot) -> "Features":
+        """The features of a server as the snapshot saw it."""
+        version, openssl = _versions(seen)
+        foreign = seen.probes.get("nginx_foreign", ())
+        mine = seen.probe("nginx_conf_owner") in {"", "ours", "package"}
+        return cls(
+            version=version,
+            openssl=openssl,
+            ipv6=seen.probe("ipv6") != "no",
+            default_server="default_server" not in foreign,
+            owns_conf=mine and not foreign,
+            served=served(site, seen),
+        )
+
+
+def served(site: Site, seen: Snapshot) -> Certificate | None:
+    """The certificate that nginx is to serve now, if there is one."""
+    now = float(seen.probe("time") or 0)
+    return certificate.choose(certificate_files.certificates(seen), site.domains, now, lab=site.lab)
+
+
+def _versions(seen: Snapshot) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    text = seen.probe("nginx_version")
+    nginx = re.search(r"nginx/(\d+)\.(\d+)\.(\d+)", text)
+    openssl = re.search(r"built with OpenSSL (\d+)\.(\d+)", text)
+    if nginx and openssl:
+        return _numbers(nginx), _numbers(openssl)
+    return EXPECTED.get(seen.probe("debian"), EXPECTED["12"])
+
+
+def _numbers(match: re.Match[str]) -> tuple[int, ...]:
+    return tuple(int(number) for number in match.groups())
+
+
+def parts(site: Site, features: Features) -> dict[str, str]:
+    """The files of ``/etc/nginx/one-api`` by name."""
+    edition = site.edition
+    names = (*site.domains, *(features.served.names if features.served else ()))
+    values: dict[str, object] = {
+        "port": site.one_api_port,
+        "names": tuple(dict.fromkeys(names)),
+        "tls": _tls(site, features.served),
+        "ipv6": features.ipv6,
+        "default_server": features.default_server,
+        "http2_directive": features.version >= (1, 25, 1),
+        "keepalive_min_timeout": features.version >= (1, 27, 4),
+        "worker_connections": WORKER_CONNECTIONS,
+        "ciphers": CIPHERS,
+        # Debian 12's OpenSSL does not know the group, and nginx does not start with it.
+        "curves": f"X25519MLKEM768:{CURVES}" if features.openssl >= (3, 5) else CURVES,
+        "webroot": paths.WEBROOT,
+        "callback_log": CALLBACK_LOG,
+        "callback_routes": edition.callback_routes,
+        "relay_prefixes": edition.relay_prefixes,
+        "closed_routes": edition.closed_routes,
+        "login_routes": LOGIN_ROUTES,
+    }
+    return {f"{name}.conf": render.text(f"{LINK}/{name}.conf", **values) for name in PARTS}
+
+
+def _tls(site: Site, served: Certificate | None) -> Mapping[str, object] | None:
+    if served is None:
+        return None
+    names = site.domains if served.covers(site.domains) else served.names
+    return {"names": names, "certificate": served.certificate_file, "key": served.key_file}
+
+
+def release(parts: Mapping[str, str]) -> str:
+    """The name of a set of parts: its content."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def conf(features: Features) -> File | None:
+    """``nginx.conf``, where it is ours to write."""
+    if not features.owns_conf:
+        return None
+    return render.file(CONF, worker_connections=WORKER_CONNECTIONS)
+
+
+def drop_in() -> File:
+    """Lets nginx note what it has loaded."""
+    return render.file(DROP_IN, loaded=paths.NGINX_LOADED, loaded_sum=LOADED_SUM)
+
+
+def configuration(site: Site, seen: Snapshot) -> dict[str, object]:
+    """The whole configuration as plain data, for the server's ``nginx`` command."""
+    features = Features.of(site, seen)
+    made = parts(site, features)
+    own = [render.file(path) for path in INCLUDES]
+    main = conf(features)
+    return {
+        "release": release(made),
+        "parts": made,
+        "files": {file.path: file.data.decode() for file in [*own, *([main] if main else [])]},
+        "absent": [DEFAULT_SITE] if features.owns_conf or features.default_server else [],
+    }
+
+
+def configuration_json(site: Site, seen: Snapshot) -> str:
+    """The configuration as one line of JSON."""
+    return json.dumps(configuration(site, seen))
+
+
+def is_due(site: Site, seen: Snapshot) -> bool:
+    """Whether the configuration differs from what is on disk, or nginx from what it has loaded."""
+    features = Features.of(site, seen)
+    wanted_files = [*map(render.file, INCLUDES), *filter(None, [conf(features)])]
+    link = seen.paths.get(LINK)
+    target = f"one-api.d/{release(parts(site, features))}"
+    loaded = seen.probes.get("nginx_loaded", ())
+    return not (
+        all(seen.has_file(file) for file in wanted_files)
+        and (DEFAULT_SITE not in seen.paths or not features.default_server)
+        and link is not None
+        and link.target == target
+        and seen.is_active(SERVICE)
+        and len(loaded) == 2
+        and loaded[0] == loaded[1]
+    )
+
+
+def wanted() -> Wanted:
+    """What to look at."""
+    return Wanted(
+        paths=(*INCLUDES, CONF, DEFAULT_SITE, LINK, DROP_IN, DROP_IN_FOLDER, CALLBACK_LOG),
+        units=(SERVICE,),
+        probes={
+            "nginx_version": "nginx -V",
+            "nginx_foreign": FOREIGN,
+            "nginx_conf_owner": f"[ ! -e {CONF} ] || {CONF_OWNER}",
+            "nginx_loaded": f"cat {paths.NGINX_LOADED} && {LOADED_SUM}",
+            "ipv6": "[ -e /proc/net/if_inet6 ] || echo no",
+            "time": "date +%s",
+            "debian": '. /etc/os-release && echo "$VERSION_ID"',
+        },
+    )

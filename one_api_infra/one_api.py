@@ -1,0 +1,112 @@
+"""One API on the server: its unit, its environment, its release."""
+
+from one_api_infra import render, tiktoken
+from one_api_infra.resources import Directory, File, Wanted
+from one_api_infra.secret import Secret
+from one_api_infra.server import paths
+from one_api_infra.site import Site
+from one_api_infra.snapshot import Snapshot
+
+USER = "one-api"
+SERVICE = "one-api.service"
+# What runs was started from these; each is read at the start only.
+STARTED_SUM = (
+    f"{{ cat {paths.ENVIRONMENT} {paths.GENERATED} {paths.GIVEN} {paths.UNIT};"
+    f" readlink {paths.CURRENT}; }} 2>/dev/null | sha256sum"
+)
+
+
+def environment(site: Site) -> tuple[tuple[str, str], ...]:
+    """One API's variables without secrets; the admin's own come last and win."""
+    values = {
+        "PORT": str(site.one_api_port),
+        "TZ": site.time_zone,
+        "SQLITE_PATH": f"{paths.DATA}/one-api.db",
+        "TIKTOKEN_CACHE_DIR": paths.TIKTOKEN,
+    }
+    values |= site.edition.environment
+    if not site.token_encoders:
+        values |= site.edition.offline_encoders
+    return tuple(sorted((values | dict(site.environment)).items()))
+
+
+def directories() -> tuple[Directory, ...]:
+    """One API's directories; those of its data and logs are systemd's to make."""
+    return (Directory(paths.ONE_API_CONFIG, "700"), Directory(f"{paths.ONE_API}/releases"), Directory(paths.TIKTOKEN))
+
+
+def files(site: Site) -> tuple[File, ...]:
+    """The unit and the environment, and the secrets that the admin gave."""
+    unit = render.file(
+        paths.UNIT,
+        title=site.edition.title,
+        port=site.one_api_port,
+        data=paths.DATA,
+        logs=paths.LOGS,
+        current=paths.CURRENT,
+        environment=paths.ENVIRONMENT,
+        generated=paths.GENERATED,
+        given=paths.GIVEN,
+        started=paths.STARTED,
+        started_sum=STARTED_SUM,
+    )
+    written = [unit, render.file(paths.ENVIRONMENT, "600", variables=environment(site))]
+    if site.database_url:
+        line = f"{site.edition.database_variable}={site.database_url.reveal()}\n"
+        written.append(File(paths.GIVEN, Secret(line), "600"))
+    if site.root_password:
+        written.append(File(paths.ROOT_PASSWORD, Secret(site.root_password.reveal() + "\n"), "600"))
+    return tuple(written)
+
+
+def release(sha256: str) -> str:
+    """The name of a release: what it is, not what it calls itself (arm64 says v0.0.0)."""
+    return sha256[:16]
+
+
+def binary(sha256: str) -> str:
+    """Where a release's executable stands."""
+    return f"{paths.ONE_API}/releases/{release(sha256)}/one-api"
+
+
+def has_secrets(site: Site, seen: Snapshot) -> bool:
+    """Whether every secret that this edition needs has been generated."""
+    there = set(seen.probes.get("generated", ()))
+    return there >= set(site.edition.generated)
+
+
+def is_due(sha256: str, seen: Snapshot) -> bool:
+    """Whether what runs differs from what is on disk, or does not run."""
+    current = seen.paths.get(paths.CURRENT)
+    target = f"{paths.ONE_API}/releases/{release(sha256)}"
+    started = seen.probes.get("started", ())
+    fresh = len(started) == 2 and started[0] == started[1]
+    runs = seen.is_active(SERVICE) and seen.unit(SERVICE, "UnitFileState") == "enabled"
+    return not (runs and fresh and current and current.target == target)
+
+
+def is_claimed(seen: Snapshot) -> bool:
+    """Whether root is ours: the stored token and the stored password are accepted."""
+    return bool(seen.state().get("one_api", {}).get("is_ours"))
+
+
+def wanted(site: Site) -> Wanted:
+    """What to look at."""
+    names = f"[ ! -e {paths.GENERATED} ] || cut -d= -f1 {paths.GENERATED}"
+    return Wanted(
+        paths=(
+            *(file.path for file in files(site)),
+            *(directory.path for directory in directories()),
+            paths.CURRENT,
+            paths.GIVEN,
+            *(f"{paths.TIKTOKEN}/{name}" for name in tiktoken.names()),
+        ),
+        patterns=(f"{paths.ONE_API}/releases/*/one-api",),
+        units=(SERVICE,),
+        users=(USER,),
+        probes={
+            "generated": names,
+            "started": f"cat {paths.STARTED} && {STARTED_SUM}",
+            "architecture": "dpkg --print-architecture",
+        },
+    )

@@ -1,0 +1,1 @@
+"""Our facts and operations: thin, all thinking is in the core."""

@@ -1,0 +1,207 @@
+"""Operations: read the snapshot, compare, and yield at most one command each.
+
+What depends on the server is passed as a function of the snapshot and asked for when the
+operation runs: a value read while the deploy file is read would be that of before the run.
+"""
+
+import base64
+import shlex
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from pyinfra.api import FileUploadCommand, FunctionCommand, Host, State, StringCommand, operation
+from pyinfra.api.command import PyinfraCommand
+from pyinfra.api.exceptions import ConnectError
+
+from one_api_infra.problems import Problem
+from one_api_infra.pyinfra.target import current_host, forget, look
+from one_api_infra.resources import Directory, File
+from one_api_infra.snapshot import Snapshot, directory_state, file_state
+from one_api_infra.texts import _
+
+Commands = Iterator[PyinfraCommand]
+Asked = Callable[[Snapshot], bool]
+
+APT = "DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -q"
+# Written beside its target with owner and mode set first, then renamed: never half, never at the
+# wrong mode, and the content stands in no argument and no log.
+WRITE = (
+    "umask 077 && t=$(mktemp {temporary}) && {{ base64 -d >$t && chown {owner}:{group} $t &&"
+    " chmod {mode} $t && mv -fT $t {path} || {{ rm -f $t; exit 1; }}; }}"
+)
+
+
+@operation()
+def file(file: File) -> Commands:
+    """Write a file, atomically, if it is not as wanted."""
+    if look(probes=False).has_file(file):
+        current_host().noop(file.path)
+        return
+    quoted = {name: shlex.quote(value) for name, value in _places(file).items()}
+    yield StringCommand(WRITE.format(**quoted), _stdin=base64.encodebytes(file.data).decode())
+    look(probes=False).note(file.path, file_state(file))
+
+
+def _places(file: File) -> dict[str, str]:
+    parent, name = file.path.rsplit("/", 1)
+    temporary = f"{parent}/.{name}.XXXXXXXX"
+    places = {"path": file.path, "temporary": temporary, "mode": file.mode}
+    return places | {"owner": file.owner, "group": file.group}
+
+
+@operation()
+def directory(directory: Directory) -> Commands:
+    """Make a directory with owner and mode."""
+    if look(probes=False).has_directory(directory):
+        current_host().noop(directory.path)
+        return
+    path, mode = shlex.quote(directory.path), shlex.quote(directory.mode)
+    owner = shlex.quote(f"{directory.owner}:{directory.group}")
+    yield StringCommand(f"mkdir -p {path} && chown {owner} {path} && chmod {mode} {path}")
+    look(probes=False).note(directory.path, directory_state(directory))
+
+
+@operation()
+def absent(path: str) -> Commands:
+    """Remove a file or link."""
+    if path not in look(probes=False).paths:
+        current_host().noop(path)
+        return
+    yield StringCommand(f"rm -f -- {shlex.quote(path)}")
+    look(probes=False).note(path, None)
+
+
+@operation()
+def user(user: str, home: str) -> Commands:
+    """Make a system user without a shell or a password."""
+    if user in look(probes=False).users:
+        current_host().noop(user)
+        return
+    options = f"--system --user-group --no-create-home --home-dir {shlex.quote(home)} --shell /usr/sbin/nologin"
+    yield StringCommand(f"useradd {options} {shlex.quote(user)}")
+    forget()
+
+
+@operation()
+def packages(names: Callable[[Snapshot], tuple[str, ...]]) -> Commands:
+    """Install Debian packages that are missing, without what they merely recommend."""
+    missing = [name for name in names(look()) if name not in look().packages]
+    if not missing:
+        current_host().noop("all installed")
+        return
+    wanted = " ".join(map(shlex.quote, missing))
+    yield StringCommand(f"{APT} update && {APT} install -y --no-install-recommends {wanted}")
+    forget()
+
+
+@operation()
+def unit(unit: str, *, stale: Asked | None = None, wanted: Asked | None = None) -> Commands:
+    """Let a unit be enabled and run, and run what is on disk.
+
+    ``stale`` says that what runs differs from what is on disk: then it is restarted. ``wanted``
+    says whether the unit is to run on this server at all. systemd is told of changed unit files
+    when it says that it needs to be.
+    """
+    seen = look()
+    steps = _steps(seen, unit, stale=stale is not None and stale(seen))
+    if not steps or (wanted and not wanted(seen)):
+        current_host().noop(unit)
+        return
+    yield StringCommand(" && ".join(["systemctl daemon-reload", *steps]))
+    forget()
+
+
+def _steps(seen: Snapshot, name: str, *, stale: bool) -> list[str]:
+    steps = []
+    if seen.unit(name, "UnitFileState") not in {"enabled", "static", "alias", "generated"}:
+        steps.append(f"systemctl enable --quiet {shlex.quote(name)}")
+    if stale or not seen.is_active(name):
+        steps.append(f"systemctl restart {shlex.quote(name)}")
+    if not steps and seen.unit(name, "NeedDaemonReload") == "yes":
+        steps.append("true")
+    return steps
+
+
+@operation()
+def command(
+    script: str, *, due: Asked, stdin: Callable[[Snapshot], str] | None = None
+) -> Commands:
+    """Run a shell command when it is due; afterwards everything is looked at anew.
+
+    ``stdin`` goes to it as it is, and is shown nowhere.
+    """
+    seen = look()
+    if not due(seen):
+        current_host().noop("nothing to do")
+        return
+    yield StringCommand(script, _stdin=stdin(seen)) if stdin else StringCommand(script)
+    forget()
+
+
+@operation()
+def upload(source: str, path: str, sha256: str, mode: str = "755") -> Commands:
+    """Bring a large file to the server; it takes its place only if its sha256 is right.
+
+    ``path`` names the content, so that a file which is there is the right one.
+    """
+    if path in look(probes=False).paths:
+        current_host().noop(path)
+        return
+    arrival = f"/tmp/one-api-infra-{sha256}"  # noqa: S108  # checked by its hash before use
+    yield FileUploadCommand(str(Path(source)), arrival)
+    target, new = shlex.quote(path), shlex.quote(f"{path}.new")
+    yield StringCommand(
+        f"install -D -m {mode} {arrival} {new} && rm -f {arrival} &&"
+        f" echo {sha256}'  '{new} | sha256sum --quiet -c - && mv -fT {new} {target}"
+    )
+    forget()
+
+
+@operation()
+def failure(problems: Callable[[Snapshot], tuple[Problem, ...]]) -> Commands:
+    """Stop the run with messages that name cause and remedy; nothing happens without any."""
+    found = problems(look())
+    if not found:
+        current_host().noop("nothing is wrong")
+        return
+    for problem in found:
+        current_host().log_styled(str(problem), fg="red")
+    yield StringCommand("exit 1")
+
+
+@operation()
+def firewall(due: Asked, rules: Callable[[Snapshot], File], load: str, confirm: str) -> Commands:
+    """Load firewall rules; they stay only if a new connection confirms them.
+
+    The open connection proves nothing, since the rules let established ones live.
+    """
+    seen = look()
+    if not due(seen):
+        current_host().noop("the rules are loaded")
+        return
+    encoded = base64.encodebytes(rules(seen).data).decode()
+    yield StringCommand(load, _stdin=encoded)
+    yield FunctionCommand(_confirm, (confirm,), {})
+    forget()
+
+
+def _confirm(state: State, host: Host, confirm: str) -> bool:
+    """Run ``confirm`` over a connection of its own; the rules roll back if that cannot be."""
+    sudo, password = host.data.get("_sudo", False), host.data.get("_sudo_password", "")
+    try:
+        connector = host.connector_cls(state, host)
+        connector.connect()
+    except ConnectError as error:
+        message = _("No new connection is possible, so the firewall rolls back by itself: {error}")
+        host.log_styled(message.format(error=error), fg="red")
+        return False
+    try:
+        command = StringCommand(confirm)
+        done, output = connector.run_shell_command(command, _sudo=sudo, _sudo_password=password)
+    finally:
+        connector.disconnect()
+        if client := getattr(connector, "client", None):
+            client.close()
+    if not done:
+        host.log_styled(output.output, fg="red")
+    return done

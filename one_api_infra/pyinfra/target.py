@@ -1,0 +1,70 @@
+"""The host that a deploy file is being run for: its site, and its one snapshot."""
+
+from typing import cast
+from weakref import WeakKeyDictionary
+
+from pyinfra.api import FactBase, Host, State, StringCommand
+from pyinfra.api.exceptions import DeployError
+from pyinfra.context import ctx_host, ctx_state
+from typing_extensions import override
+
+from one_api_infra import declared, snapshot
+from one_api_infra.problems import InvalidError
+from one_api_infra.pyinfra import sudo
+from one_api_infra.resources import Wanted
+from one_api_infra.site import Site
+
+_sites: WeakKeyDictionary[Host, Site] = WeakKeyDictionary()
+_snapshots: WeakKeyDictionary[Host, dict[bool, snapshot.Snapshot]] = WeakKeyDictionary()
+
+
+class SnapshotFact(FactBase[snapshot.Snapshot]):
+    """Everything declared for a site, read by one command."""
+
+    @override
+    def command(self, wanted: Wanted) -> StringCommand:
+        return StringCommand(snapshot.script(wanted))
+
+    @override
+    def process(self, output: list[str]) -> snapshot.Snapshot:
+        return snapshot.parse(output)
+
+
+def site() -> Site:
+    """The current host's site; settings are validated and templates rendered once, up front."""
+    host = current_host()
+    if host not in _sites:
+        try:
+            _sites[host] = Site.parse(host.data.dict())
+            declared.check(_sites[host])
+        except InvalidError as error:
+            raise DeployError(f"{host.name}: {error}") from None
+        sudo.prepare(host)
+    return _sites[host]
+
+
+def look(*, probes: bool = True) -> snapshot.Snapshot:
+    """The current host's snapshot; read at the first call, and again after ``forget``.
+
+    An operation that compares nothing but paths says ``probes=False``: files written one after
+    the other need no second look, what depends on their content does.
+
+    What was seen while the run was prepared is not used while it is carried out: a human may
+    have taken minutes to say yes.
+    """
+    host = current_host()
+    seen = _snapshots.setdefault(host, {})
+    executing = cast(State, ctx_state.get()).is_executing
+    if executing not in seen or (probes and seen[executing].is_outdated):
+        seen[executing] = host.get_fact(SnapshotFact, wanted=declared.wanted(site()))
+    return seen[executing]
+
+
+def forget() -> None:
+    """Look anew at the next question: a command has changed more than one path."""
+    _snapshots.pop(current_host(), None)
+
+
+def current_host() -> Host:
+    """The host whose greenlet this is."""
+    return cast(Host, ctx_host.get())

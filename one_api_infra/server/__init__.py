@@ -1,0 +1,1 @@
+"""What runs on the server: commands of this package, called by deploys, units and hooks."""

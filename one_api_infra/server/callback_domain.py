@@ -1,0 +1,49 @@
+"""Putting the domain into One API through its own API, and reading it back."""
+
+from pathlib import Path
+
+from one_api_infra.callback_domain import Place, places
+from one_api_infra.editions.api import Api
+from one_api_infra.server import one_api, paths
+from one_api_infra.server.local import CommandError, Site, api, edition, site, write
+from one_api_infra.texts import _
+
+
+def observe(site: Site, client: Api) -> tuple[Place, ...]:
+    """The places of the domain as One API tells them."""
+    kind = edition(site)
+    payments = client.payments() if kind.payment_rows else []
+    origin, callback = f"https://{site['domain']}", f"https://{site['callback_domain']}"
+    return places(kind, client.options(), payments, origin, callback)
+
+
+def apply() -> None:
+    """Mend every place that is not right, restart One API where it needs it, and read back."""
+    current = site()
+    client = api(current)
+    for place in observe(current, client):
+        if not place.is_right:
+            _mend(client, place)
+    if Path(paths.RESTART_DUE).exists():
+        one_api.activate(Path(paths.CURRENT).readlink().name)
+    wrong = [place for place in observe(current, client) if not place.is_right]
+    address = client.status()["server_address"]
+    if wrong or address != f"https://{current['domain']}":
+        shown = ", ".join(f"{place} = {place.value!r}" for place in wrong) or address
+        raise CommandError(
+            _(
+                "One API said success, but the domain did not arrive: {shown}.\n"
+                "Remedy: look for a database error in `journalctl -u one-api`, then run again.",
+                shown=shown,
+            )
+        )
+
+
+def _mend(client: Api, place: Place) -> None:
+    if place.kind == "payment":
+        client.set_notify_domain(int(place.key), place.wanted)
+        return
+    if client.edition.restart_on_domain:
+        # Noted before the change: a run that dies in between still owes the restart.
+        write(paths.RESTART_DUE, "the domain was changed\n")
+    client.set_option(place.key, place.wanted)

@@ -1,0 +1,199 @@
+"""Certificates on the server: observing, obtaining, renewing, and proving what is served."""
+
+import json
+import socket
+import ssl
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from one_api_infra.certificate import Certificate, renew_before
+from one_api_infra.server import paths
+from one_api_infra.server.local import CommandError, Site, must, run, site, tail, write
+from one_api_infra.texts import _
+
+CERTBOT = {"venv": f"{paths.AGENT}/venv/bin/certbot", "distribution": "/usr/bin/certbot"}
+RELOAD_SECONDS = 20
+
+
+def observe(site: Site) -> list[Certificate]:
+    """Every certificate on disk that can be read: certbot's of this toolkit, or the external."""
+    if site["certificate"] == "external":
+        found = [_read(site["domain"], site["certificate_file"], site["certificate_key_file"])]
+    else:
+        live = sorted(Path(paths.LETSENCRYPT).glob("live/*/fullchain.pem"))
+        found = [_read(path.parent.name, path, path.with_name("privkey.pem")) for path in live]
+    return [each for each in found if each]
+
+
+def _read(name: str, certificate_file: str | Path, key_file: str | Path) -> Certificate | None:
+    try:
+        leaf = x509.load_pem_x509_certificates(Path(certificate_file).read_bytes())[0]
+        key = serialization.load_pem_private_key(Path(key_file).read_bytes(), None)
+        alternative = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except (OSError, ValueError, x509.ExtensionNotFound):
+        return None
+    form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    return Certificate(
+        name=name,
+        certificate_file=str(certificate_file),
+        key_file=str(key_file),
+        names=tuple(alternative.value.get_values_for_type(x509.DNSName)),
+        not_before=leaf.not_valid_before_utc.timestamp(),
+        not_after=leaf.not_valid_after_utc.timestamp(),
+        serial=f"{leaf.serial_number:x}",
+        issuer=leaf.issuer.rfc4514_string(),
+        key_matches=leaf.public_key().public_bytes(*form) == key.public_key().public_bytes(*form),
+        self_signed=leaf.issuer == leaf.subject and bool(leaf.issuer.rdns),
+    )
+
+
+def on_the_wire(name: str, port: int = 443) -> str | None:
+    """The serial number that nginx serves on loopback for ``name``; None if it serves none."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE  # which one it is, not whether it is trusted
+    try:
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=5) as connection,
+            context.wrap_socket(connection, server_hostname=name) as wrapped,
+        ):
+            der = wrapped.getpeercert(binary_form=True)
+    except OSError:
+        return None
+    return f"{x509.load_der_x509_certificate(der).serial_number:x}" if der else None
+
+
+def obtain() -> None:
+    """Obtain the certificate for the site's names: at staging first, then for good."""
+    current = site()
+    if current["acme_staging_server"]:
+        staging = [*_certonly(current, current["acme_staging_server"]), "--dry-run"]
+        _certbot(current, staging, _("The staging CA refused; production was not asked."))
+    _certbot(current, _certonly(current, current["acme_server"]), _("The CA refused."))
+    _set_renewal(current)
+
+
+def _certonly(site: Site, server: str) -> list[str]:
+    names = dict.fromkeys((site["domain"], site["callback_domain"]))
+    command = ["certonly", "--server", server, "--webroot", "--webroot-path", paths.WEBROOT]
+    command += ["--agree-tos", "--email", site["acme_email"], "--no-eff-email"]
+    command += ["--cert-name", site["domain"], "--key-type", site["key_type"]]
+    command += [part for name in names for part in ("--domain", name)]
+    if site["acme_profile"]:
+        command += ["--required-profile", site["acme_profile"]]
+    return command
+
+
+def _base(site: Site) -> list[str]:
+    directories = ["--config-dir", paths.LETSENCRYPT, "--work-dir", f"{paths.STATE}/certbot"]
+    return [*directories, "--logs-dir", "/var/log/one-api-infra/certbot", "--non-interactive"]
+
+
+def _environment(site: Site) -> dict[str, str]:
+    return {"REQUESTS_CA_BUNDLE": paths.ACME_CA} if site["acme_ca_file"] else {}
+
+
+def _certbot(site: Site, command: list[str], failure: str) -> None:
+    program = CERTBOT[site["certbot"]]
+    code, output = run(program, *command, *_base(site), environment=_environment(site))
+    if code:
+        remedy = _(
+            "Remedy: let {domain} lead to this server on port 80, and the CA be reachable from it;"
+            " then run again. certbot's words:",
+            domain=site["domain"],
+        )
+        raise CommandError("\n".join([failure, remedy, tail(output.splitlines())]))
+
+
+def _set_renewal(site: Site) -> None:
+    """Give a certbot without ARI a fraction of the real lifetime to go by."""
+    if site["certbot"] != "distribution":
+        return
+    lineage = next(each for each in observe(site) if each.name == site["domain"])
+    path = Path(f"{paths.LETSENCRYPT}/renewal/{lineage.name}.conf")
+    lines = [line for line in path.read_text().splitlines() if "renew_before_expiry" not in line]
+    first = f"renew_before_expiry = {renew_before(lineage.not_after - lineage.not_before)}"
+    write(path, "\n".join([first, *lines]) + "\n", 0o644)
+
+
+def remove_obsolete() -> None:
+    """Delete the certificates of earlier domains."""
+    current = site()
+    for each in observe(current):
+        if each.name != current["domain"] and each.certificate_file.startswith(paths.LETSENCRYPT):
+            _certbot(current, ["delete", "--cert-name", each.name], _("certbot could not delete it."))
+
+
+def deploy_hook() -> None:
+    """Test, reload, and prove that the certificate on the wire is the one on disk."""
+    result: dict[str, object] = {"time": time.time(), "ok": True, "message": ""}
+    try:
+        _reload(site())
+    except CommandError as error:
+        result |= {"ok": False, "message": str(error)}
+    write(paths.HOOK_RESULT, json.dumps(result), 0o644)
+    if not result["ok"]:
+        raise CommandError(str(result["message"]))
+
+
+def _reload(site: Site) -> None:
+    served = _served(site)
+    if served is None:
+        return  # the first certificate: nginx is told of it by the deploy
+    must("nginx", "-t", "-q")
+    must("systemctl", "reload", "nginx.service")
+    deadline = time.monotonic() + RELOAD_SECONDS
+    while on_the_wire(served.names[0]) != served.serial:
+        if time.monotonic() > deadline:
+            raise CommandError(
+                _(
+                    "nginx was reloaded, but serves another certificate than the one on disk.\n"
+                    "Remedy: look for [emerg] in /var/log/nginx/error.log, then"
+                    " `systemctl reload nginx`."
+                )
+            )
+        time.sleep(0.05)
+
+
+def _served(site: Site) -> Certificate | None:
+    """The certificate that nginx' configuration names, if it is on disk."""
+    configuration = Path(f"{paths.NGINX}/one-api/site.conf")
+    text = configuration.read_text() if configuration.exists() else ""
+    return next((each for each in observe(site) if f" {each.certificate_file};" in text), None)
+
+
+def renew() -> None:
+    """Renew what is due, then fail loudly unless the wire shows what the disk holds.
+
+    certbot exits 0 whether it renewed or not, and also when a deploy hook failed.
+    """
+    current = site()
+    Path(paths.HOOK_RESULT).unlink(missing_ok=True)
+    command = ["renew", "--no-random-sleep-on-renew", "--quiet"]
+    _certbot(current, command, _("The renewal failed."))
+    hook = Path(paths.HOOK_RESULT)
+    if hook.exists() and not (result := json.loads(hook.read_text()))["ok"]:
+        raise CommandError(_("The deploy hook failed: {message}", message=result["message"]))
+    served = _served(current)
+    if served and on_the_wire(served.names[0]) != served.serial:
+        _reload(current)
+        raise CommandError(
+            _(
+                "The deploy hook had not brought the new certificate to nginx; it is served now.\n"
+                "Remedy: see why {hook} failed: /var/log/one-api-infra/certbot.",
+                hook="renewal-hooks/deploy/one-api-infra",
+            )
+        )
+
+
+def state(site: Site) -> dict[str, object]:
+    """What is on disk and on the wire, as plain data."""
+    certificates = observe(site)
+    return {
+        "certificates": [asdict(each) for each in certificates],
+        "wire": on_the_wire(site["domain"]),
+    }

@@ -1,0 +1,85 @@
+"""Small things that every server command does: read the site, run a program, write a file."""
+
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from one_api_infra import editions
+from one_api_infra.editions.api import Api
+from one_api_infra.editions.edition import Edition
+from one_api_infra.server import paths
+
+Site = Mapping[str, Any]
+
+
+class CommandError(Exception):
+    """A server command failed; the message names cause and remedy."""
+
+
+def site() -> Site:
+    """The site's settings without secrets (``site.json``)."""
+    return dict(json.loads(Path(paths.SITE).read_text()))
+
+
+def edition(site: Site) -> Edition:
+    """The site's edition."""
+    return editions.get(site["edition"])
+
+
+def api(site: Site, *, token: bool = True) -> Api:
+    """One API on loopback, with the stored access token if there is one."""
+    path = Path(paths.ACCESS_TOKEN)
+    stored = path.read_text().strip() if token and path.exists() else None
+    return Api(edition(site), f"http://127.0.0.1:{site['one_api_port']}", stored)
+
+
+def run(*command: str, environment: Mapping[str, str] | None = None) -> tuple[int, str]:
+    """Run a program; its exit code, and both of its outputs as one text."""
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, **(environment or {})},
+    )
+    return done.returncode, (done.stdout + done.stderr).strip()
+
+
+def must(*command: str) -> str:
+    """Run a program that must succeed; CommandError with its words otherwise."""
+    code, output = run(*command)
+    if code:
+        raise CommandError(f"{' '.join(command)}: {output}")
+    return output
+
+
+def write(path: str | Path, content: str | bytes, mode: int = 0o600) -> None:
+    """Write a file atomically and durably, owned by root."""
+    target = Path(path)
+    data = content.encode() if isinstance(content, str) else content
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    with os.fdopen(handle, "wb") as stream:
+        os.fchmod(stream.fileno(), mode)
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    Path(name).rename(target)
+
+
+def link(path: str | Path, target: str | Path) -> None:
+    """Point a symbolic link to ``target``, atomically."""
+    new = Path(f"{path}.new")
+    new.unlink(missing_ok=True)
+    new.symlink_to(target)
+    new.rename(path)
+
+
+def tail(lines: Sequence[str], count: int = 15) -> str:
+    """The last lines, indented, as part of an error message."""
+    return "\n".join(f"    {line}" for line in list(lines)[-count:])

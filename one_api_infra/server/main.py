@@ -1,0 +1,30 @@
+"""The commands of the package on the server: ``python one-api-infra.pyz COMMAND``."""
+
+import sys
+from collections.abc import Callable
+
+from one_api_infra.editions.api import ApiError
+from one_api_infra.server import callback_domain, certificate, nginx, one_api, state
+from one_api_infra.server.local import CommandError
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "state": state.show,
+    "generate": one_api.generate,
+    "activate": one_api.activate,
+    "claim": one_api.claim,
+    "nginx": nginx.apply,
+    "obtain": certificate.obtain,
+    "remove-obsolete": certificate.remove_obsolete,
+    "deploy-hook": certificate.deploy_hook,
+    "renew": certificate.renew,
+    "callback-domain": callback_domain.apply,
+}
+
+
+def main() -> None:
+    """Run one command; its failure is a message on standard error and exit code 1."""
+    try:
+        COMMANDS[sys.argv[1]](*sys.argv[2:])
+    except (CommandError, ApiError) as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(1) from None

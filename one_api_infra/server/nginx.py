@@ -1,0 +1,156 @@
+"""Changing nginx' configuration: tested on a copy, swapped at once, put back if it does not serve."""
+
+import http.client
+import json
+import secrets
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from one_api_infra.server import certificate, paths
+from one_api_infra.server.local import CommandError, link, must, run, site, tail, write
+from one_api_infra.texts import _
+
+SERVE_SECONDS = 15
+KEPT = f"{paths.STATE}/nginx"
+PREVIOUS = f"{KEPT}/previous"
+ORIGINAL_CONF = f"{KEPT}/nginx.conf.original"
+CALLBACK_LOG = "/var/log/one-api-infra/callbacks.log"
+
+
+def apply() -> None:
+    """Read the configuration from standard input (JSON) and let nginx serve it."""
+    configuration = json.load(sys.stdin)
+    _prepare()
+    test(configuration)
+    shutil.rmtree(PREVIOUS, ignore_errors=True)
+    shutil.copytree(paths.NGINX, PREVIOUS, symlinks=True)
+    install(configuration, Path(paths.NGINX))
+    if problem := _reload():
+        put_back()
+        raise CommandError(
+            _("nginx did not serve with the new configuration; the old one is back: {problem}",
+              problem=problem)
+        )
+    _forget_old_releases(configuration["release"])
+
+
+def _prepare() -> None:
+    """Directories and the log, and the package's nginx.conf kept for the day of removal."""
+    Path(KEPT).mkdir(mode=0o700, exist_ok=True)
+    Path(paths.WEBROOT).mkdir(exist_ok=True)
+    conf, original = Path(f"{paths.NGINX}/nginx.conf"), Path(ORIGINAL_CONF)
+    if not original.exists():
+        shutil.copy2(conf, original)
+    log = Path(CALLBACK_LOG)
+    if not log.exists():
+        log.touch(0o640)
+        shutil.chown(log, "www-data", "adm")
+
+
+def test(configuration: Mapping[str, Any]) -> None:
+    """Let nginx test a copy that stands, for it alone, where the real one is."""
+    with tempfile.TemporaryDirectory(dir="/etc", prefix=".nginx.") as directory:
+        copy = Path(directory) / "nginx"
+        shutil.copytree(paths.NGINX, copy, symlinks=True)
+        install(configuration, copy)
+        inside = f"mount --bind {copy} {paths.NGINX} && nginx -t -q"
+        code, output = run("unshare", "--mount", "sh", "-c", inside)
+    if code:
+        raise CommandError(
+            _("nginx refuses the new configuration; nothing was changed.\n"
+              "Remedy: mend the template that its words name:")
+            + "\n" + tail(output.splitlines())
+        )
+
+
+def install(configuration: Mapping[str, Any], root: Path) -> None:
+    """Write the parts beside the old ones, then swap the link; the includes come last."""
+    release = root / "one-api.d" / str(configuration["release"])
+    release.mkdir(parents=True, exist_ok=True)
+    for name, text in configuration["parts"].items():
+        write(release / name, text, 0o644)
+    link(root / "one-api", f"one-api.d/{configuration['release']}")
+    for path, text in configuration["files"].items():
+        write(root / Path(path).relative_to(paths.NGINX), text, 0o644)
+    for path in configuration["absent"]:
+        (root / Path(path).relative_to(paths.NGINX)).unlink(missing_ok=True)
+
+
+def put_back() -> None:
+    """Restore what was there before ``install``."""
+    previous = Path(PREVIOUS)
+    for path in sorted(Path(paths.NGINX).rglob("*"), reverse=True):
+        there = previous / path.relative_to(paths.NGINX)
+        if not (there.exists() or there.is_symlink()) and not path.is_dir():
+            path.unlink()
+    must("cp", "--archive", "--force", "--no-target-directory", PREVIOUS, paths.NGINX)
+    run("systemctl", "reload-or-restart", "nginx.service")
+
+
+def _reload() -> str | None:
+    """Reload (or start) and wait until it serves; what is wrong otherwise."""
+    must("systemctl", "daemon-reload")
+    must("systemctl", "enable", "--quiet", "nginx.service")
+    before = _workers()
+    code, output = run("systemctl", "reload-or-restart", "nginx.service")
+    if code:
+        return output + "\n" + tail(_error_log())
+    token = f"health-{secrets.token_hex(8)}"
+    proof = Path(paths.WEBROOT) / ".well-known" / "acme-challenge" / token
+    proof.parent.mkdir(parents=True, exist_ok=True)
+    proof.write_text(token)
+    try:
+        return _wait(before, token)
+    finally:
+        proof.unlink()
+
+
+def _wait(before: set[str], token: str) -> str | None:
+    deadline = time.monotonic() + SERVE_SECONDS
+    problem: str | None = _("it did not start new workers")
+    while time.monotonic() < deadline:
+        if _workers() - before and (problem := _serves(token)) is None:
+            return None
+        time.sleep(0.05)
+    return f"{problem}\n{tail(_error_log())}"
+
+
+def _serves(token: str) -> str | None:
+    current = site()
+    try:
+        connection = http.client.HTTPConnection("127.0.0.1", 80, timeout=5)
+        path = f"/.well-known/acme-challenge/{token}"
+        connection.request("GET", path, headers={"Host": current["domain"]})
+        reply = connection.getresponse()
+        if reply.read().decode(errors="replace") != token:
+            return _("port 80 answers {status} for an ACME challenge", status=reply.status)
+    except OSError as error:
+        return _("port 80 does not answer: {error}", error=error)
+    served = certificate._served(current)
+    if served and certificate.on_the_wire(served.names[0]) != served.serial:
+        return _("port 443 does not serve the certificate on disk")
+    return None
+
+
+def _workers() -> set[str]:
+    """The worker processes, by id."""
+    pid = Path("/run/nginx.pid")
+    master = pid.read_text().strip() if pid.exists() else ""
+    children = Path(f"/proc/{master}/task/{master}/children")
+    return set(children.read_text().split()) if master and children.exists() else set()
+
+
+def _error_log() -> list[str]:
+    path = Path("/var/log/nginx/error.log")
+    return path.read_text(errors="replace").splitlines()[-5:] if path.exists() else []
+
+
+def _forget_old_releases(current: str) -> None:
+    for path in Path(f"{paths.NGINX}/one-api.d").iterdir():
+        if path.name != current:
+            shutil.rmtree(path)

@@ -1,0 +1,38 @@
+"""Where things stand on a server. The templates' folders are these paths."""
+
+AGENT = "/opt/one-api-infra"
+PYTHON = f"{AGENT}/venv/bin/python"
+BUNDLE = f"{AGENT}/one-api-infra.pyz"
+REQUIREMENTS = f"{AGENT}/requirements.txt"
+CONFIG = "/etc/one-api-infra"
+SITE = f"{CONFIG}/site.json"
+FIREWALL = f"{CONFIG}/firewall.nft"
+LETSENCRYPT = f"{CONFIG}/letsencrypt"
+ACME_CA = f"{CONFIG}/acme-ca.pem"
+STATE = "/var/lib/one-api-infra"
+WEBROOT = f"{STATE}/acme"
+RESTART_DUE = f"{STATE}/restart-due"
+HOOK_RESULT = f"{STATE}/certificate-hook.json"
+PASSWORD_CONFIRMED = f"{STATE}/root-password-confirmed"
+
+ONE_API_CONFIG = "/etc/one-api"
+ENVIRONMENT = f"{ONE_API_CONFIG}/one-api.env"
+GENERATED = f"{ONE_API_CONFIG}/secrets.env"
+GIVEN = f"{ONE_API_CONFIG}/given.env"
+ROOT_PASSWORD = f"{ONE_API_CONFIG}/root-password"
+ACCESS_TOKEN = f"{ONE_API_CONFIG}/access-token"
+ONE_API = "/opt/one-api"
+CURRENT = f"{ONE_API}/current"
+DATA = "/var/lib/one-api"
+TIKTOKEN = f"{ONE_API}/tiktoken"
+LOGS = "/var/log/one-api"
+UNIT = "/etc/systemd/system/one-api.service"
+STARTED = "/run/one-api/started"
+
+NGINX = "/etc/nginx"
+NGINX_LOADED = "/run/one-api-nginx.loaded"
+
+
+def agent(command: str) -> str:
+    """The shell command that runs a command of the package on the server."""
+    return f"{PYTHON} {BUNDLE} {command}"

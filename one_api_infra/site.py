@@ -1,0 +1,99 @@
+"""A site: everything about it, derived once from its settings."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
+
+from one_api_infra import editions, settings
+from one_api_infra.domain import Domain
+from one_api_infra.editions.edition import Edition
+from one_api_infra.secret import Secret
+
+CONNECTION_PREFIXES = ("ssh_", "_", "docker_", "vagrant_", "local_")
+
+
+@dataclass(frozen=True)
+class Site:
+    """The validated settings of one host; see ``settings.SETTINGS`` for what each field takes."""
+
+    domain: Domain
+    callback_domain: Domain
+    acme_email: str | None
+    edition: Edition
+    version: str
+    artifact: str | None
+    artifact_mirror: str | None
+    artifact_sha256: str | None
+    one_api_port: int
+    root_password: Secret | None
+    database_url: Secret | None
+    environment: tuple[tuple[str, str], ...]
+    token_encoders: bool
+    tiktoken_data: str | None
+    time_zone: str
+    certificate: str
+    certificate_file: str | None
+    certificate_key_file: str | None
+    acme_server: str
+    acme_staging_server: str | None
+    acme_ca_file: str | None
+    acme_profile: str | None
+    key_type: str
+    certbot: str
+    pip_index: str | None
+    open_ports: tuple[int, ...]
+    public_addresses: tuple[str, ...]
+    dns_resolvers: tuple[str, ...]
+    log_days: int
+    waive: tuple[str, ...]
+    lab: bool
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> "Site":
+        """The site that a host's inventory data describes.
+
+        Keys that belong to pyinfra's connectors (``ssh_user``, ``_sudo``…) are passed over.
+        Raises InvalidError with every problem at once.
+        """
+        own = {name: value for name, value in data.items() if not _is_connection(name)}
+        values = settings.parse(own)
+        edition = editions.get(values["edition"])
+        values |= {
+            "edition": edition,
+            "version": values["version"] or edition.version,
+            "callback_domain": values["callback_domain"] or values["domain"],
+            "acme_staging_server": _staging(values),
+        }
+        return cls(**values)
+
+    @cached_property
+    def domains(self) -> tuple[Domain, ...]:
+        """The names that the certificate covers, the site's own first."""
+        return tuple(dict.fromkeys((self.domain, self.callback_domain)))
+
+    @property
+    def origin(self) -> str:
+        """One API's ServerAddress."""
+        return self.domain.origin
+
+    @property
+    def callback_origin(self) -> str:
+        """What a notify URL begins with."""
+        return self.callback_domain.origin
+
+    def public(self) -> dict[str, Any]:
+        """The settings without secrets, as plain data for ``site.json`` on the server."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        shown = {name: value for name, value in values.items() if not isinstance(value, Secret)}
+        return shown | {"edition": self.edition.name, "environment": dict(self.environment)}
+
+
+def _is_connection(name: str) -> bool:
+    return name.startswith(CONNECTION_PREFIXES)
+
+
+def _staging(values: Mapping[str, Any]) -> str | None:
+    if values["acme_staging_server"] or values["acme_server"] != settings.LETS_ENCRYPT:
+        return values["acme_staging_server"]  # type: ignore[no-any-return]
+    return settings.LETS_ENCRYPT_STAGING

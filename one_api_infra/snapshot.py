@@ -1,0 +1,178 @@
+"""One look at a server: the state of everything declared, read by a single command.
+
+A command over ssh costs 2.4 round trips, so the number of commands is the time that a run
+takes. All operations of all deploys compare against one snapshot.
+"""
+
+import json
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from one_api_infra.resources import Directory, File, Wanted
+
+MARK = "\x1eone-api-infra:"
+UNIT_PROPERTIES = "Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload"
+
+
+@dataclass(frozen=True)
+class PathState:
+    """``kind`` is what ``stat`` calls it: ``regular file``, ``directory``, ``symbolic link``."""
+
+    kind: str
+    owner: str
+    group: str
+    mode: str
+    sha256: str = ""
+    target: str = ""
+
+
+@dataclass
+class Snapshot:
+    """What one look saw. An operation that changes a path notes it here; see ``note``."""
+
+    paths: dict[str, PathState] = field(default_factory=dict)
+    packages: dict[str, str] = field(default_factory=dict)
+    units: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    users: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    probes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    is_outdated: bool = False
+
+    def has_file(self, file: File) -> bool:
+        """Whether the file is there, as wanted in every respect."""
+        return self.paths.get(file.path) == file_state(file)
+
+    def has_directory(self, directory: Directory) -> bool:
+        """Whether the directory is there with owner and mode as wanted."""
+        return self.paths.get(directory.path) == directory_state(directory)
+
+    def probe(self, name: str) -> str:
+        """A probe's output as one text."""
+        return "\n".join(self.probes.get(name, ()))
+
+    def state(self) -> dict[str, Any]:
+        """What the agent on the server tells; empty where there is none yet."""
+        try:
+            return dict(json.loads(self.probe("state")))
+        except ValueError:
+            return {}
+
+    def unit(self, name: str, prop: str) -> str:
+        """A property of a unit; empty for a unit that does not exist."""
+        return self.units.get(name, {}).get(prop, "")
+
+    def is_active(self, name: str) -> bool:
+        """Whether a unit runs (a one-shot that remains counts)."""
+        return self.unit(name, "ActiveState") in {"active", "reloading"}
+
+    def note(self, path: str, state: PathState | None) -> None:
+        """Remember what an operation has just made of a path; probes may see it otherwise now."""
+        self.is_outdated = True
+        if state is None:
+            self.paths.pop(path, None)
+        else:
+            self.paths[path] = state
+
+
+def file_state(file: File) -> PathState:
+    """The state of a file that is as wanted."""
+    return PathState("regular file", file.owner, file.group, file.mode, file.sha256)
+
+
+def directory_state(directory: Directory) -> PathState:
+    """The state of a directory that is as wanted."""
+    return PathState("directory", directory.owner, directory.group, directory.mode)
+
+
+def script(wanted: Wanted) -> str:
+    """The shell command that looks; it reads only, and succeeds on a blank server too."""
+    lines = ["export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
+    for name, command in _sections(wanted):
+        lines += [f"printf '\\036one-api-infra:%s\\n' {shlex.quote(name)}", f"{{ {command}; }} 2>&1"]
+    return "\n".join([*lines, "true"])
+
+
+def _sections(wanted: Wanted) -> Iterator[tuple[str, str]]:
+    paths = " ".join(map(shlex.quote, wanted.paths))
+    if wanted.paths:
+        yield "paths", f"stat -c '%F|%U|%G|%a|%n' -- {paths} 2>/dev/null"
+        yield "sha256", f"sha256sum -- {paths} 2>/dev/null"
+        yield "links", f'for p in {paths}; do [ ! -L "$p" ] || echo "$p|$(readlink "$p")"; done'
+    if wanted.patterns:
+        yield "patterns", f"stat -c '%F|%U|%G|%a|%n' -- {' '.join(wanted.patterns)} 2>/dev/null"
+    if wanted.packages:
+        names = " ".join(map(shlex.quote, wanted.packages))
+        form = "${Package}|${db:Status-Status}|${Version}\\n"
+        yield "packages", f"dpkg-query -W -f={shlex.quote(form)} {names} 2>/dev/null"
+    if wanted.units:
+        names = " ".join(map(shlex.quote, wanted.units))
+        yield "units", f"systemctl show --property={UNIT_PROPERTIES} -- {names}"
+    if wanted.users:
+        yield "users", f"getent passwd {' '.join(map(shlex.quote, wanted.users))}"
+    for name, command in wanted.probes.items():
+        yield f"probe {name}", command
+
+
+def parse(lines: Iterable[str]) -> Snapshot:
+    """The snapshot that the script's output describes."""
+    sections = _split(lines)
+    hashes = dict(_hash(line) for line in sections.get("sha256", []))
+    links = dict(_pair(line) for line in sections.get("links", []))
+    snapshot = Snapshot(
+        packages=dict(_packages(sections.get("packages", []))),
+        units={block.get("Id", ""): block for block in _blocks(sections.get("units", []))},
+        users={line.split(":")[0]: tuple(line.split(":")) for line in sections.get("users", [])},
+        probes={
+            name.removeprefix("probe "): tuple(body)
+            for name, body in sections.items()
+            if name.startswith("probe ")
+        },
+    )
+    for line in [*sections.get("paths", []), *sections.get("patterns", [])]:
+        kind, owner, group, mode, path = line.split("|", 4)
+        kind = "regular file" if kind == "regular empty file" else kind
+        target = links.get(path, "")
+        sha256 = hashes.get(path, "") if kind == "regular file" else ""
+        snapshot.paths[path] = PathState(kind, owner, group, mode, sha256, target)
+    return snapshot
+
+
+def _split(lines: Iterable[str]) -> dict[str, list[str]]:
+    sections: dict[str, list[str]] = {}
+    name = ""
+    for line in lines:
+        if line.startswith(MARK):
+            name = line.removeprefix(MARK)
+            sections[name] = []
+        elif name:
+            sections[name].append(line)
+    return sections
+
+
+def _hash(line: str) -> tuple[str, str]:
+    digest, path = line.split("  ", 1)
+    return path, digest
+
+
+def _pair(line: str) -> tuple[str, str]:
+    path, target = line.split("|", 1)
+    return path, target
+
+
+def _packages(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for line in lines:
+        name, status, version = line.split("|")
+        if status == "installed":
+            yield name, version
+
+
+def _blocks(lines: Iterable[str]) -> Iterator[dict[str, str]]:
+    block: dict[str, str] = {}
+    for line in [*lines, ""]:
+        if not line and block:
+            yield block
+            block = {}
+        elif "=" in line:
+            key, value = line.split("=", 1)
+            block[key] = value

@@ -1,0 +1,114 @@
+"""The system below the site: packages, time, updates, and the agent that runs on the server."""
+
+import json
+
+from one_api_infra import bundle, render
+from one_api_infra.resources import Directory, File, Wanted
+from one_api_infra.server import paths
+from one_api_infra.site import Site
+from one_api_infra.snapshot import Snapshot
+
+PACKAGES = (
+    "ca-certificates",
+    "iproute2",
+    "logrotate",
+    "nftables",
+    "nginx",
+    "python3",
+    "python3-venv",
+    "tzdata",
+    "unattended-upgrades",
+)
+TIME_DAEMONS = ("chrony", "ntpsec", "openntpd", "systemd-timesyncd")
+TIMESYNCD = "systemd-timesyncd.service"
+JOURNAL = "/etc/systemd/journald.conf.d/one-api-infra.conf"
+UPDATES = "/etc/apt/apt.conf.d/52one-api-infra"
+LOGROTATE = "/etc/logrotate.d/one-api-infra"
+AGENT_LOGS = "/var/log/one-api-infra"
+VENV_INSTALLED = f"{paths.AGENT}/venv/installed"
+# A journal that started before its configuration changed runs with the old one.
+JOURNAL_STALE = (
+    f"[ ! -e {JOURNAL} ] || [ $(stat -c %Y {JOURNAL}) -le "
+    "$(date -d \"$(systemctl show -p ActiveEnterTimestamp --value systemd-journald)\" +%s) ]"
+    " || echo stale"
+)
+
+
+def packages(site: Site, seen: Snapshot) -> tuple[str, ...]:
+    """The packages that a site needs; an admin's own time daemon is not replaced."""
+    wanted = PACKAGES
+    if not any(name in seen.packages for name in TIME_DAEMONS):
+        wanted += ("systemd-timesyncd",)
+    return (*wanted, "certbot") if site.certbot == "distribution" else wanted
+
+
+def directories() -> tuple[Directory, ...]:
+    """The toolkit's own directories."""
+    return (
+        Directory(paths.AGENT),
+        Directory(paths.CONFIG),
+        Directory(paths.STATE),
+        Directory(AGENT_LOGS, "750", "root", "adm"),
+        Directory(JOURNAL.rsplit("/", 1)[0]),
+    )
+
+
+def files(site: Site) -> tuple[File, ...]:
+    """Files of the system, and the agent with the site's settings."""
+    return (
+        render.file(UPDATES),
+        render.file(JOURNAL),
+        render.file(LOGROTATE, logs=AGENT_LOGS, one_api_logs=paths.LOGS, days=site.log_days),
+        render.file(paths.REQUIREMENTS),
+        File(paths.BUNDLE, bundle.build()),
+        File(paths.SITE, (json.dumps(site.public(), indent=1, sort_keys=True) + "\n").encode()),
+    )
+
+
+def venv_mark() -> str:
+    """What ``venv/installed`` holds when the virtual environment is complete, but for Python."""
+    return render.file(paths.REQUIREMENTS).sha256
+
+
+def venv_is_complete(seen: Snapshot) -> bool:
+    """Whether the virtual environment holds what is asked for, built with today's Python."""
+    lines = seen.probes.get("venv", ())
+    return len(lines) == 2 and lines[0] == f"{venv_mark()} {lines[1]}"
+
+
+def venv_script(site: Site) -> str:
+    """Build the virtual environment beside the old one and swap a link; a kill leaves the old."""
+    index = f" --index-url {site.pip_index}" if site.pip_index else ""
+    new = f"{paths.AGENT}/venv-{venv_mark()[:12]}-$(date +%s)"
+    return (
+        f"set -e; new={new}; trap 'rm -rf $new' EXIT; python3 -m venv $new;"
+        f" $new/bin/pip install -q --disable-pip-version-check{index} -r {paths.REQUIREMENTS};"
+        f' echo "{venv_mark()} $(python3 -V)" >$new/installed;'
+        f" old=$(readlink {paths.AGENT}/venv || true);"
+        f" ln -sfn $new {paths.AGENT}/venv.new && mv -fT {paths.AGENT}/venv.new {paths.AGENT}/venv;"
+        f" trap - EXIT; find {paths.AGENT} -maxdepth 1 -name 'venv-*' ! -path $new"
+        " -exec rm -rf {} +"
+    )
+
+
+def time_is_ours(seen: Snapshot) -> bool:
+    """Whether systemd-timesyncd is to run: not in a container, whose time is its host's."""
+    in_container = seen.probe("virtualisation") not in {"", "none"}
+    return "systemd-timesyncd" in seen.packages and not in_container
+
+
+def wanted(site: Site) -> Wanted:
+    """What to look at."""
+    return Wanted(
+        paths=(
+            *(file.path for file in files(site)),
+            *(directory.path for directory in directories()),
+        ),
+        packages=(*PACKAGES, *TIME_DAEMONS, "certbot"),
+        units=(TIMESYNCD, "unattended-upgrades.service"),
+        probes={
+            "venv": f"cat {VENV_INSTALLED} 2>/dev/null && python3 -V",
+            "virtualisation": "systemd-detect-virt --container",
+            "journal": JOURNAL_STALE,
+        },
+    )
