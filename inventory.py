@@ -1,4 +1,4 @@
-"""The environment that ONE_API_INFRA_ENVIRONMENT names: `lab` by default, else inventory/NAME.py."""
+"""The environment that ONE_API_INFRA_ENVIRONMENT names: `lab`, or another file of inventory/."""
 
 from one_api_infra.inventory import load
 

@@ -1,6 +1,6 @@
 """The certificate: obtained by webroot, renewed by a timer of its own, proved on the wire."""
 
-from pyinfra import local
+from pyinfra import host, local
 
 from one_api_infra import certificate, certificate_files
 from one_api_infra.pyinfra import operations, target
@@ -13,9 +13,9 @@ operations.failure(
     problems=lambda seen: certificate_files.external_problems(site, seen),
 )
 if site.certificate == "acme":
-    for directory in certificate_files.directories():
+    for directory in host.loop(certificate_files.directories()):
         operations.directory(name=f"Make {directory.path}", directory=directory)
-    for file in certificate_files.files(site):
+    for file in host.loop(certificate_files.files(site)):
         operations.file(name=f"Write {file.path}", file=file)
     operations.command(
         name="Obtain the certificate",

@@ -1,5 +1,7 @@
 """One API: its user, release, secrets and unit; root claimed while only loopback reaches it."""
 
+from pyinfra import host
+
 from one_api_infra import one_api
 from one_api_infra.pyinfra import operations, release, target
 from one_api_infra.server import paths
@@ -8,17 +10,17 @@ site = target.site()
 artifact = release.artifact(site)
 
 operations.user(name="Make the user one-api", user=one_api.USER, home=paths.DATA)
-for directory in one_api.directories():
+for directory in host.loop(one_api.directories()):
     operations.directory(name=f"Make {directory.path}", directory=directory)
-for file in one_api.files(site):
+for file in host.loop(one_api.files(site)):
     operations.file(name=f"Write {file.path}", file=file)
 operations.upload(
-    name=f"Bring One API {site.version}",
+    name="Bring One API's release",
     source=str(artifact.path),
     path=one_api.binary(artifact.sha256),
     sha256=artifact.sha256,
 )
-for data in release.tiktoken_files(site):
+for data in host.loop(release.tiktoken_files(site)):
     operations.file(name=f"Write {data.path}", file=data)
 operations.command(
     name="Generate One API's secrets, once",

@@ -1,5 +1,7 @@
 """Packages, time, security updates, the journal's size, and the agent."""
 
+from pyinfra import host
+
 from one_api_infra import system
 from one_api_infra.pyinfra import operations, target
 
@@ -9,9 +11,9 @@ operations.packages(
     name="Install Debian packages",
     names=lambda seen: system.packages(site, seen),
 )
-for directory in system.directories():
+for directory in host.loop(system.directories()):
     operations.directory(name=f"Make {directory.path}", directory=directory)
-for file in system.files(site):
+for file in host.loop(system.files(site)):
     operations.file(name=f"Write {file.path}", file=file)
 operations.command(
     name="Let the journal keep to its size",

@@ -104,6 +104,7 @@ def _mismatch(source: str, expected: str, found: str, lock: Path, *, pinned: boo
         found=found,
     )
     remedy = _(
-        "if the new file is what you want, change {where}; if you do not know why, do not", where=where
+        "if the new file is what you want, change {where}; if you do not know why, do not",
+        where=where,
     )
     return InvalidError([Problem("artifact_sha256", text, remedy)])

@@ -54,11 +54,7 @@ def choose(
     After a change of the domain the old name is served until the new certificate is there, so
     that orders on their way still find their callback URL.
     """
-    fit = [
-        each
-        for each in certificates
-        if each.is_valid(now) and (lab or not each.self_signed)
-    ]
+    fit = [each for each in certificates if each.is_valid(now) and (lab or not each.self_signed)]
     fit.sort(key=lambda each: (each.covers(names), each.not_before), reverse=True)
     return fit[0] if fit else None
 

@@ -70,7 +70,9 @@ def external_problems(site: Site, seen: Snapshot) -> tuple[Problem, ...]:
     if found or not seen.state():
         return ()
     expected = _("a certificate and its key that can be read on the server")
-    remedy = _("put them to {path} and {key}", path=site.certificate_file, key=site.certificate_key_file)
+    remedy = _(
+        "put them to {path} and {key}", path=site.certificate_file, key=site.certificate_key_file
+    )
     return (Problem("certificate.external", expected, remedy),)
 
 

@@ -1,7 +1,14 @@
 """Everything that the concerns of a site declare, together."""
 
-from one_api_infra import callback_domain, certificate_files, firewall, nginx, one_api, preflight
-from one_api_infra import system
+from one_api_infra import (
+    callback_domain,
+    certificate_files,
+    firewall,
+    nginx,
+    one_api,
+    preflight,
+    system,
+)
 from one_api_infra.resources import Wanted
 from one_api_infra.site import Site
 from one_api_infra.snapshot import Snapshot

@@ -20,8 +20,24 @@ EXAMPLE = "pay.example.com"
 MAX_LENGTH = 253
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 SPECIAL_USE = frozenset(
-    "alt arpa example internal invalid local localhost onion test corp home lan localdomain"
-    " example.com example.net example.org".split()
+    [
+        "alt",
+        "arpa",
+        "example",
+        "internal",
+        "invalid",
+        "local",
+        "localhost",
+        "onion",
+        "test",
+        "corp",
+        "home",
+        "lan",
+        "localdomain",
+        "example.com",
+        "example.net",
+        "example.org",
+    ]
 )
 LAB_SUFFIX = "test"
 

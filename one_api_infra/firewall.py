@@ -48,7 +48,11 @@ def closed(site: Site, seen: Snapshot) -> list[Problem]:
     return [
         Problem(
             "firewall.closes_port",
-            _("{name} listens on port {port}, which the firewall would close", name=name, port=port),
+            _(
+                "{name} listens on port {port}, which the firewall would close",
+                name=name,
+                port=port,
+            ),
             _('add {port} to "open_ports", or stop {name}', port=port, name=name),
         )
         for port, name in sorted(listeners(seen).items())
@@ -80,7 +84,8 @@ def is_due(site: Site, seen: Snapshot) -> bool:
 
 def apply_script() -> str:
     """Read rules from standard input (base64), check them, arm the roll-back, load them."""
-    back = f"nft delete table inet one_api_infra; [ ! -e {paths.FIREWALL} ] || nft -f {paths.FIREWALL}"
+    back = "nft delete table inet one_api_infra;"
+    back += f" [ ! -e {paths.FIREWALL} ] || nft -f {paths.FIREWALL}"
     return (
         f"set -e; umask 077; base64 -d >{CANDIDATE}; nft -c -f {CANDIDATE};"
         f" systemctl stop {ROLLBACK}.timer 2>/dev/null || true;"

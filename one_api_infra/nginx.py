@@ -51,7 +51,7 @@ FOREIGN = (
     " */one-api.conf) continue;; esac; [ -f $f ] || continue;"
     " if [ $f = /etc/nginx/sites-enabled/default ] && dpkg-query -W -f='${Conffiles}\\n'"
     " nginx-common | grep -q \"sites-available/default $(md5sum <$f | cut -d' ' -f1)\";"
-    " then continue; fi; echo \"file $f\";"
+    ' then continue; fi; echo "file $f";'
     " sed 's/#.*//' $f | grep -oE 'default_server|server_name[^;]*' | sort -u; done"
 )
 CONF_OWNER = (

@@ -32,7 +32,11 @@ def environment(site: Site) -> tuple[tuple[str, str], ...]:
 
 def directories() -> tuple[Directory, ...]:
     """One API's directories; those of its data and logs are systemd's to make."""
-    return (Directory(paths.ONE_API_CONFIG, "700"), Directory(f"{paths.ONE_API}/releases"), Directory(paths.TIKTOKEN))
+    return (
+        Directory(paths.ONE_API_CONFIG, "700"),
+        Directory(f"{paths.ONE_API}/releases"),
+        Directory(paths.TIKTOKEN),
+    )
 
 
 def files(site: Site) -> tuple[File, ...]:

@@ -58,7 +58,9 @@ def _system(_site: Site, seen: Snapshot) -> Iterable[Problem]:
         yield Problem("system.architecture", expected, _("use a server of these architectures"))
     if seen.probe("uid") != "0":
         expected = _("commands run as root; they run as uid {uid}", uid=seen.probe("uid"))
-        yield Problem("system.root", expected, _('add "_sudo": True to the host, or log in as root'))
+        yield Problem(
+            "system.root", expected, _('add "_sudo": True to the host, or log in as root')
+        )
 
 
 def _release(seen: Snapshot) -> Mapping[str, str]:
@@ -117,7 +119,9 @@ def _foreign_site(site: Site, seen: Snapshot) -> Iterable[Problem]:
             continue
         for name in site.domains:
             if name in re.split(r"[\s;]+", line):
-                expected = _("no other nginx site has the name {name}; {path} has", name=name, path=path)
+                expected = _(
+                    "no other nginx site has the name {name}; {path} has", name=name, path=path
+                )
                 remedy = _("remove the name there, or the file")
                 yield Problem("nginx.foreign_site", expected, remedy)
 
@@ -138,7 +142,9 @@ def _resolves(
         if not answer.addresses:
             reason = answer.error or _("no address")
             expected = _("{name} resolves; it does not: {reason}", name=answer.name, reason=reason)
-            remedy = _("add an A record: {name} → {address}", name=answer.name, address=connected_to)
+            remedy = _(
+                "add an A record: {name} → {address}", name=answer.name, address=connected_to
+            )
             yield Problem("dns.resolves", expected, remedy)
         for address in answer.addresses:
             if ipaddress.ip_address(address) not in {ipaddress.ip_address(each) for each in own}:

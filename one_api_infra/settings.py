@@ -58,7 +58,9 @@ def _choice(*choices: str) -> Parser:
     def parse(value: Any, path: str) -> str:
         if value not in choices:
             near = difflib.get_close_matches(str(value), choices, n=1) or [choices[0]]
-            expected = _("one of {choices}; it is {value!r}", choices=", ".join(choices), value=value)
+            expected = _(
+                "one of {choices}; it is {value!r}", choices=", ".join(choices), value=value
+            )
             raise refuse(path, expected, _('write "{near}"', near=near[0]))
         return str(value)
 
@@ -67,7 +69,9 @@ def _choice(*choices: str) -> Parser:
 
 def _flag(value: Any, path: str) -> bool:
     if not isinstance(value, bool):
-        raise refuse(path, _("True or False; it is {value!r}", value=value), _("write True or False"))
+        raise refuse(
+            path, _("True or False; it is {value!r}", value=value), _("write True or False")
+        )
     return value
 
 

@@ -89,7 +89,10 @@ def script(wanted: Wanted) -> str:
     """The shell command that looks; it reads only, and succeeds on a blank server too."""
     lines = ["export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
     for name, command in _sections(wanted):
-        lines += [f"printf '\\036one-api-infra:%s\\n' {shlex.quote(name)}", f"{{ {command}; }} 2>&1"]
+        lines += [
+            f"printf '\\036one-api-infra:%s\\n' {shlex.quote(name)}",
+            f"{{ {command}; }} 2>&1",
+        ]
     return "\n".join([*lines, "true"])
 
 

@@ -29,14 +29,14 @@ VENV_INSTALLED = f"{paths.AGENT}/venv/installed"
 # A journal that started before its configuration changed runs with the old one.
 JOURNAL_STALE = (
     f"[ ! -e {JOURNAL} ] || [ $(stat -c %Y {JOURNAL}) -le "
-    "$(date -d \"$(systemctl show -p ActiveEnterTimestamp --value systemd-journald)\" +%s) ]"
+    '$(date -d "$(systemctl show -p ActiveEnterTimestamp --value systemd-journald)" +%s) ]'
     " || echo stale"
 )
 
 
 def packages(site: Site, seen: Snapshot) -> tuple[str, ...]:
     """The packages that a site needs; an admin's own time daemon is not replaced."""
-    wanted = PACKAGES
+    wanted: tuple[str, ...] = PACKAGES
     if not any(name in seen.packages for name in TIME_DAEMONS):
         wanted += ("systemd-timesyncd",)
     return (*wanted, "certbot") if site.certbot == "distribution" else wanted

@@ -3,7 +3,9 @@
 from one_api_infra.editions import new_api, one_api, one_hub
 from one_api_infra.editions.edition import Edition
 
-EDITIONS = {edition.name: edition for edition in (one_hub.EDITION, new_api.EDITION, one_api.EDITION)}
+EDITIONS = {
+    edition.name: edition for edition in (one_hub.EDITION, new_api.EDITION, one_api.EDITION)
+}
 
 
 def get(name: str) -> Edition:

@@ -21,7 +21,7 @@ ENVIRONMENT = {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0", "PEBBLE_
 
 
 class Ca:
-    """Pebble at ``address``, its files in ``directory``; ``dns`` is the resolver it validates by."""
+    """Pebble at ``address``, its files in ``directory``; it validates by the resolver ``dns``."""
 
     def __init__(self, directory: Path, address: str, dns: str) -> None:
         self.directory = directory

@@ -103,7 +103,9 @@ class Host:
             [*self.ssh_command(), command], input=stdin, capture_output=True, text=True, check=False
         )
         if check and done.returncode:
-            raise LabError(f"{self.name}: {command}: {done.returncode}: {done.stderr or done.stdout}")
+            raise LabError(
+                f"{self.name}: {command}: {done.returncode}: {done.stderr or done.stdout}"
+            )
         return done.stdout
 
     def ssh_command(self) -> list[str]:
@@ -173,4 +175,3 @@ class Host:
             except OSError:
                 time.sleep(0.02)
                 return False
-

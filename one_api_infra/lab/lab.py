@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from one_api_infra.lab import image, process
+from one_api_infra.lab import image, process, stand_in
 from one_api_infra.lab.ca import Ca
 from one_api_infra.lab.errors import LabError
 from one_api_infra.lab.host import Host
@@ -119,6 +119,12 @@ class Lab:
         """Let ``domain`` resolve to ``host``, over IPv4 and IPv6."""
         self.records(**{domain: {"A": [host.address], "AAAA": [host.address6]}})
 
+    @property
+    def stand_in(self) -> Path:
+        """The One API stand-in: one executable file."""
+        path = self.directory / "one-api-stand-in"
+        return path if path.exists() else stand_in.build(path)
+
     def settings(self) -> dict[str, Any]:
         """The settings that every site in the lab needs beside its domain."""
         return {
@@ -129,7 +135,7 @@ class Lab:
             "acme_ca_file": str(self.ca.https_root),
             "dns_resolvers": [self.network.service("dns")],
             "token_encoders": False,
-            "artifact": os.environ.get("ONE_API_BINARY") or str(stand_in()),
+            "artifact": os.environ.get("ONE_API_BINARY") or str(self.stand_in),
         }
 
     def write_inventory(self, data: dict[str, dict[str, Any]]) -> None:
@@ -162,11 +168,6 @@ class Lab:
         if not process.running(self.directory, name):
             command = [sys.executable, "-m", f"one_api_infra.lab.{name}", *arguments]
             process.start(self.directory, name, command)
-
-
-def stand_in() -> Path:
-    """The One API stand-in: one executable file."""
-    return Path(__file__).with_name("stand_in.py")
 
 
 def labs() -> list[Lab]:

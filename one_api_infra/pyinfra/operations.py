@@ -6,7 +6,7 @@ operation runs: a value read while the deploy file is read would be that of befo
 
 import base64
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 from pyinfra.api import FileUploadCommand, FunctionCommand, Host, State, StringCommand, operation
@@ -19,7 +19,7 @@ from one_api_infra.resources import Directory, File
 from one_api_infra.snapshot import Snapshot, directory_state, file_state
 from one_api_infra.texts import _
 
-Commands = Iterator[PyinfraCommand]
+Commands = Generator[PyinfraCommand, None, None]
 Asked = Callable[[Snapshot], bool]
 
 APT = "DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -q"
@@ -77,7 +77,8 @@ def user(user: str, home: str) -> Commands:
     if user in look(probes=False).users:
         current_host().noop(user)
         return
-    options = f"--system --user-group --no-create-home --home-dir {shlex.quote(home)} --shell /usr/sbin/nologin"
+    options = "--system --user-group --no-create-home --shell /usr/sbin/nologin"
+    options += f" --home-dir {shlex.quote(home)}"
     yield StringCommand(f"useradd {options} {shlex.quote(user)}")
     forget()
 
@@ -123,9 +124,7 @@ def _steps(seen: Snapshot, name: str, *, stale: bool) -> list[str]:
 
 
 @operation()
-def command(
-    script: str, *, due: Asked, stdin: Callable[[Snapshot], str] | None = None
-) -> Commands:
+def command(script: str, *, due: Asked, stdin: Callable[[Snapshot], str] | None = None) -> Commands:
     """Run a shell command when it is due; afterwards everything is looked at anew.
 
     ``stdin`` goes to it as it is, and is shown nowhere.
@@ -197,7 +196,9 @@ def _confirm(state: State, host: Host, confirm: str) -> bool:
         return False
     try:
         command = StringCommand(confirm)
-        done, output = connector.run_shell_command(command, _sudo=sudo, _sudo_password=password)
+        done, output = connector.run_shell_command(
+            command, False, False, _sudo=sudo, _sudo_password=password
+        )
     finally:
         connector.disconnect()
         if client := getattr(connector, "client", None):

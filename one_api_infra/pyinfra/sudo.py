@@ -31,7 +31,7 @@ def prepare(host: Host) -> None:
     if not created:
         raise DeployError(_("no private file could be made for sudo's password"))
     directory = host.get_temp_dir_config()
-    host.connector_data[f"sudo_askpass_path__{directory}"] = lines[0]  # type: ignore[literal-required]
+    host.connector_data[f"sudo_askpass_path__{directory}"] = lines[0]
     host.data._sudo_password = IN_ASKPASS_FILE
 
 

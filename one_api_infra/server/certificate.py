@@ -125,7 +125,9 @@ def remove_obsolete() -> None:
     current = site()
     for each in observe(current):
         if each.name != current["domain"] and each.certificate_file.startswith(paths.LETSENCRYPT):
-            _certbot(current, ["delete", "--cert-name", each.name], _("certbot could not delete it."))
+            _certbot(
+                current, ["delete", "--cert-name", each.name], _("certbot could not delete it.")
+            )
 
 
 def deploy_hook() -> None:
@@ -177,7 +179,7 @@ def renew() -> None:
     _certbot(current, command, _("The renewal failed."))
     hook = Path(paths.HOOK_RESULT)
     if hook.exists() and not (result := json.loads(hook.read_text()))["ok"]:
-        raise CommandError(_("The deploy hook failed: {message}", message=result["message"]))
+        raise CommandError(_("The deploy hook failed: {reason}", reason=result["message"]))
     served = _served(current)
     if served and on_the_wire(served.names[0]) != served.serial:
         _reload(current)

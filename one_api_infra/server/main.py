@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 
 from one_api_infra.editions.api import ApiError
-from one_api_infra.server import callback_domain, certificate, nginx, one_api, state
+from one_api_infra.server import callback_domain, certificate, nginx, one_api, remove, state
 from one_api_infra.server.local import CommandError
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -17,6 +17,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "remove-obsolete": certificate.remove_obsolete,
     "deploy-hook": certificate.deploy_hook,
     "renew": certificate.renew,
+    "remove": remove.remove,
     "callback-domain": callback_domain.apply,
 }
 

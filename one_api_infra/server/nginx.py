@@ -1,4 +1,4 @@
-"""Changing nginx' configuration: tested on a copy, swapped at once, put back if it does not serve."""
+"""Changing nginx' configuration: tested on a copy, swapped at once, put back on failure."""
 
 import http.client
 import json
@@ -19,6 +19,7 @@ SERVE_SECONDS = 15
 KEPT = f"{paths.STATE}/nginx"
 PREVIOUS = f"{KEPT}/previous"
 ORIGINAL_CONF = f"{KEPT}/nginx.conf.original"
+DEFAULT_SITE_WAS_ON = "default-site-was-on"
 CALLBACK_LOG = "/var/log/one-api-infra/callbacks.log"
 
 
@@ -33,8 +34,10 @@ def apply() -> None:
     if problem := _reload():
         put_back()
         raise CommandError(
-            _("nginx did not serve with the new configuration; the old one is back: {problem}",
-              problem=problem)
+            _(
+                "nginx did not serve with the new configuration; the old one is back: {problem}",
+                problem=problem,
+            )
         )
     _forget_old_releases(configuration["release"])
 
@@ -46,6 +49,8 @@ def _prepare() -> None:
     conf, original = Path(f"{paths.NGINX}/nginx.conf"), Path(ORIGINAL_CONF)
     if not original.exists():
         shutil.copy2(conf, original)
+    if Path(f"{paths.NGINX}/sites-enabled/default").is_symlink():
+        (Path(KEPT) / DEFAULT_SITE_WAS_ON).touch()
     log = Path(CALLBACK_LOG)
     if not log.exists():
         log.touch(0o640)
@@ -62,9 +67,12 @@ def test(configuration: Mapping[str, Any]) -> None:
         code, output = run("unshare", "--mount", "sh", "-c", inside)
     if code:
         raise CommandError(
-            _("nginx refuses the new configuration; nothing was changed.\n"
-              "Remedy: mend the template that its words name:")
-            + "\n" + tail(output.splitlines())
+            _(
+                "nginx refuses the new configuration; nothing was changed.\n"
+                "Remedy: mend the template that its words name:"
+            )
+            + "\n"
+            + tail(output.splitlines())
         )
 
 

@@ -8,8 +8,18 @@ from pathlib import Path
 
 from one_api_infra.editions.api import DEFAULT_PASSWORD, Api, ApiError
 from one_api_infra.server import paths
-from one_api_infra.server.local import CommandError, Site, api, edition, link, must, run, site
-from one_api_infra.server.local import tail, write
+from one_api_infra.server.local import (
+    CommandError,
+    Site,
+    api,
+    edition,
+    link,
+    must,
+    run,
+    site,
+    tail,
+    write,
+)
 from one_api_infra.texts import _
 
 START_SECONDS = 120  # the first start may migrate a database; a failing tiktoken load takes 30 s

@@ -1,0 +1,60 @@
+"""``one-api-infra deploy``: the literal pyinfra command, with a plan first and honest exits."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from one_api_infra.cli import pyinfra
+from one_api_infra.texts import _
+
+INVENTORY = click.argument(
+    "inventory", default=pyinfra.ROOT / "inventory.py", type=click.Path(path_type=Path)
+)
+LIMIT = click.option("--limit", help="Only hosts whose name matches this pattern.")
+
+
+@click.command()
+@INVENTORY
+@LIMIT
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def deploy(inventory: Path, limit: str | None, yes: bool, dry_run: bool, as_json: bool) -> None:
+    """Make the hosts of INVENTORY (default: inventory.py) what their settings say."""
+    names = pyinfra.hosts(inventory, limit)
+    plan = pyinfra.run(inventory, "site", "--dry", limit=limit, quiet=True)
+    if plan.report is None:
+        pyinfra.run(inventory, "site", "--dry", limit=limit)
+        sys.exit(plan.code)
+    _show(plan, names)
+    if dry_run or not (yes or click.confirm(_("Apply?"), err=True)):
+        _print(plan, as_json=as_json)
+        return
+    done = pyinfra.run(inventory, "site", "-y", limit=limit)
+    _print(done, as_json=as_json)
+    _next_step(done, inventory)
+    sys.exit(done.code)
+
+
+def _show(plan: pyinfra.Run, names: list[str]) -> None:
+    click.echo(_("Hosts: {names}", names=", ".join(names)), err=True)
+    for name in plan.changes:
+        click.echo(f"  ~ {name}", err=True)
+    if not plan.changes:
+        click.echo(_("Nothing would change."), err=True)
+
+
+def _print(run: pyinfra.Run, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(run.report, indent=1))
+
+
+def _next_step(run: pyinfra.Run, inventory: Path) -> None:
+    if run.code:
+        text = _("The run failed: mend what the red lines name, then run the same command again.")
+        click.secho(text, fg="red", err=True)
+        return
+    text = _("Done. Next: `pytest tests/server --inventory {path}` verifies it.", path=inventory)
+    click.secho(text, fg="green", err=True)

@@ -1,0 +1,85 @@
+"""Running pyinfra, and believing it only as far as it can be believed.
+
+pyinfra exits 0 for an inventory that does not exist, for a limit that matches nothing, and
+after Ctrl-C; with ``--json`` a run that failed everywhere prints nothing.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from one_api_infra import inventory
+from one_api_infra.problems import InvalidError, Problem
+from one_api_infra.texts import _
+
+ROOT = Path(__file__).parents[2]
+INTERRUPTED = 128 + signal.SIGINT
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run came to: pyinfra's exit code made honest, and its report (None if it died)."""
+
+    code: int
+    report: dict[str, Any] | None
+
+    @property
+    def changes(self) -> list[str]:
+        """The names of the operations that would change something (after a dry run)."""
+        plan = (self.report or {}).get("plan") or []
+        return [entry["name"] for entry in plan if entry["hosts_with_change"]]
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """How many operations there were of each outcome."""
+        results = (self.report or {}).get("results") or {}
+        return dict(results.get("totals", {}))
+
+
+def hosts(path: Path, limit: str | None) -> list[str]:
+    """The hosts that a run will touch; InvalidError if there is none."""
+    if not path.exists():
+        expected = _("an inventory file")
+        remedy = _("cp inventory/production.example.py inventory/production.py")
+        raise InvalidError([Problem(str(path), expected, remedy)])
+    names = [name for name, _data in inventory.read(path)]
+    chosen = [name for name in names if limit is None or fnmatch(name, limit)]
+    if not chosen:
+        expected = _(
+            "a host that matches {limit}; there are: {names}",
+            limit=limit or "*",
+            names=", ".join(names) or "-",
+        )
+        raise InvalidError([Problem(str(path), expected, _("name one of them"))])
+    return chosen
+
+
+def run(
+    path: Path, deploy: str, *options: str, limit: str | None = None, quiet: bool = False
+) -> Run:
+    """Run a deploy from the project's root; progress goes to standard error."""
+    command = [sys.executable, "-m", "pyinfra", str(path.resolve()), f"deploys/{deploy}.py"]
+    command += ["--json", *options, *(("--limit", limit) if limit else ())]
+    errors = subprocess.DEVNULL if quiet else None
+    environment = os.environ | {"PYINFRA_PROGRESS": "off"}
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    try:
+        report = json.loads(done.stdout)
+    except ValueError:
+        interrupted = "Exiting upon user request" in done.stdout
+        return Run(INTERRUPTED if interrupted else done.returncode or 1, None)
+    return Run(done.returncode, report)

@@ -1,0 +1,29 @@
+"""A stand-in for One Hub, for a lab where no real binary can be had. It is NOT One Hub.
+
+``build`` makes one executable file of it (standard library only), which the lab installs where
+the real one would be. It has the same command line, environment, management API, database rows
+and callback behaviour, with the hazards: the answer "success" does not wait for the credit, an
+amount is not compared, only the query string is read, callbacks share the rate limit.
+``tests/lab/contract`` holds it to the real one; it was written from facts about MartialBE/one-hub
+v0.14.27, without its code.
+"""
+
+import io
+import zipfile
+from pathlib import Path
+
+SOURCE = Path(__file__).parent
+PYTHON = b"#!/usr/bin/python3\n"
+MAIN = "from stand_in.server import main\n\nmain()\n"
+
+
+def build(target: Path) -> Path:
+    """Write the executable."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("__main__.py", MAIN)
+        for path in sorted(SOURCE.glob("*.py")):
+            archive.write(path, f"stand_in/{path.name}")
+    target.write_bytes(PYTHON + stream.getvalue())
+    target.chmod(0o755)
+    return target

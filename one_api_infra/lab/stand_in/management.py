@@ -1,0 +1,121 @@
+"""Status, root, options, channels and tokens."""
+
+import secrets
+import uuid
+
+from .connection import BAD_PARAMETERS, Connection, Limiter
+from .store import OPTIONS, QUOTA_PER_UNIT, hashed, is_password
+
+NAME = "one-api-infra stand-in for One Hub"
+VERSION = "v0.14.27-stand-in"
+BAD_LOGIN = "用户名或密码错误，或用户已被封禁"
+
+
+class Management(Connection):
+    """Everything but payments and relay."""
+
+    login_limit = Limiter(20, 1200)
+
+    def status(self) -> None:
+        """GET /api/status"""
+        options = self.store.options
+        self.ok(
+            {
+                "version": VERSION,
+                "start_time": self.started,
+                "system_name": options["SystemName"],
+                "server_address": options["ServerAddress"],
+                "quota_per_unit": QUOTA_PER_UNIT,
+                "email_verification": False,
+                "top_up_link": "",
+                "PaymentUSDRate": float(options["PaymentUSDRate"]),
+                "PaymentMinAmount": int(options["PaymentMinAmount"]),
+                "stand_in": NAME,
+            }
+        )
+
+    def login(self) -> None:
+        """POST /api/user/login"""
+        if not self.login_limit.allows(self.client()):
+            self.reply(429, b"", "text/plain")
+            return
+        body = self.data()
+        if not body or not body.get("username") or not body.get("password"):
+            self.refuse(BAD_PARAMETERS)
+            return
+        found = self.store.rows("SELECT * FROM users WHERE username = ?", body["username"])
+        if not found or not is_password(str(body["password"]), found[0]["password"]):
+            self.refuse(BAD_LOGIN)
+            return
+        user = found[0]
+        statement = "UPDATE users SET last_login_ip = ? WHERE id = ?"
+        self.store.write(statement, self.client(), user["id"])
+        cookie = f"session={self.session(str(user['id']))}; Path=/; Max-Age=2592000; HttpOnly"
+        data = {"id": user["id"], "username": user["username"], "role": user["role"], "status": 1}
+        self.ok(data, headers={"Set-Cookie": f"{cookie}; SameSite=Strict"})
+
+    def myself(self) -> None:
+        """GET /api/user/self"""
+        fields = ("id", "username", "role", "quota", "access_token", "last_login_ip")
+        self.ok({name: self.current[name] for name in fields})
+
+    def change_password(self) -> None:
+        """PUT /api/user/self"""
+        password = str((self.data() or {}).get("password") or "")
+        if not 8 <= len(password) <= 20:
+            tag = "min" if len(password) < 8 else "max"
+            error = f"Error:Field validation for 'Password' failed on the '{tag}' tag"
+            self.refuse(f"输入不合法 Key: 'User.Password' {error}")
+            return
+        statement = "UPDATE users SET password = ? WHERE id = ?"
+        self.store.write(statement, hashed(password), self.current["id"])
+        self.ok()
+
+    def new_token(self) -> None:
+        """GET /api/user/token: a new one each time, the last one void."""
+        token = uuid.uuid4().hex
+        statement = "UPDATE users SET access_token = ? WHERE id = ?"
+        self.store.write(statement, token, self.current["id"])
+        self.ok(token)
+
+    def options(self) -> None:
+        """GET /api/option/"""
+        hidden = ("Token", "Secret")
+        shown = {
+            k: v for k, v in self.store.options.items() if k in OPTIONS and not k.endswith(hidden)
+        }
+        self.ok([{"key": key, "value": value} for key, value in shown.items()])
+
+    def set_option(self) -> None:
+        """PUT /api/option/: success for an unknown key too."""
+        body = self.data()
+        if not body or not isinstance(body.get("value"), str):
+            self.refuse(BAD_PARAMETERS, 400)
+            return
+        statement = (
+            "INSERT INTO options VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"
+        )
+        self.store.write(statement, body["key"], body["value"])
+        self.store.options[body["key"]] = body["value"]
+        self.ok()
+
+    def add_channel(self) -> None:
+        """POST /api/channel/"""
+        body = self.data() or {}
+        statement = (
+            "INSERT INTO channels (name, type, key, base_url, models) VALUES (?, ?, ?, ?, ?)"
+        )
+        values = (body["name"], body["type"], body["key"], body["base_url"], body["models"])
+        self.store.write(statement, *values)
+        self.ok()
+
+    def add_token(self) -> None:
+        """POST /api/token/"""
+        statement = "INSERT INTO tokens (user_id, name, key) VALUES (?, ?, ?)"
+        name = (self.data() or {}).get("name", "")
+        self.store.write(statement, self.current["id"], name, secrets.token_hex(24))
+        self.ok()
+
+    def tokens(self) -> None:
+        """GET /api/token/"""
+        self.page("SELECT * FROM tokens", ["id", "name", "key"])
