@@ -112,6 +112,6 @@ def wanted() -> Wanted:
         probes={
             "listeners": "ss -Htlnp",
             "ssh_socket": "systemctl show --property=Listen --value ssh.socket",
-            "firewall": f"nft list table inet one_api_infra 2>/dev/null | sha256sum; cat {MARK} 2>&1",
+            "firewall": f"nft list table inet one_api_infra 2>&1 | sha256sum; cat {MARK} 2>&1",
         },
     )

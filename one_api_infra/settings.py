@@ -177,6 +177,7 @@ SETTINGS: dict[str, Setting] = {
     "acme_server": Setting(_url, LETS_ENCRYPT),
     "acme_staging_server": Setting(_url),
     "acme_ca_file": Setting(_path),
+    "trusted_ca_file": Setting(_path),
     "acme_profile": Setting(_matching(r"[a-z0-9]+", "a profile's name", "write it as tlsserver")),
     "key_type": Setting(_choice("ecdsa", "rsa"), "ecdsa"),
     "certbot": Setting(_choice("venv", "distribution"), "venv"),

@@ -38,6 +38,7 @@ class Site:
     acme_server: str
     acme_staging_server: str | None
     acme_ca_file: str | None
+    trusted_ca_file: str | None
     acme_profile: str | None
     key_type: str
     certbot: str

@@ -18,6 +18,8 @@ from one_api_infra.lab.network import Network
 
 BOOT_SECONDS = 30
 # systemd 256 and newer refuse to boot on the legacy hierarchy that some machines still have.
+# systemd-nspawn without a unit of its own ends at a reboot, with this code.
+REBOOTS = ("sh", "-c", 'while :; do "$@"; [ $? = 133 ] || exit; done', "sh")
 NSPAWN_ENVIRONMENT = {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
 
 
@@ -72,11 +74,10 @@ class Host:
         command += ["--resolv-conf=off", "--timezone=off", "--link-journal=no", "--console=pipe"]
         command += [f"--machine={self._machine}", f"--directory={self.root}"]
         command += [f"--network-bridge={self.network.bridge}"]
-        process.start(self.directory, "host", command, NSPAWN_ENVIRONMENT)
+        process.start(self.directory, "host", [*REBOOTS, *command], NSPAWN_ENVIRONMENT)
         process.wait_until(self._answers, BOOT_SECONDS, f"ssh on {self.name} ({self.address})")
         # Remembered too: a systemd-nspawn that somebody kills leaves its container running.
-        if init := process.first_child(self.directory, "host"):
-            process.remember(self.directory, "init", init)
+        process.remember(self.directory, "init", process.descendants(self.directory, "host")[-2])
 
     def stop(self) -> None:
         """Pull the plug, and unmount."""
@@ -112,6 +113,7 @@ class Host:
         """The ssh command that reaches the host."""
         options = ["-o", f"UserKnownHostsFile={self.known_hosts}", "-o", "LogLevel=ERROR"]
         options += ["-o", f"ControlPath={self.directory}/ssh", "-o", "ControlMaster=auto"]
+        options += ["-o", "ServerAliveInterval=2", "-o", "ServerAliveCountMax=2"]
         options += ["-o", "ControlPersist=30s", "-o", "StrictHostKeyChecking=yes"]
         return ["ssh", "-i", str(self.key), *options, f"root@{self.address}"]
 

@@ -133,6 +133,7 @@ class Lab:
             "acme_server": self.ca.url("production"),
             "acme_staging_server": self.ca.url("staging"),
             "acme_ca_file": str(self.ca.https_root),
+            "trusted_ca_file": str(self.ca.issuer),
             "dns_resolvers": [self.network.service("dns")],
             "token_encoders": False,
             "artifact": os.environ.get("ONE_API_BINARY") or str(self.stand_in),

@@ -48,11 +48,10 @@ def remember(directory: Path, name: str, pid: int) -> None:
     (directory / f"{name}.pid").write_text(f"{pid} {_started(pid)}")
 
 
-def first_child(directory: Path, name: str) -> int | None:
-    """The first child of a remembered process."""
+def descendants(directory: Path, name: str) -> list[int]:
+    """The processes below a remembered one, the deepest first."""
     pid = running(directory, name)
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split() if pid else []
-    return int(children[0]) if children else None
+    return _descendants(pid) if pid else []
 
 
 def running(directory: Path, name: str) -> int | None:

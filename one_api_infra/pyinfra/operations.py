@@ -6,12 +6,14 @@ operation runs: a value read while the deploy file is read would be that of befo
 
 import base64
 import shlex
+import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 
 from pyinfra.api import FileUploadCommand, FunctionCommand, Host, State, StringCommand, operation
 from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.exceptions import ConnectError
+from pyinfra.connectors.base import BaseConnector
 
 from one_api_infra.problems import Problem
 from one_api_infra.pyinfra.target import current_host, forget, look
@@ -22,6 +24,8 @@ from one_api_infra.texts import _
 Commands = Generator[PyinfraCommand, None, None]
 Asked = Callable[[Snapshot], bool]
 
+CONNECT_TRIES = 3
+CONNECT_PAUSE = 5.0  # seconds; three tries fit into the roll-back's time
 APT = "DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -q"
 # Written beside its target with owner and mode set first, then renamed: never half, never at the
 # wrong mode, and the content stands in no argument and no log.
@@ -186,14 +190,16 @@ def firewall(due: Asked, rules: Callable[[Snapshot], File], load: str, confirm: 
 
 def _confirm(state: State, host: Host, confirm: str) -> bool:
     """Run ``confirm`` over a connection of its own; the rules roll back if that cannot be."""
-    sudo, password = host.data.get("_sudo", False), host.data.get("_sudo_password", "")
     try:
-        connector = host.connector_cls(state, host)
-        connector.connect()
+        connector = _connect(state, host)
     except ConnectError as error:
-        message = _("No new connection is possible, so the firewall rolls back by itself: {error}")
-        host.log_styled(message.format(error=error), fg="red")
+        message = _(
+            "No new ssh connection is possible, so the firewall rolls back by itself: {error}",
+            error=error,
+        )
+        host.log_styled(message, fg="red")
         return False
+    sudo, password = host.data.get("_sudo", False), host.data.get("_sudo_password", "")
     try:
         command = StringCommand(confirm)
         done, output = connector.run_shell_command(
@@ -206,3 +212,17 @@ def _confirm(state: State, host: Host, confirm: str) -> bool:
     if not done:
         host.log_styled(output.output, fg="red")
     return done
+
+
+def _connect(state: State, host: Host) -> BaseConnector:
+    """A new connection; sshd turns some away when many knock at once, so it is tried again."""
+    connector = host.connector_cls(state, host)
+    for _try in range(CONNECT_TRIES - 1):
+        try:
+            connector.connect()
+        except ConnectError:
+            time.sleep(CONNECT_PAUSE)
+        else:
+            return connector
+    connector.connect()
+    return connector

@@ -1,0 +1,102 @@
+"""The lab of the tests: fresh clones of a prepared site, gone afterwards even if killed."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from one_api_infra.lab.gateway import Gateway
+from one_api_infra.lab.host import Host
+from one_api_infra.lab.lab import Lab
+from tests.lab.sites import LabSite
+
+SYSTEMS = ("debian-12", "debian-13")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All of this folder needs the lab."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker("lab")
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """A lab of this run's own, which dies with this process."""
+    current = Lab("test")
+    current.down()
+    current.up(owner=os.getpid())
+    yield current
+    current.down()
+
+
+def new_site(lab: Lab, name: str, system: str, domain: str, of: Path | None = None) -> LabSite:
+    """A host and the settings of its site; nothing is deployed yet."""
+    host = lab.create(name, system, of=of)
+    lab.point(domain, host)
+    settings = host.connection() | lab.settings() | {"domain": domain}
+    return LabSite(lab, host, settings)
+
+
+@pytest.fixture(scope="session")
+def prepared(lab: Lab) -> Callable[[str], Path]:
+    """The layer of a host on which a site is deployed, made once for each system."""
+    layers: dict[str, Path] = {}
+
+    def layer(system: str) -> Path:
+        if system not in layers:
+            site = new_site(lab, f"base{system[-2:]}", system, f"site{system[-2:]}.lab.test")
+            site.converge()
+            site.host.ssh("sync")
+            site.host.stop()
+            layers[system] = site.host.directory / "upper"
+        return layers[system]
+
+    return layer
+
+
+@pytest.fixture
+def clone(lab: Lab, prepared: Callable[[str], Path]) -> Iterator[Callable[[str], LabSite]]:
+    """Makes running copies of the prepared site."""
+    made: list[Host] = []
+
+    def make(system: str) -> LabSite:
+        layer = prepared(system)
+        site = new_site(
+            lab, f"c{len(made)}x{system[-2:]}", system, f"site{system[-2:]}.lab.test", of=layer
+        )
+        made.append(site.host)
+        return site
+
+    yield make
+    for host in made:
+        host.remove()
+
+
+@pytest.fixture
+def site(clone: Callable[[str], LabSite]) -> LabSite:
+    """A copy of the prepared site on Debian 13."""
+    return clone("debian-13")
+
+
+@pytest.fixture
+def blank(lab: Lab) -> Iterator[Callable[[str], LabSite]]:
+    """Makes blank hosts."""
+    made: list[Host] = []
+
+    def make(system: str) -> LabSite:
+        name = f"b{len(made)}x{system[-2:]}"
+        site = new_site(lab, name, system, f"{name}.lab.test")
+        made.append(site.host)
+        return site
+
+    yield make
+    for host in made:
+        host.remove()
+
+
+@pytest.fixture
+def gateway(lab: Lab) -> Gateway:
+    """A payment gateway that trusts the lab's CA alone."""
+    return Gateway(lab.ca.issuer)

@@ -1,0 +1,157 @@
+"""Driving a site in the lab: deploy it, call it, look into it by another route."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from one_api_infra import editions
+from one_api_infra.editions.api import Api
+from one_api_infra.lab.host import Host
+from one_api_infra.lab.lab import Lab
+from one_api_infra.outside import Outside
+from one_api_infra.site import Site
+
+ROOT = Path(__file__).parents[2]
+PYINFRA = (sys.executable, "-m", "pyinfra")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command came to."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """pyinfra's totals of a ``--json`` run."""
+        return dict(json.loads(self.stdout)["results"]["totals"])
+
+    @property
+    def planned(self) -> list[str]:
+        """The operations that a ``--dry --json`` run says would change something."""
+        plan = json.loads(self.stdout)["plan"]
+        return [entry["name"] for entry in plan if entry["hosts_with_change"]]
+
+
+@dataclass
+class LabSite:
+    """One host of the lab and the settings of its site."""
+
+    lab: Lab
+    host: Host
+    settings: dict[str, Any]
+
+    @property
+    def domain(self) -> str:
+        """The site's domain."""
+        return str(self.settings["domain"])
+
+    @property
+    def site(self) -> Site:
+        """The site as the settings describe it."""
+        return Site.parse(self.settings)
+
+    @property
+    def outside(self) -> Outside:
+        """The way in from the world."""
+        return Outside(self.site)
+
+    def inventory(self, **settings: Any) -> None:
+        """Change settings and write the inventory with this host alone."""
+        self.settings |= settings
+        self.lab.write_inventory({self.host.name: self.settings})
+
+    def deploy(self, *options: str, name: str = "site", **environment: str) -> Result:
+        """The literal command, to its end."""
+        self.inventory()
+        done = subprocess.run(
+            self.command(*options, name=name),
+            cwd=ROOT,
+            env=self.environment(**environment),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def command(self, *options: str, name: str = "site") -> list[str]:
+        """The literal command."""
+        return [*PYINFRA, "inventory.py", f"deploys/{name}.py", *options]
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """This process' environment, with the inventory of the lab."""
+        own = {"ONE_API_LAB": self.lab.name, "PYINFRA_PROGRESS": "off", "LC_ALL": "C.UTF-8"}
+        return {**os.environ, **own, **more}
+
+    def converge(self) -> None:
+        """Deploy, and insist that it worked."""
+        result = self.deploy("-y")
+        assert result.code == 0, result.stderr
+
+    def verify(self, *options: str) -> subprocess.CompletedProcess[str]:
+        """``pytest tests/server`` against this site."""
+        self.inventory()
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/server"]
+        return subprocess.run(
+            [*command, *options],
+            cwd=ROOT,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    @property
+    def token(self) -> str:
+        """One API's management token, as it stands on the server."""
+        return self.host.ssh("cat /etc/one-api/access-token").strip()
+
+    def api(self) -> Api:
+        """One API's management API through the site's front door."""
+        return _Resolved(self)
+
+    def rows(self, query: str) -> list[list[Any]]:
+        """Rows of One API's database, read from its file."""
+        script = (
+            "import json, sqlite3, sys;"
+            "db = sqlite3.connect('file:/var/lib/one-api/one-api.db?mode=ro', uri=True);"
+            "print(json.dumps(db.execute(sys.stdin.read()).fetchall()))"
+        )
+        return list(json.loads(self.host.ssh(f'python3 -c "{script}"', stdin=query)))
+
+
+class _Resolved(Api):
+    """Api with the lab's roots, and its domain led to the host without touching this machine."""
+
+    def __init__(self, site: LabSite) -> None:
+        edition = editions.get(site.settings.get("edition", "one-hub"))
+        super().__init__(edition, f"https://{site.domain}", site.token)
+        self.session.verify = str(site.lab.ca.issuer)
+        self.session.mount("https://", _Adapter(site.host.address, site.domain))
+
+
+class _Adapter(requests.adapters.HTTPAdapter):
+    """Connects to an address under a name."""
+
+    def __init__(self, address: str, name: str) -> None:
+        self.address, self.name = address, name
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(
+            *args, **options, server_hostname=self.name, assert_hostname=self.name
+        )
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> Any:
+        assert request.url
+        request.headers["Host"] = self.name
+        request.url = request.url.replace(f"//{self.name}", f"//{self.address}", 1)
+        return super().send(request, *args, **options)

@@ -1,0 +1,88 @@
+"""A blank host becomes a verified site; a second run changes nothing; a reboot neither."""
+
+import json
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+from one_api_infra.lab import process
+from one_api_infra.lab.network import SERVICES
+from tests.lab.conftest import SYSTEMS
+from tests.lab.ports import Watch, scan
+from tests.lab.sites import LabSite
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_blank_host_becomes_a_site(blank: Callable[[str], LabSite], system: str) -> None:
+    site = blank(system)
+    site.inventory()
+    dry = site.deploy("--dry", "--json")
+    assert dry.code == 0, dry.stderr
+    assert "Install Debian packages" in " ".join(dry.planned)
+
+    gateway = SERVICES["gateway"]
+    network = site.lab.network
+    sources = {
+        site.host.address: network.address(gateway),
+        site.host.address6: network.address6(gateway),
+    }
+    watch = Watch(sources)
+    watch.start()
+    first = site.deploy("-y", "--json")
+    watch.stop()
+    assert first.code == 0, first.stderr
+    assert set.union(*watch.seen.values()) == {22, 80, 443}
+    assert watch.rounds > 20
+    for address, source in sources.items():
+        assert scan(address, source) == {22, 80, 443}
+
+    assert _status(site)["server_address"] == f"https://{site.domain}"
+    _is_converged(site)
+    verified = site.verify()
+    assert verified.returncode == 0, verified.stdout
+
+    _reboot(site)
+    assert site.verify().returncode == 0
+    _is_converged(site)
+
+
+def _status(site: LabSite) -> dict[str, str]:
+    """By curl, as the README shows it."""
+    done = subprocess.run(
+        ["curl", "-sS", "--fail", "--cacert", site.lab.ca.issuer, "--resolve",
+         f"{site.domain}:443:{site.host.address}", f"https://{site.domain}/api/status"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return dict(json.loads(done.stdout)["data"])
+
+
+def _is_converged(site: LabSite) -> None:
+    second = site.deploy("-y", "--json")
+    assert second.code == 0, second.stderr
+    totals = second.totals
+    assert totals["no_change"] == sum(totals.values()) - totals.get("hosts", 0), totals
+    dry = site.deploy("--dry", "--json")
+    assert (dry.code, dry.planned) == (0, [])
+
+
+def _reboot(site: LabSite) -> None:
+    before = site.host.ssh(
+        "cat /proc/sys/kernel/random/boot_id; systemctl show -p UserspaceTimestampMonotonic"
+    )
+    site.host.ssh("systemctl reboot", check=False)
+    process.wait_until(lambda: _is_another_boot(site, before), 60, "the reboot")
+    process.wait_until(lambda: site.outside.is_open(443), 30, "nginx")
+    process.wait_until(lambda: _answers(site), 30, "One API")
+
+
+def _is_another_boot(site: LabSite, before: str) -> bool:
+    now = site.host.ssh(
+        "cat /proc/sys/kernel/random/boot_id; systemctl show -p UserspaceTimestampMonotonic",
+        check=False,
+    )
+    return bool(now) and now != before
+
+
+def _answers(site: LabSite) -> bool:
+    return site.outside.get("/api/status").status == 200

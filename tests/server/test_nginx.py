@@ -1,0 +1,89 @@
+"""nginx on the wire."""
+
+import json
+import socket
+import ssl
+
+import pytest
+from testinfra.host import Host
+
+from one_api_infra.outside import Outside
+from one_api_infra.site import Site
+
+
+def test_service_is_enabled_and_runs(host: Host) -> None:
+    assert host.service("nginx").is_enabled
+    assert host.service("nginx").is_running
+
+
+def test_configuration_is_sound(host: Host) -> None:
+    assert host.run("nginx -t -q").rc == 0
+
+
+def test_what_is_loaded_is_what_is_on_disk(host: Host) -> None:
+    """systemd noted a sum at the last start or reload; a file changed since then is not served."""
+    noted = "stat -c %Y /run/one-api-nginx.loaded"
+    newest = "find -L /etc/nginx -type f -printf '%T@\\n' | sort -n | tail -n 1 | cut -d. -f1"
+    noted_at, changed_at = host.check_output(f"{noted}; {newest}").split()
+    assert int(changed_at) <= int(noted_at)
+
+
+def test_no_worker_of_long_ago_is_left(host: Host) -> None:
+    words = host.check_output("ps -C nginx -o args=")
+    assert words.count("shutting down") <= 4
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("strict-transport-security", "max-age=63072000"),
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "strict-origin-when-cross-origin"),
+        ("server", "nginx"),
+    ],
+)
+def test_header_is_served(outside: Outside, name: str, value: str) -> None:
+    assert outside.get("/api/status").headers.get(name) == value
+
+
+def test_port_80_leads_to_https(outside: Outside, site: Site) -> None:
+    answer = outside.request("GET", "http", "/panel?a=1")
+    assert (answer.status, answer.headers["location"]) == (301, f"{site.origin}/panel?a=1")
+
+
+def test_http_2_is_offered(outside: Outside, site: Site) -> None:
+    context = outside.context()
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    with (
+        socket.create_connection((outside.address, 443), timeout=5) as connection,
+        context.wrap_socket(connection, server_hostname=site.domain) as wrapped,
+    ):
+        assert wrapped.selected_alpn_protocol() == "h2"
+
+
+def test_a_foreign_name_gets_no_answer(outside: Outside) -> None:
+    with socket.create_connection((outside.address, 80), timeout=5) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: nobody.invalid\r\n\r\n")
+        assert connection.recv(100) == b""
+
+
+def test_a_foreign_name_gets_no_certificate(outside: Outside) -> None:
+    with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized"):
+        outside.certificate("nobody.invalid")
+
+
+def test_logs_are_rotated(host: Host) -> None:
+    words = host.run("logrotate --debug /etc/logrotate.d/one-api-infra")
+    assert "callbacks.log" in words.stderr
+    assert "error" not in words.stderr
+
+
+def test_callback_log_is_private(host: Host) -> None:
+    assert host.check_output("stat -c %a /var/log/one-api-infra/callbacks.log") == "640"
+
+
+def test_login_is_limited_but_works(outside: Outside) -> None:
+    body = json.dumps({"username": "nobody", "password": "nobody-here"}).encode()
+    headers = {"Content-Type": "application/json"}
+    answer = outside.request("POST", "https", "/api/user/login", headers, body)
+    assert answer.status in {200, 401, 429}
