@@ -40,7 +40,7 @@ class Api:
     def login(self, password: str) -> bool:
         """Log in as root and keep the session; 20 failures in 20 minutes lock everybody out."""
         body = {"username": ROOT, "password": password}
-        answer = self._request("POST", "/api/user/login", body)
+        answer = self.request("POST", "/api/user/login", body)
         if not answer.get("success"):
             return False
         if self.edition.user_header:
@@ -96,15 +96,16 @@ class Api:
             self.session.headers[self.edition.user_header] = "1"  # root is the first user
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        answer = self._request(method, path, body)
+        answer = self.request(method, path, body)
         if not answer.get("success"):
             reason = answer.get("message") or answer
             raise ApiError(_("One API refused {path}: {reason}", path=path, reason=reason))
         return answer.get("data")
 
-    def _request(
+    def request(
         self, method: str, path: str, body: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
+        """One call; its answer as it came, refusals too. ApiError if there is none."""
         try:
             reply = self.session.request(method, self.base + path, json=body, timeout=TIMEOUT)
         except requests.RequestException as error:

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import requests
+from requests.adapters import HTTPAdapter
 
 from one_api_infra.lab.stand_in.store import sign
 
@@ -69,12 +70,15 @@ class Gateway:
         }
         return parameters | {"sign": sign(parameters, self.key), "sign_type": "MD5"}
 
-    def notify(self, url: str, order: Mapping[str, str], *, offer_gzip: bool = True) -> Reply:
+    def notify(self, url: str, order: Mapping[str, str], adapter: HTTPAdapter) -> Reply:
         """Call ``url`` once; requests' errors (TLS, time-out) are the caller's to see."""
-        headers = {"User-Agent": AGENT, "Accept-Encoding": "gzip" if offer_gzip else "identity"}
-        reply = requests.get(
+        session = requests.Session()
+        session.trust_env = False
+        session.mount("https://", adapter)
+        session.mount("http://", adapter)
+        reply = session.get(
             f"{url}?{urlencode(self.notification(order))}",
-            headers=headers,
+            headers={"User-Agent": AGENT, "Accept-Encoding": "gzip"},
             timeout=TIMEOUT,
             verify=str(self.roots),
             allow_redirects=False,

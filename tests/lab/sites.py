@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,15 @@ import requests
 
 from one_api_infra import editions
 from one_api_infra.editions.api import Api
+from one_api_infra.lab import process
+from one_api_infra.lab.gateway import Gateway, Reply
 from one_api_infra.lab.host import Host
 from one_api_infra.lab.lab import Lab
 from one_api_infra.outside import Outside
 from one_api_infra.site import Site
 
 ROOT = Path(__file__).parents[2]
+BOOT = "systemctl show --property=UserspaceTimestampMonotonic"
 PYINFRA = (sys.executable, "-m", "pyinfra")
 
 
@@ -109,6 +113,24 @@ class LabSite:
             check=False,
         )
 
+    def answers(self) -> bool:
+        """Whether the site's status can be read from outside."""
+        try:
+            return self.outside.get("/api/status").status == 200
+        except OSError:
+            return False
+
+    def reboot(self) -> None:
+        """Reboot the host and wait until the site is back."""
+        before = self.host.ssh(BOOT)
+        self.host.ssh("systemctl reboot", check=False)
+        process.wait_until(lambda: self._has_booted_after(before), 60, "the reboot")
+        process.wait_until(self.answers, 30, "the site")
+
+    def _has_booted_after(self, before: str) -> bool:
+        now = self.host.ssh(f"{BOOT} && systemctl is-system-running", check=False)
+        return "running" in now and before not in now
+
     @property
     def token(self) -> str:
         """One API's management token, as it stands on the server."""
@@ -126,6 +148,11 @@ class LabSite:
             "print(json.dumps(db.execute(sys.stdin.read()).fetchall()))"
         )
         return list(json.loads(self.host.ssh(f'python3 -c "{script}"', stdin=query)))
+
+    def notified(self, gateway: Gateway, url: str, order: Mapping[str, str]) -> Reply:
+        """The gateway's call to ``url``, whose domain leads to this host."""
+        adapter = _Adapter(self.host.address, self.domain)
+        return gateway.notify(url, order, adapter=adapter)
 
 
 class _Resolved(Api):
@@ -153,5 +180,5 @@ class _Adapter(requests.adapters.HTTPAdapter):
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> Any:
         assert request.url
         request.headers["Host"] = self.name
-        request.url = request.url.replace(f"//{self.name}", f"//{self.address}", 1)
+        request.url = request.url.replace(f"://{self.name}", f"://{self.address}", 1)
         return super().send(request, *args, **options)

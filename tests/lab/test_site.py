@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import pytest
 
-from one_api_infra.lab import process
 from one_api_infra.lab.network import SERVICES
 from tests.lab.conftest import SYSTEMS
 from tests.lab.ports import Watch, scan
@@ -42,7 +41,7 @@ def test_blank_host_becomes_a_site(blank: Callable[[str], LabSite], system: str)
     verified = site.verify()
     assert verified.returncode == 0, verified.stdout
 
-    _reboot(site)
+    site.reboot()
     assert site.verify().returncode == 0
     _is_converged(site)
 
@@ -64,25 +63,3 @@ def _is_converged(site: LabSite) -> None:
     assert totals["no_change"] == sum(totals.values()) - totals.get("hosts", 0), totals
     dry = site.deploy("--dry", "--json")
     assert (dry.code, dry.planned) == (0, [])
-
-
-def _reboot(site: LabSite) -> None:
-    before = site.host.ssh(
-        "cat /proc/sys/kernel/random/boot_id; systemctl show -p UserspaceTimestampMonotonic"
-    )
-    site.host.ssh("systemctl reboot", check=False)
-    process.wait_until(lambda: _is_another_boot(site, before), 60, "the reboot")
-    process.wait_until(lambda: site.outside.is_open(443), 30, "nginx")
-    process.wait_until(lambda: _answers(site), 30, "One API")
-
-
-def _is_another_boot(site: LabSite, before: str) -> bool:
-    now = site.host.ssh(
-        "cat /proc/sys/kernel/random/boot_id; systemctl show -p UserspaceTimestampMonotonic",
-        check=False,
-    )
-    return bool(now) and now != before
-
-
-def _answers(site: LabSite) -> bool:
-    return site.outside.get("/api/status").status == 200
