@@ -1,5 +1,7 @@
 """nginx: the site on port 80, and on 443 as soon as a certificate is fit to be served."""
 
+from pyinfra import host
+
 from one_api_infra import nginx
 from one_api_infra.pyinfra import operations, target
 from one_api_infra.resources import Directory
@@ -9,7 +11,8 @@ site = target.site()
 
 operations.packages(name="Install nginx", names=lambda _seen: ("nginx",))
 operations.directory(name="Make nginx' drop-in folder", directory=Directory(nginx.DROP_IN_FOLDER))
-operations.file(name=f"Write {nginx.DROP_IN}", file=nginx.drop_in())
+for file in host.loop(nginx.notes()):
+    operations.file(name=f"Write {file.path}", file=file)
 operations.command(
     name="Let nginx serve the site as configured",
     script=paths.agent("nginx"),

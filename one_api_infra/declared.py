@@ -37,5 +37,5 @@ def check(site: Site) -> None:
     firewall.unit_file()
     one_api.files(site)
     nginx.configuration(site, blank)
-    nginx.drop_in()
+    nginx.notes()
     certificate_files.files(site)

@@ -41,11 +41,6 @@ CIPHERS = (
 CURVES = "X25519:prime256v1:secp384r1"
 # Debian's, for a server on which nginx is still to be installed.
 EXPECTED = {"12": ((1, 22, 1), (3, 0)), "13": ((1, 26, 3), (3, 5))}
-LOADED_SUM = (
-    "{ cat /etc/nginx/nginx.conf /etc/nginx/conf.d/*.conf /etc/nginx/modules-enabled/*.conf"
-    " /etc/nginx/sites-enabled/* /etc/nginx/one-api/*;"
-    f" cat {paths.LETSENCRYPT}/live/*/fullchain.pem; }} 2>/dev/null | sha256sum"
-)
 FOREIGN = (
     "for f in /etc/nginx/sites-enabled/* /etc/nginx/conf.d/*.conf; do case $f in"
     " */one-api.conf) continue;; esac; [ -f $f ] || continue;"
@@ -153,9 +148,10 @@ def conf(features: Features) -> File | None:
     return render.file(CONF, worker_connections=WORKER_CONNECTIONS)
 
 
-def drop_in() -> File:
-    """Lets nginx note what it has loaded."""
-    return render.file(DROP_IN, loaded=paths.NGINX_LOADED, loaded_sum=LOADED_SUM)
+def notes() -> tuple[File, ...]:
+    """What lets nginx note what it has loaded."""
+    drop_in = render.file(DROP_IN, loaded=paths.NGINX_LOADED, loaded_sum=paths.NGINX_SUM)
+    return (render.file(paths.NGINX_SUM, "755"), drop_in)
 
 
 def configuration(site: Site, seen: Snapshot) -> dict[str, object]:
@@ -198,13 +194,22 @@ def is_due(site: Site, seen: Snapshot) -> bool:
 def wanted() -> Wanted:
     """What to look at."""
     return Wanted(
-        paths=(*INCLUDES, CONF, DEFAULT_SITE, LINK, DROP_IN, DROP_IN_FOLDER, CALLBACK_LOG),
+        paths=(
+            *INCLUDES,
+            CONF,
+            DEFAULT_SITE,
+            LINK,
+            DROP_IN,
+            paths.NGINX_SUM,
+            DROP_IN_FOLDER,
+            CALLBACK_LOG,
+        ),
         units=(SERVICE,),
         probes={
             "nginx_version": "nginx -V",
             "nginx_foreign": FOREIGN,
             "nginx_conf_owner": f"[ ! -e {CONF} ] || {CONF_OWNER}",
-            "nginx_loaded": f"cat {paths.NGINX_LOADED} && {LOADED_SUM}",
+            "nginx_loaded": f"cat {paths.NGINX_LOADED} && {paths.NGINX_SUM}",
             "ipv6": "[ -e /proc/net/if_inet6 ] || echo no",
             "time": "date +%s",
             "debian": '. /etc/os-release && echo "$VERSION_ID"',

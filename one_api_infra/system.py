@@ -81,7 +81,8 @@ def venv_script(site: Site) -> str:
     index = f" --index-url {site.pip_index}" if site.pip_index else ""
     new = f"{paths.AGENT}/venv-{venv_mark()[:12]}-$(date +%s)"
     return (
-        f"set -e; new={new}; trap 'rm -rf $new' EXIT; python3 -m venv $new;"
+        f"set -e; exec 9>{paths.AGENT}/venv.lock; flock 9; new={new};"
+        " trap 'rm -rf $new' EXIT; python3 -m venv $new;"
         f" $new/bin/pip install -q --disable-pip-version-check{index} -r {paths.REQUIREMENTS};"
         f' echo "{venv_mark()} $(python3 -V)" >$new/installed;'
         f" old=$(readlink {paths.AGENT}/venv || true);"

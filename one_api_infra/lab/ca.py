@@ -1,4 +1,4 @@
-"""The lab's CA: Pebble, once as production and once as staging, behind a TLS root of its own."""
+"""The lab's CA: Pebble as production, as staging, and on demand as one of short lifetimes."""
 
 import datetime
 import ipaddress
@@ -14,7 +14,8 @@ from cryptography.x509.oid import NameOID
 
 from one_api_infra.lab import process
 
-PORTS = {"production": (14000, 15000), "staging": (14001, 15001)}
+PORTS = {"production": (14000, 15000), "staging": (14001, 15001), "short": (14002, 15002)}
+ALWAYS = ("production", "staging")
 DAY = datetime.timedelta(days=1)
 LIFETIME = 90 * 86400
 ENVIRONMENT = {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0", "PEBBLE_AUTHZREUSE": "0"}
@@ -36,7 +37,11 @@ class Ca:
     @property
     def issuer(self) -> Path:
         """The root of the certificates that production issues: what a gateway must trust."""
-        return self.directory / "issuer.pem"
+        return self.issuer_of("production")
+
+    def issuer_of(self, name: str) -> Path:
+        """The root of the certificates that one of them issues."""
+        return self.directory / f"issuer-{name}.pem"
 
     def url(self, name: str = "production") -> str:
         """The ACME directory."""
@@ -47,11 +52,11 @@ class Ca:
         self.directory.mkdir(parents=True, exist_ok=True)
         if not self.https_root.exists():
             _write_certificates(self.directory, self.address)
-        for name in PORTS:
+        for name in ALWAYS:
             self.start_one(name, lifetime)
 
     def start_one(self, name: str, lifetime: int = LIFETIME) -> None:
-        """Start production or staging."""
+        """Start one of ``PORTS``."""
         if process.running(self.directory, name):
             return
         listen, management = PORTS[name]
@@ -71,16 +76,15 @@ class Ca:
         command = ["pebble", "-config", str(path), "-dnsserver", f"{self.dns}:53"]
         process.start(self.directory, name, command, ENVIRONMENT)
         process.wait_until(lambda: self._listens(management), 10, f"Pebble ({name})")
-        if name == "production":
-            self.issuer.write_text(self._root(management))
+        self.issuer_of(name).write_text(self._root(management))
 
     def stop(self, name: str | None = None) -> None:
-        """Stop one of the two, or both."""
+        """Stop one of them, or all."""
         for each in [name] if name else list(PORTS):
             process.stop(self.directory, each)
 
     def orders(self, name: str) -> int:
-        """How many new orders the log of production or staging shows."""
+        """How many new orders the log of one of them shows."""
         log = (self.directory / f"{name}.log").read_text(errors="replace")
         return log.count("Added order")
 

@@ -27,6 +27,9 @@ Asked = Callable[[Snapshot], bool]
 CONNECT_TRIES = 3
 CONNECT_PAUSE = 5.0  # seconds; three tries fit into the roll-back's time
 APT = "DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -q"
+# Nothing waits for the lock of the package lists but a loop: after a run that was killed, or
+# while the system updates itself, somebody else holds it for a while.
+UPDATE = f"for _try in 1 2 3 4 5 6 7 8 9; do {APT} update && break; sleep 10; done"
 # Written beside its target with owner and mode set first, then renamed: never half, never at the
 # wrong mode, and the content stands in no argument and no log.
 WRITE = (
@@ -95,7 +98,7 @@ def packages(names: Callable[[Snapshot], tuple[str, ...]]) -> Commands:
         current_host().noop("all installed")
         return
     wanted = " ".join(map(shlex.quote, missing))
-    yield StringCommand(f"{APT} update && {APT} install -y --no-install-recommends {wanted}")
+    yield StringCommand(f"{UPDATE} && {APT} install -y --no-install-recommends {wanted}")
     forget()
 
 

@@ -1,7 +1,9 @@
 """The commands of the package on the server: ``python one-api-infra.pyz COMMAND``."""
 
+import fcntl
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from one_api_infra.editions.api import ApiError
 from one_api_infra.server import callback_domain, certificate, nginx, one_api, remove, state
@@ -22,8 +24,23 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 
 
+# These change nothing, or are called by a command that holds the lock.
+UNLOCKED = {"state", "deploy-hook"}
+LOCK = "/run/one-api-infra.lock"
+
+
 def main() -> None:
-    """Run one command; its failure is a message on standard error and exit code 1."""
+    """Run one command; its failure is a message on standard error and exit code 1.
+
+    One command at a time: the one of a run that was killed may still be at work.
+    """
+    with Path(LOCK).open("w") as lock:
+        if sys.argv[1] not in UNLOCKED:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        _run()
+
+
+def _run() -> None:
     try:
         COMMANDS[sys.argv[1]](*sys.argv[2:])
     except (CommandError, ApiError) as error:

@@ -94,7 +94,11 @@ def put_back() -> None:
     previous = Path(PREVIOUS)
     for path in sorted(Path(paths.NGINX).rglob("*"), reverse=True):
         there = previous / path.relative_to(paths.NGINX)
-        if not (there.exists() or there.is_symlink()) and not path.is_dir():
+        if there.exists() or there.is_symlink():
+            continue
+        if path.is_dir() and not path.is_symlink():
+            path.rmdir()
+        else:
             path.unlink()
     must("cp", "--archive", "--force", "--no-target-directory", PREVIOUS, paths.NGINX)
     run("systemctl", "reload-or-restart", "nginx.service")
@@ -122,10 +126,23 @@ def _wait(before: set[str], token: str) -> str | None:
     deadline = time.monotonic() + SERVE_SECONDS
     problem: str | None = _("it did not start new workers")
     while time.monotonic() < deadline:
-        if _workers() - before and (problem := _serves(token)) is None:
+        # An old worker answers too, until it is told to go: it would prove the old configuration.
+        if _are_relieved(before) and (problem := _serves(token)) is None:
             return None
         time.sleep(0.05)
     return f"{problem}\n{tail(_error_log())}"
+
+
+def _are_relieved(before: set[str]) -> bool:
+    """Whether there are new workers, and all of the old ones take no more connections."""
+    return bool(_workers() - before) and all(_is_leaving(pid) for pid in before)
+
+
+def _is_leaving(pid: str) -> bool:
+    try:
+        return b"shutting down" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return True
 
 
 def _serves(token: str) -> str | None:

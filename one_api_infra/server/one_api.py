@@ -108,7 +108,7 @@ def claim() -> None:
         write(paths.ACCESS_TOKEN, client.new_token() + "\n")
     elif not is_confirmed() and not api(current, token=False).login(password):
         client.set_password(password)
-    write(paths.PASSWORD_CONFIRMED, _fingerprint(password))
+    write(paths.PASSWORD_CONFIRMED, _fingerprint(password, secrets.token_hex(8)))
 
 
 def _stored_password() -> str:
@@ -153,10 +153,11 @@ def is_confirmed() -> bool:
     confirmed, stored = Path(paths.PASSWORD_CONFIRMED), Path(paths.ROOT_PASSWORD)
     if not (confirmed.exists() and stored.exists()):
         return False
-    return confirmed.read_text() == _fingerprint(stored.read_text().strip())
+    text = confirmed.read_text()
+    return text == _fingerprint(stored.read_text().strip(), text.partition(":")[0])
 
 
-def _fingerprint(password: str) -> str:
-    """A slow hash, since the password may be a human's."""
-    salt = Path("/etc/machine-id").read_bytes()
-    return hashlib.scrypt(password.encode(), salt=salt, n=2**14, r=8, p=1).hex()
+def _fingerprint(password: str, salt: str) -> str:
+    """A slow salted hash, since the password may be a human's."""
+    hashed = hashlib.scrypt(password.encode(), salt=salt.encode(), n=2**14, r=8, p=1)
+    return f"{salt}:{hashed.hex()}"

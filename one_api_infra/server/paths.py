@@ -31,6 +31,7 @@ STARTED = "/run/one-api/started"
 
 NGINX = "/etc/nginx"
 NGINX_LOADED = "/run/one-api-nginx.loaded"
+NGINX_SUM = f"{AGENT}/nginx-sum"
 
 
 def agent(command: str) -> str:

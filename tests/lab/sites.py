@@ -39,6 +39,12 @@ class Result:
         return dict(json.loads(self.stdout)["results"]["totals"])
 
     @property
+    def changed(self) -> list[str]:
+        """The operations of a ``--json`` run that changed something."""
+        operations = json.loads(self.stdout)["results"]["operations"]
+        return [entry["name"] for entry in operations if entry["success"]]
+
+    @property
     def planned(self) -> list[str]:
         """The operations that a ``--dry --json`` run says would change something."""
         plan = json.loads(self.stdout)["plan"]

@@ -1,0 +1,46 @@
+"""A change of ``domain`` moves everything: the old name is left in logs and backups only."""
+
+import json
+
+from tests.lab.sites import LabSite
+
+SCAN = (
+    "grep -rIl --exclude-dir=log --exclude-dir=previous --exclude-dir=certbot {old}"
+    " /etc /opt /var /root /home /run /usr/local 2>/dev/null || true"
+)
+CERTIFICATES = (
+    "find / -xdev -name '*.pem' -not -path '/usr/*' -not -path '/etc/ssl/*' | while read -r f; do"
+    ' openssl x509 -noout -ext subjectAltName -in "$f" 2>/dev/null; done'
+)
+DUMP = (
+    "import sqlite3; db = sqlite3.connect('file:/var/lib/one-api/one-api.db?mode=ro', uri=True);"
+    "print(chr(10).join(db.iterdump()))"
+)
+
+
+def test_everything_moves(site: LabSite) -> None:
+    old, new = site.domain, "moved.lab.test"
+    site.lab.point(new, site.host)
+    assert old in site.host.ssh(SCAN.format(old=old) + "; cat /etc/one-api-infra/site.json")
+    site.inventory(domain=new)
+    site.converge()
+
+    assert site.host.ssh(SCAN.format(old=old)) == ""
+    certificates = site.host.ssh(CERTIFICATES)
+    assert (old in certificates, new in certificates) == (False, True)
+    database = site.host.ssh(f'python3 -c "{DUMP}"')
+    assert (old in database, f"https://{new}" in database) == (False, True)
+    assert old not in site.host.ssh("systemctl cat '*' 2>/dev/null || true")
+    status = json.loads(site.outside.get("/api/status").body)["data"]
+    assert status["server_address"] == f"https://{new}"
+    assert site.verify().returncode == 0
+    assert site.deploy("-y", "--json").changed == []
+
+
+def test_callbacks_can_have_a_name_of_their_own(site: LabSite) -> None:
+    callback = "callback.lab.test"
+    site.lab.point(callback, site.host)
+    site.inventory(callback_domain=callback)
+    site.converge()
+    verified = site.verify()
+    assert verified.returncode == 0, verified.stdout

@@ -1,0 +1,47 @@
+"""A run that is killed leaves nothing half: the next one converges."""
+
+import random
+import subprocess
+import time
+from collections.abc import Callable
+
+from tests.lab.sites import ROOT, LabSite
+
+# The operations at which the first run dies, one kill after the other on one host.
+POINTS = (2, 9, 14, 16, 18, 24, 27, 29, 32, 40)
+
+
+def test_ten_kills_then_converged(blank: Callable[[str], LabSite]) -> None:
+    site = blank("debian-12")
+    site.inventory()
+    dice = random.Random(1)
+    reached = [_kill_at(site, point, dice.random()) for point in POINTS]
+    assert reached == list(POINTS)
+    site.converge()
+    verified = site.verify()
+    assert verified.returncode == 0, verified.stdout
+    assert site.deploy("-y", "--json").changed == []
+    assert site.host.ssh("find / -xdev -name '.*.????????' -newer /etc/hostname -type f") == ""
+    assert site.host.ssh("ls -d /opt/one-api-infra/venv-* | wc -l").strip() == "1"
+
+
+def _kill_at(site: LabSite, point: int, delay: float) -> int:
+    """Kill pyinfra (SIGKILL) shortly after operation number ``point`` has begun."""
+    run = subprocess.Popen(
+        site.command("-y"),
+        cwd=ROOT,
+        env=site.environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert run.stderr
+    begun = 0
+    for line in run.stderr:
+        begun += "Starting operation" in line
+        if begun == point:
+            time.sleep(delay)
+            break
+    run.kill()
+    run.wait()
+    return begun

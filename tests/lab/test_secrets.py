@@ -1,0 +1,60 @@
+"""Every secret is a canary: found in no output, no argument, no readable file."""
+
+import base64
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from tests.lab.sites import LabSite
+
+GIVEN = "canary-Given-7731"
+SAMPLER = "while :; do cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '; sleep 0.01; done"
+READABLE = (
+    "find / -xdev -type f -perm -o=r -not -path '/proc/*' -size -4M -print0"
+    " | xargs -0 grep -lF -f /root/canaries 2>/dev/null || true"
+)
+
+
+@contextmanager
+def sampled_arguments(site: LabSite) -> Iterator[None]:
+    """Notes the arguments of all processes of the host, a hundred times a second."""
+    site.host.ssh(
+        "rm -f /root/arguments; systemd-run --quiet --unit=sampler"
+        f' sh -c "{SAMPLER} >/root/arguments"'.replace("$", "\\$")
+    )
+    yield
+    site.host.ssh("systemctl stop sampler; chmod 600 /root/arguments")
+
+
+def test_no_secret_is_seen(blank: Callable[[str], LabSite]) -> None:
+    site = blank("debian-12")
+    site.inventory(root_password=GIVEN)
+    outputs = [site.deploy("--dry", "-vv", "--diff", "--json")]
+    with sampled_arguments(site):
+        outputs.append(site.deploy("-y", "-vv", "--diff", "--json"))
+        outputs.append(site.deploy("-y", "-vv", "--diff", "--json"))
+        outputs.append(site.deploy("-y", "-vv", "--diff", "--json", name="one_api"))
+    outputs.append(site.deploy("--dry", "-vv", "--diff", "--json"))
+    assert [output.code for output in outputs] == [0] * len(outputs)
+
+    canaries = _canaries(site)
+    assert len(canaries) >= 5
+    assert GIVEN in canaries
+    shown = "".join(output.stdout + output.stderr for output in outputs)
+    arguments = site.host.ssh("cat /root/arguments")
+    assert "one-api-infra.pyz" in arguments  # the sampler has seen the run
+    for canary in canaries:
+        encoded = base64.b64encode(canary.encode()).decode().rstrip("=")
+        for form in (canary, encoded):
+            assert form not in shown
+            assert form not in arguments
+    site.host.ssh("umask 077; cat >/root/canaries", stdin="\n".join(canaries))
+    assert site.host.ssh(READABLE) == ""
+    assert (
+        site.host.ssh("journalctl --no-pager | grep -cF -f /root/canaries || true").strip() == "0"
+    )
+
+
+def _canaries(site: LabSite) -> list[str]:
+    """The values of all secrets on the server."""
+    lines = site.host.ssh("cd /etc/one-api && cat secrets.env root-password access-token").split()
+    return [line.split("=", 1)[-1] for line in lines]
