@@ -117,8 +117,8 @@ def parts(site: Site, features: Features) -> dict[str, str]:
         "keepalive_min_timeout": features.version >= (1, 27, 4),
         "worker_connections": WORKER_CONNECTIONS,
         "ciphers": CIPHERS,
-        # Debian 12's OpenSSL does not know the group, and nginx does not start with it.
-        "curves": f"X25519MLKEM768:{CURVES}" if features.openssl >= (3, 5) else CURVES,
+        # With a group that OpenSSL does not know nginx does not start; "?" (3.3) passes it over.
+        "curves": f"?X25519MLKEM768:{CURVES}" if features.openssl >= (3, 5) else CURVES,
         "webroot": paths.WEBROOT,
         "callback_log": CALLBACK_LOG,
         "callback_routes": edition.callback_routes,

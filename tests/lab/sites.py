@@ -22,6 +22,7 @@ from one_api_infra.site import Site
 
 ROOT = Path(__file__).parents[2]
 BOOT = "systemctl show --property=UserspaceTimestampMonotonic"
+DATABASE = "/var/lib/one-api/one-api.db"
 PYINFRA = (sys.executable, "-m", "pyinfra")
 
 
@@ -146,11 +147,11 @@ class LabSite:
         """One API's management API through the site's front door."""
         return _Resolved(self)
 
-    def rows(self, query: str) -> list[list[Any]]:
+    def rows(self, query: str, database: str = DATABASE) -> list[list[Any]]:
         """Rows of One API's database, read from its file."""
         script = (
             "import json, sqlite3, sys;"
-            "db = sqlite3.connect('file:/var/lib/one-api/one-api.db?mode=ro', uri=True);"
+            f"db = sqlite3.connect('file:{database}?mode=ro', uri=True);"
             "print(json.dumps(db.execute(sys.stdin.read()).fetchall()))"
         )
         return list(json.loads(self.host.ssh(f'python3 -c "{script}"', stdin=query)))

@@ -29,10 +29,10 @@ def _token(site: LabSite) -> str:
     return f"sk-{rows[0]['key']}"
 
 
-def _stream(site: LabSite, token: str, *, http2: bool) -> list[tuple[int, float]]:
+def _stream(site: LabSite, token: str, *, http2: bool) -> list[tuple[float, float]]:
     """The number of each event, and its delay in seconds."""
     context = ssl.create_default_context(cafile=str(site.lab.ca.issuer))
-    arrived: list[tuple[int, float]] = []
+    arrived: list[tuple[float, float]] = []
     with (
         httpx.Client(verify=context, http1=not http2, http2=http2, timeout=30) as client,
         client.stream(

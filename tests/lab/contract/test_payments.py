@@ -1,0 +1,174 @@
+"""Payment rows, orders, callbacks: the routes of money, hazards included."""
+
+import time
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from one_api_infra.lab.gateway import Gateway
+from one_api_infra.lab.stand_in.store import sign
+from tests.lab.contract.conftest import OneApi
+
+
+@pytest.fixture(scope="module")
+def account(lab: Any) -> Gateway:
+    return Gateway(lab.ca.issuer)
+
+
+@pytest.fixture(scope="module")
+def payment(one_api: OneApi, account: Gateway) -> dict[str, Any]:
+    """A payment row, as its API shows it."""
+    one_api.login()
+    added = one_api.call("POST", "/api/payment/", account.payment_row())
+    assert (added.status_code, added.json()["success"]) == (201, True)
+    return dict(added.json()["data"])
+
+
+def _payments(one_api: OneApi) -> list[dict[str, Any]]:
+    return list(one_api.call("GET", "/api/payment/?page=1&size=100").json()["data"]["data"])
+
+
+def _order(one_api: OneApi, payment: dict[str, Any], amount: int = 10) -> dict[str, str]:
+    time.sleep(0.01)
+    body = {"uuid": payment["uuid"], "amount": amount}
+    answer = one_api.call("POST", "/api/user/order", body).json()
+    assert answer["success"], answer
+    return dict(answer["data"]["data"]["params"])
+
+
+def _notify(one_api: OneApi, payment: dict[str, Any], parameters: dict[str, str]) -> bytes:
+    reply = one_api.call("GET", f"/api/payment/notify/{payment['uuid']}?{urlencode(parameters)}",
+                         headers={"Accept-Encoding": "identity"})  # fmt: skip
+    assert reply.status_code == 200
+    return reply.content
+
+
+def _quota(one_api: OneApi) -> int:
+    return int(one_api.rows("SELECT quota FROM users WHERE id = 1")[0][0])
+
+
+def test_row_keeps_its_secrets_when_the_domain_changes(
+    one_api: OneApi, payment: dict[str, Any]
+) -> None:
+    body = {"id": payment["id"], "notify_domain": "https://pay.test"}
+    assert one_api.call("PUT", "/api/payment/", body).json()["success"]
+    row = _payments(one_api)[0]
+    assert row["notify_domain"] == "https://pay.test"
+    assert (row["uuid"], row["config"]) == (payment["uuid"], payment["config"])
+    empty = {"id": payment["id"], "notify_domain": ""}
+    assert one_api.call("PUT", "/api/payment/", empty).json()["success"]
+    assert _payments(one_api)[0]["notify_domain"] == "https://pay.test"
+
+
+def test_order_hands_out_the_callback_url(one_api: OneApi, payment: dict[str, Any]) -> None:
+    order = _order(one_api, payment)
+    assert order["notify_url"] == f"https://pay.test/api/payment/notify/{payment['uuid']}"
+    assert order["money"] == "73.00"
+    stored = one_api.rows(
+        "SELECT status, amount, quota, order_currency FROM orders"
+        f" WHERE trade_no = '{order['out_trade_no']}'"
+    )
+    assert stored == [["pending", 10, 5000000, "CNY"]]
+
+
+def test_callback_credits_once(one_api: OneApi, payment: dict[str, Any], account: Gateway) -> None:
+    order = _order(one_api, payment)
+    before = _quota(one_api)
+    status = f"/api/user/order/status?trade_no={order['out_trade_no']}"
+    assert one_api.call("GET", status).json()["success"] is False
+    for _time in range(2):
+        assert _notify(one_api, payment, account.notification(order)) == b"success"
+    assert _quota(one_api) == before + 5000000
+    assert one_api.call("GET", status).json()["success"] is True
+    logged = one_api.rows("SELECT type, content FROM logs WHERE type = 1 ORDER BY id DESC LIMIT 1")
+    assert "5000000" in logged[0][1]
+    listed = one_api.call(
+        "GET", f"/api/payment/order?page=1&size=10&trade_no={order['out_trade_no']}"
+    )
+    assert listed.json()["data"]["data"][0]["status"] == "success"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sign": "0" * 32},
+        {"sign": "UPPER"},
+        {"money": "1.00"},
+        {"trade_status": "TRADE_CLOSED"},
+        {"extra": "unsigned"},
+    ],
+)
+def test_what_is_not_signed_is_refused(
+    one_api: OneApi, payment: dict[str, Any], account: Gateway, change: dict[str, str]
+) -> None:
+    order = _order(one_api, payment)
+    parameters = account.notification(order)
+    if change == {"sign": "UPPER"}:
+        change = {"sign": parameters["sign"].upper()}
+    assert _notify(one_api, payment, parameters | change) == b"fail"
+    stored = f"SELECT status FROM orders WHERE trade_no = '{order['out_trade_no']}'"
+    assert one_api.rows(stored) == [["pending"]]
+
+
+def test_bare_calls(one_api: OneApi, payment: dict[str, Any]) -> None:
+    path = f"/api/payment/notify/{payment['uuid']}"
+    for method in ("GET", "POST", "OPTIONS"):
+        assert one_api.call(method, path).text == "fail"
+    unknown = one_api.call("GET", f"/api/payment/notify/{'f' * 32}")
+    assert (unknown.status_code, unknown.json()["message"]) == (200, "payment not found")
+
+
+def test_only_the_query_string_is_read(
+    one_api: OneApi, payment: dict[str, Any], account: Gateway
+) -> None:
+    order = _order(one_api, payment)
+    path = one_api.base + f"/api/payment/notify/{payment['uuid']}"
+    form = one_api.session.post(path, data=account.notification(order), timeout=10)
+    assert form.text == "fail"
+    query = one_api.session.post(f"{path}?{urlencode(account.notification(order))}", timeout=10)
+    assert query.text == "success"
+
+
+def test_hazard_the_amount_is_not_compared(
+    one_api: OneApi, payment: dict[str, Any], account: Gateway
+) -> None:
+    order = _order(one_api, payment)
+    before = _quota(one_api)
+    parameters = account.notification(order) | {"money": "0.01"}
+    parameters["sign"] = sign(parameters, account.key)
+    assert _notify(one_api, payment, parameters) == b"success"
+    assert _quota(one_api) == before + 5000000
+
+
+def test_hazard_an_unknown_order_is_taken(
+    one_api: OneApi, payment: dict[str, Any], account: Gateway
+) -> None:
+    parameters = account.notification(_order(one_api, payment)) | {"out_trade_no": "999"}
+    parameters["sign"] = sign(parameters, account.key)
+    assert _notify(one_api, payment, parameters) == b"success"
+
+
+def test_hazard_old_orders_are_closed_and_their_payment_is_dropped(
+    one_api: OneApi, payment: dict[str, Any], account: Gateway
+) -> None:
+    order = _order(one_api, payment)
+    one_api.stop()
+    old = "import sqlite3; db = sqlite3.connect('/var/lib/contract/one-api.db');"
+    age = f"created_at - 4 * 3600 WHERE trade_no = '{order['out_trade_no']}'"
+    statement = f'db.execute(\\"UPDATE orders SET created_at = {age}\\"); db.commit()'
+    one_api.site.host.ssh(f'python3 -c "{old} {statement}"')
+    one_api.start()
+    _order(one_api, payment)
+    before = _quota(one_api)
+    assert _notify(one_api, payment, account.notification(order)) == b"success"
+    assert _quota(one_api) == before
+    stored = f"SELECT status FROM orders WHERE trade_no = '{order['out_trade_no']}'"
+    assert one_api.rows(stored) == [["closed"]]
+
+
+def test_hazard_a_disabled_row_answers_200(one_api: OneApi, payment: dict[str, Any]) -> None:
+    one_api.call("PUT", "/api/payment/", {"id": payment["id"], "enable": False})
+    bare = one_api.call("GET", f"/api/payment/notify/{payment['uuid']}")
+    assert (bare.status_code, bare.json()["success"]) == (200, False)
+    one_api.call("PUT", "/api/payment/", {"id": payment["id"], "enable": True})

@@ -1,0 +1,92 @@
+"""Every way in: an ordinary user with sudo, another ssh port, a jump host."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.lab.sites import LabSite
+
+PASSWORD = "canary-Sudo-4415"
+
+
+def _make_admin(site: LabSite, rule: str) -> None:
+    """An ordinary user as cloud images have one."""
+    site.host.ssh(
+        "useradd --create-home --shell /bin/bash admin && cp -r /root/.ssh /home/admin/"
+        " && chown -R admin: /home/admin/.ssh && chpasswd"
+        f" && echo 'admin ALL=(ALL) {rule}ALL' >/etc/sudoers.d/admin",
+        stdin=f"admin:{PASSWORD}\n",
+    )
+    site.inventory(ssh_user="admin", _sudo=True)
+
+
+def test_user_with_sudo(blank: Callable[[str], LabSite]) -> None:
+    """As cloud images come; the first run, a second one, and the verification."""
+    site = blank("debian-12")
+    _make_admin(site, "NOPASSWD:")
+    site.converge()
+    assert site.deploy("-y", "--json").changed == []
+    verified = site.verify()
+    assert verified.returncode == 0, verified.stdout
+
+
+def test_user_whose_sudo_asks_for_a_password(site: LabSite) -> None:
+    _make_admin(site, "")
+    refused = site.deploy("-y")
+    assert refused.code != 0
+    assert "set ONE_API_INFRA_SUDO_PASSWORD" in refused.stderr
+    site.inventory(log_days=90, environment={"RELAY_TIMEOUT": "0"})
+    site.host.ssh(
+        "systemd-run --quiet --unit=sampler sh -c 'while :; do cat /proc/[0-9]*/cmdline"
+        ' 2>/dev/null | tr "\\\\0" " "; sleep 0.01; done >/root/arguments\''
+    )
+    done = site.deploy("-y", "--json", "-vv", ONE_API_INFRA_SUDO_PASSWORD=PASSWORD)
+    assert done.code == 0, done.stderr
+    assert len(done.changed) >= 3
+    again = site.deploy("-y", "--json", ONE_API_INFRA_SUDO_PASSWORD=PASSWORD)
+    assert again.changed == []
+    arguments = site.host.ssh("systemctl stop sampler; cat /root/arguments")
+    assert "sudo -H -A -k" in arguments  # the sampler has seen the run
+    assert PASSWORD not in arguments
+    assert PASSWORD not in done.stdout + done.stderr
+    assert site.host.ssh("find /tmp /run/user -name 'askpass.*'") == ""
+
+
+def test_another_ssh_port(site: LabSite) -> None:
+    site.host.ssh(
+        "printf 'Port 2222\\n' >/etc/ssh/sshd_config.d/port.conf && nft flush ruleset"
+        " && systemctl restart ssh"
+    )
+    site.inventory(ssh_port=2222)
+    done = site.deploy("-y", "--json")
+    assert done.code == 0, done.stderr
+    assert any("Close every port" in name for name in done.changed)
+    assert site.deploy("-y", "--json").changed == []
+    assert (site.outside.is_open(2222), site.outside.is_open(22)) == (True, False)
+
+
+def test_through_a_jump_host(
+    clone: Callable[[str], LabSite], blank: Callable[[str], LabSite], tmp_path: Path
+) -> None:
+    """The server's ssh is closed to everybody but the jump host."""
+    site, jump = clone("debian-13"), blank("debian-13")
+    router = site.lab.network.service("router")
+    site.host.ssh(
+        "nft add table inet jump && nft 'add chain inet jump input"
+        " { type filter hook input priority -10; }' && nft add rule inet jump input"
+        f" ip saddr {router} tcp dport 22 drop && systemctl kill --signal=KILL 'ssh@*' || true"
+    )
+    hosts = tmp_path / "known_hosts"
+    hosts.write_text(site.host.known_hosts.read_text() + jump.host.known_hosts.read_text())
+    configuration = tmp_path / "ssh_config"
+    common = f"    User root\n    IdentityFile {site.host.key}\n    UserKnownHostsFile {hosts}\n"
+    configuration.write_text(
+        f"Host jump\n    HostName {jump.host.address}\n{common}"
+        f"Host {site.host.address}\n    ProxyJump jump\n{common}"
+    )
+    direct = site.deploy("-y")
+    assert direct.code != 0
+    site.inventory(ssh_config_file=str(configuration), ssh_known_hosts_file=str(hosts), log_days=99)
+    done = site.deploy("-y", "--json")
+    assert done.code == 0, done.stderr
+    assert done.changed != []
+    assert site.deploy("-y", "--json").changed == []
