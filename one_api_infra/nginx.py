@@ -64,7 +64,8 @@ class Features:
     version: tuple[int, ...]
     openssl: tuple[int, ...]
     ipv6: bool
-    default_server: bool
+    default_http: bool
+    default_https: bool
     owns_conf: bool
     served: Certificate | None
 
@@ -73,13 +74,16 @@ class Features:
         """The features of a server as the snapshot saw it."""
         version, openssl = _versions(seen)
         foreign = seen.probes.get("nginx_foreign", ())
-        mine = seen.probe("nginx_conf_owner") in {"", "ours", "package"}
+        mine = not foreign and seen.probe("nginx_conf_owner") in {"", "ours", "package"}
+        nobodys = "default_server" not in foreign
         return cls(
             version=version,
             openssl=openssl,
             ipv6=seen.probe("ipv6") != "no",
-            default_server="default_server" not in foreign,
-            owns_conf=mine and not foreign,
+            # Beside others' sites the package's own default site stays as it is.
+            default_http=nobodys and (mine or DEFAULT_SITE not in seen.paths),
+            default_https=nobodys,
+            owns_conf=mine,
             served=served(site, seen),
         )
 
@@ -112,7 +116,8 @@ def parts(site: Site, features: Features) -> dict[str, str]:
         "names": tuple(dict.fromkeys(names)),
         "tls": _tls(site, features.served),
         "ipv6": features.ipv6,
-        "default_server": features.default_server,
+        "default_http": features.default_http,
+        "default_https": features.default_https,
         "http2_directive": features.version >= (1, 25, 1),
         "keepalive_min_timeout": features.version >= (1, 27, 4),
         "worker_connections": WORKER_CONNECTIONS,
@@ -164,7 +169,7 @@ def configuration(site: Site, seen: Snapshot) -> dict[str, object]:
         "release": release(made),
         "parts": made,
         "files": {file.path: file.data.decode() for file in [*own, *([main] if main else [])]},
-        "absent": [DEFAULT_SITE] if features.owns_conf or features.default_server else [],
+        "absent": [DEFAULT_SITE] if features.owns_conf else [],
     }
 
 
@@ -182,7 +187,7 @@ def is_due(site: Site, seen: Snapshot) -> bool:
     loaded = seen.probes.get("nginx_loaded", ())
     return not (
         all(seen.has_file(file) for file in wanted_files)
-        and (DEFAULT_SITE not in seen.paths or not features.default_server)
+        and (DEFAULT_SITE not in seen.paths or not features.owns_conf)
         and link is not None
         and link.target == target
         and seen.is_active(SERVICE)

@@ -15,7 +15,8 @@ class Problem:
     remedy: str
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.expected}\n    {_('Remedy')}: {self.remedy}"
+        remedy = _("Remedy")
+        return f"{self.path}: {self.expected}\n    {remedy}: {self.remedy}"
 
 
 class InvalidError(ValueError):

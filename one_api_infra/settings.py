@@ -132,7 +132,7 @@ def _root_password(value: Any, path: str) -> Secret:
 
 def _variables(value: Any, path: str) -> tuple[tuple[str, str], ...]:
     if not isinstance(value, Mapping):
-        raise refuse(path, _("names and values"), _('write {{"NAME": "value"}}'))
+        raise refuse(path, _("names and values"), _('write {"NAME": "value"}'))
     name = _matching(r"[A-Z][A-Z0-9_]*", "a variable's name in capitals", "write it as NAME")
     return tuple(
         (name(key, f"{path}.{key}"), _text(entry, f"{path}.{key}"))

@@ -74,6 +74,8 @@ class Host:
         command += ["--resolv-conf=off", "--timezone=off", "--link-journal=no", "--console=pipe"]
         command += [f"--machine={self._machine}", f"--directory={self.root}"]
         command += [f"--network-bridge={self.network.bridge}"]
+        # A host of before may have had the address, with another interface behind it.
+        process.run("ip", "neigh", "flush", "dev", self.network.bridge)
         process.start(self.directory, "host", [*REBOOTS, *command], NSPAWN_ENVIRONMENT)
         process.wait_until(self._answers, BOOT_SECONDS, f"ssh on {self.name} ({self.address})")
         # Remembered too: a systemd-nspawn that somebody kills leaves its container running.

@@ -24,7 +24,8 @@ CREATE += 'cat >"$f" && chmod 700 "$f" && echo "$f"'
 
 def prepare(host: Host) -> None:
     """Give sudo its password if it wants one; nothing happens for root or without a password."""
-    if not host.data.get("_sudo") or _run(host, "sudo -n true")[0]:
+    # Without its words: pyinfra would read "a password is required" and ask for one itself.
+    if not host.data.get("_sudo") or _run(host, "sudo -n true >/dev/null 2>&1")[0]:
         return
     answer = shlex.quote(_password(host))
     created, lines = _run(host, CREATE, stdin=f"#!/bin/sh\nprintf '%s\\n' {answer}\n")

@@ -40,7 +40,9 @@ def _scan(address: str, source: str, ports: Sequence[int], seconds: float) -> se
         while (left := deadline - time.monotonic()) > 0 and selector.get_map():
             for key, _events in selector.select(left):
                 selector.unregister(key.fileobj)
-                if not key.fileobj.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):  # type: ignore[union-attr]
+                ready = key.fileobj
+                assert isinstance(ready, socket.socket)
+                if not ready.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
                     found.add(key.data)
     return found
 

@@ -71,8 +71,8 @@ def test_through_a_jump_host(
     site, jump = clone("debian-13"), blank("debian-13")
     router = site.lab.network.service("router")
     site.host.ssh(
-        "nft add table inet jump && nft 'add chain inet jump input"
-        " { type filter hook input priority -10; }' && nft add rule inet jump input"
+        "nft add table inet bastion && nft 'add chain inet bastion input"
+        " { type filter hook input priority -10; }' && nft add rule inet bastion input"
         f" ip saddr {router} tcp dport 22 drop && systemctl kill --signal=KILL 'ssh@*' || true"
     )
     hosts = tmp_path / "known_hosts"

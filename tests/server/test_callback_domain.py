@@ -72,6 +72,8 @@ def test_callback_routes_answer_as_one_api_does(outside: Outside, site: Site, sc
 def test_refusal_arrives_as_plain_bytes(
     outside: Outside, site: Site, payments: list[list[str]], scheme: str
 ) -> None:
+    if not payments:
+        pytest.skip("there is no payment row yet")
     for uuid, _origin in payments:
         path = f"/api/payment/notify/{uuid}"
         answer = outside.request("GET", scheme, path, {"Accept-Encoding": "gzip"})

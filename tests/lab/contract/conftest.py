@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from one_api_infra.lab import process
+from tests.lab.conftest import new_site
 from tests.lab.sites import LabSite
 
 PORT = 3100
@@ -81,8 +82,6 @@ class OneApi:
 @pytest.fixture(scope="module")
 def contract_host(lab: Any, prepared: Callable[[str], Path]) -> Iterator[LabSite]:
     """A host with a firewall, so that nobody reaches an unclaimed One API."""
-    from tests.lab.conftest import new_site  # noqa: PLC0415
-
     site = new_site(lab, "contract", "debian-13", "site13.lab.test", of=prepared("debian-13"))
     yield site
     site.host.remove()

@@ -1,0 +1,76 @@
+"""A real site. Copy this file to inventory/production.py (git does not track that one), then:
+
+    ONE_API_INFRA_ENVIRONMENT=production pyinfra inventory.py deploys/site.py
+    pyinfra inventory/production.py deploys/site.py          # the same, named directly
+
+Two settings are needed, `domain` and `acme_email`; the rest shows its default as a comment.
+"""
+
+import os
+
+hosts = [
+    (
+        # The server: its address or name, as ssh takes it.
+        "203.0.113.10",
+        {
+            # --- How ssh gets there -----------------------------------------------------------
+            "ssh_user": "root",
+            # "ssh_port": 22,
+            # "ssh_key": "~/.ssh/id_ed25519",
+            # "ssh_config_file": "~/.ssh/config",      # with ProxyJump for a jump host
+            # An ordinary user with sudo; a password is asked for, or taken from the variable
+            # ONE_API_INFRA_SUDO_PASSWORD:
+            # "_sudo": True,
+            #
+            # --- The site ---------------------------------------------------------------------
+            # The bare domain, written once: no https://, no port, no slash.
+            "domain": "ai.example.com",
+            # What payment gateways call (回调域名). Only beside a CDN is it another one: a name
+            # whose DNS leads here directly.
+            # "callback_domain": "ai.example.com",
+            #
+            # --- The certificate --------------------------------------------------------------
+            "acme_email": "admin@example.com",
+            # "certificate": "acme",                   # or "external": somebody else's files
+            # "certificate_file": "/etc/ssl/ai/fullchain.pem",   # on the server
+            # "certificate_key_file": "/etc/ssl/ai/privkey.pem",
+            # "acme_server": "https://acme-v02.api.letsencrypt.org/directory",
+            # "acme_staging_server": "https://acme-staging-v02.api.letsencrypt.org/directory",
+            # "acme_ca_file": "/path/root.pem",        # the CA's own HTTPS root, if it is private
+            # "trusted_ca_file": "/path/root.pem",     # the root of what it issues, likewise
+            # "acme_profile": "tlsserver",             # none: the CA's default
+            # "key_type": "ecdsa",                     # or "rsa"; ecdsa costs half the CPU
+            # "certbot": "venv",                       # or "distribution": Debian's package
+            #
+            # --- One API ----------------------------------------------------------------------
+            # "edition": "one-hub",                    # or "new-api", "one-api"
+            # "version": "v0.14.27",
+            # Where GitHub is slow: a prefix that is put before its URL, or a file of your own.
+            # "artifact_mirror": "https://mirror.example.com",
+            # "artifact": "/path/to/one-api",
+            # "artifact_sha256": "…",                  # else: as at the first download
+            # "one_api_port": 3000,                    # never reachable from outside
+            # "environment": {"RELAY_TIMEOUT": "600"}, # more of One API's own variables
+            # "token_encoders": True,                  # False: one-hub without tiktoken data
+            # "tiktoken_data": "/path",                # else: fetched once on this machine
+            # "time_zone": "Asia/Shanghai",
+            #
+            # --- Secrets: from the environment, never in a file that git tracks ---------------
+            # Without it, a password is generated on the server: /etc/one-api/root-password.
+            # "root_password": os.environ["ONE_API_INFRA_ROOT_PASSWORD"],
+            # MySQL or PostgreSQL; SQLite is for small sites.
+            # "database_url": os.environ["ONE_API_INFRA_DATABASE_URL"],
+            #
+            # --- The server -------------------------------------------------------------------
+            # "open_ports": [],                        # beside ssh, 80 and 443
+            # "public_addresses": [],                  # if DNS names an address of a NAT
+            # "dns_resolvers": [],                     # else: this machine's
+            # "pip_index": "https://pypi.example.com/simple",  # where PyPI is slow
+            # "log_days": 180,                         # how long callbacks are kept
+            # "waive": ["system.clock"],               # checks that may fail
+        },
+    ),
+]
+
+# Left here so that an editor does not remove the import above.
+_ = os.environ

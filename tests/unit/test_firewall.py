@@ -1,0 +1,34 @@
+"""The firewall's ports."""
+
+from one_api_infra import firewall
+from one_api_infra.snapshot import Snapshot
+from tests.unit.examples import site
+from tests.unit.test_preflight import SOUND
+
+
+def seen(*listeners: str, ssh_socket: str = "") -> Snapshot:
+    return Snapshot(probes={"listeners": listeners, "ssh_socket": (ssh_socket,)})
+
+
+def test_ssh_is_kept_on_the_port_in_use() -> None:
+    line = 'LISTEN 0 128 0.0.0.0:2222 0.0.0.0:* users:(("sshd",pid=1,fd=3))'
+    assert firewall.ports(site(), seen(line)) == (80, 443, 2222)
+
+
+def test_ssh_that_systemd_holds() -> None:
+    line = 'LISTEN 0 128 *:2022 *:* users:(("systemd",pid=1,fd=3))'
+    assert firewall.ssh_ports(seen(line, ssh_socket="[::]:2022 (Stream)")) == (2022,)
+
+
+def test_own_ports_are_opened() -> None:
+    look = Snapshot(probes=SOUND)
+    assert firewall.ports(site(open_ports=[8443]), look) == (22, 80, 443, 8443)
+
+
+def test_rules_of_a_blank_look_do_not_lock_out() -> None:
+    assert b"tcp dport { 22, 80, 443 } accept" in firewall.rules(site(), Snapshot()).data
+
+
+def test_candidate_becomes_the_rules_only_when_confirmed() -> None:
+    assert f"mv -fT {firewall.CANDIDATE}" not in firewall.apply_script()
+    assert f"mv -fT {firewall.CANDIDATE}" in firewall.confirm_script()

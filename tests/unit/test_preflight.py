@@ -1,0 +1,94 @@
+"""Preflight: each fault is named with its remedy; a sound server passes."""
+
+from typing import Any
+
+import pytest
+
+from one_api_infra.preflight import Dns, judge
+from one_api_infra.snapshot import Snapshot
+from tests.unit.examples import NOW, site
+
+HERE = "203.0.113.10"
+SOUND: dict[str, tuple[str, ...]] = {
+    "os_release": ("ID=debian", 'VERSION_ID="13"', 'PRETTY_NAME="Debian GNU/Linux 13"'),
+    "architecture": ("amd64",),
+    "uid": ("0",),
+    "disk": ("/ 9000000", "/var 9000000"),
+    "time": (str(int(NOW)),),
+    "addresses": ("203.0.113.10/24", "2001:db8::10/64"),
+    "listeners": (
+        'LISTEN 0 128 0.0.0.0:22 0.0.0.0:* users:(("sshd",pid=1,fd=3))',
+        'LISTEN 0 128 [::]:22 [::]:* users:(("sshd",pid=1,fd=4))',
+        'LISTEN 0 128 127.0.0.1:5432 0.0.0.0:* users:(("postgres",pid=2,fd=3))',
+    ),
+}
+DNS = (Dns("pay.site-example.com", (HERE, "2001:db8::10")),)
+
+
+def listening(program: str, port: int) -> tuple[str, ...]:
+    return (*SOUND["listeners"], f'LISTEN 0 9 *:{port} *:* users:(("{program}",pid=7,fd=3))')
+
+
+FAULTS: list[tuple[dict[str, tuple[str, ...]], str, str]] = [
+    ({"os_release": ("ID=ubuntu", 'VERSION_ID="24.04"')}, "system.distribution", "Debian 13"),
+    ({"architecture": ("riscv64",)}, "system.architecture", "server"),
+    ({"uid": ("1000",)}, "system.root", "_sudo"),
+    ({"disk": ("/opt 90000",)}, "system.disk", "free space"),
+    ({"time": (str(int(NOW) + 86400),)}, "system.clock", "timedatectl"),
+    ({"listeners": listening("caddy", 80)}, "network.port_taken", "disable --now caddy"),
+    ({"listeners": listening("apache2", 443)}, "network.port_taken", "apache2"),
+    ({"listeners": listening("node", 3000)}, "network.port_taken", "one_api_port"),
+    ({"listeners": listening("redis", 6379)}, "firewall.closes_port", "open_ports"),
+    (
+        {"nginx_foreign": ("file /etc/nginx/sites-enabled/shop",
+                           "server_name x.com pay.site-example.com")},
+        "nginx.foreign_site", "remove",
+    ),
+]  # fmt: skip
+NAMES: list[tuple[Dns, str]] = [
+    (Dns("pay.site-example.com", error="NXDOMAIN"), "dns.resolves"),
+    (Dns("pay.site-example.com", ()), "dns.resolves"),
+    (Dns("pay.site-example.com", ("198.51.100.1",)), "dns.points_here"),
+    (Dns("pay.site-example.com", (HERE, "2001:db8::99")), "dns.points_here"),
+]
+
+
+def problems(dns: tuple[Dns, ...] = DNS, settings: Any = None, **probes: Any) -> list[str]:
+    seen = Snapshot(probes=SOUND | probes)
+    found = judge(site(**(settings or {})), seen, dns, HERE, NOW)
+    assert all(problem.remedy for problem in found)
+    return [problem.path for problem in found]
+
+
+def test_sound_server_passes() -> None:
+    assert problems() == []
+
+
+@pytest.mark.parametrize(("probes", "path", "remedy"), FAULTS, ids=lambda value: str(value)[:30])
+def test_fault(probes: dict[str, Any], path: str, remedy: str) -> None:
+    found = judge(site(), Snapshot(probes=SOUND | probes), DNS, HERE, NOW)
+    assert [problem.path for problem in found][:1] == [path]
+    assert remedy in found[0].remedy
+
+
+@pytest.mark.parametrize(("answer", "path"), NAMES)
+def test_name(answer: Dns, path: str) -> None:
+    assert problems((answer,)) == [path]
+
+
+def test_our_own_nginx_may_hold_the_ports() -> None:
+    assert problems(listeners=listening("nginx", 80)) == []
+
+
+def test_address_behind_nat_can_be_named() -> None:
+    elsewhere = (Dns("pay.site-example.com", ("198.51.100.1",)),)
+    assert problems(elsewhere, {"public_addresses": ["198.51.100.1"]}) == []
+
+
+def test_a_check_can_be_waived() -> None:
+    assert problems(settings={"waive": ["system.disk"]}, disk=("/ 1",)) == []
+    assert problems(disk=("/ 1",)) == ["system.disk"]
+
+
+def test_an_opened_port_is_not_cut_off() -> None:
+    assert problems(settings={"open_ports": [6379]}, listeners=listening("redis", 6379)) == []

@@ -1,0 +1,86 @@
+"""Settings: all problems at once, the nearest name for a misspelt one."""
+
+from typing import Any
+
+import pytest
+
+from one_api_infra.problems import InvalidError
+from one_api_infra.settings import LETS_ENCRYPT_STAGING, SETTINGS
+from one_api_infra.site import Site
+from tests.unit.examples import SETTINGS as SMALLEST
+from tests.unit.examples import site
+
+REFUSED: list[tuple[dict[str, Any], str, str]] = [
+    ({"domian": "x"}, "domian", 'write "domain"'),
+    ({"callbackdomain": "x"}, "callbackdomain", 'write "callback_domain"'),
+    ({"zzz": 1}, "zzz", "remove it"),
+    ({"edition": "onehub"}, "edition", 'write "one-hub"'),
+    ({"one_api_port": "3000"}, "one_api_port", "without quotes"),
+    ({"one_api_port": True}, "one_api_port", "without quotes"),
+    ({"one_api_port": 443}, "one_api_port", "3000 is right"),
+    ({"open_ports": 8080}, "open_ports", "square brackets"),
+    ({"open_ports": [8080, 0]}, "open_ports[1]", "without quotes"),
+    ({"acme_email": "nobody"}, "acme_email", "admin@example.com"),
+    ({"acme_email": None}, "acme_email", "acme_email"),
+    ({"root_password": "short"}, "root_password", "generated"),
+    ({"root_password": "x" * 21}, "root_password", "generated"),
+    ({"database_url": ""}, "database_url", "os.environ"),
+    ({"artifact_sha256": "abc"}, "artifact_sha256", "sha256sum"),
+    ({"artifact_mirror": "mirror.com"}, "artifact_mirror", "https://"),
+    ({"certificate": "self-signed"}, "certificate", 'write "'),
+    ({"certificate": "external"}, "certificate_file", "name the file"),
+    ({"certbot": "distribution", "acme_profile": "tlsserver"}, "acme_profile", "distribution"),
+    ({"environment": {"lower": "x"}}, "environment.lower", "NAME"),
+    ({"environment": {"NAME": "a\nb"}}, "environment.NAME", "quotes"),
+    ({"environment": ["NAME"]}, "environment", "NAME"),
+    ({"public_addresses": ["here"]}, "public_addresses[0]", "203.0.113.10"),
+    ({"log_days": 0}, "log_days", "without quotes"),
+    ({"lab": "yes"}, "lab", "True or False"),
+    ({"waive": ["dns"]}, "waive[0]", "failed check"),
+    ({"version": "latest"}, "version", "v0.14.27"),
+    ({"time_zone": "a b"}, "time_zone", "Asia/Shanghai"),
+    ({"tiktoken_data": "here"}, "tiktoken_data", "first /"),
+]
+
+
+@pytest.mark.parametrize(("settings", "path", "remedy"), REFUSED, ids=lambda value: str(value)[:40])
+def test_refused(settings: dict[str, Any], path: str, remedy: str) -> None:
+    with pytest.raises(InvalidError) as caught:
+        site(**settings)
+    problem = caught.value.problems[0]
+    assert problem.path == path
+    assert remedy in problem.remedy
+
+
+def test_all_problems_at_once() -> None:
+    with pytest.raises(InvalidError) as caught:
+        Site.parse({"domain": "https://x.com", "editon": "y", "one_api_port": 0})
+    paths = [problem.path for problem in caught.value.problems]
+    assert paths == ["editon", "domain", "one_api_port"]
+
+
+def test_smallest_site() -> None:
+    small = site()
+    assert small.edition.name == "one-hub"
+    assert small.version == small.edition.version
+    assert small.callback_domain == small.domain
+    assert small.acme_staging_server == LETS_ENCRYPT_STAGING
+    assert small.domains == ("pay.site-example.com",)
+
+
+def test_another_ca_has_no_staging_of_lets_encrypts() -> None:
+    assert site(acme_server="https://ca.site-example.com/dir").acme_staging_server is None
+
+
+def test_connection_data_is_passed_over() -> None:
+    assert Site.parse(SMALLEST | {"ssh_user": "x", "_sudo": True}).domain
+
+
+def test_every_setting_is_a_field_of_the_site() -> None:
+    assert set(SETTINGS) == set(Site.__dataclass_fields__)
+
+
+def test_secrets_are_not_public() -> None:
+    public = site(root_password="abcdefgh1", database_url="postgres://u:p@h/d").public()
+    assert {"root_password", "database_url"}.isdisjoint(public)
+    assert "abcdefgh1" not in repr(site(root_password="abcdefgh1"))

@@ -1,0 +1,59 @@
+"""One look: the script's output becomes a snapshot."""
+
+import subprocess
+from pathlib import Path
+
+from one_api_infra.resources import Directory, File, Wanted
+from one_api_infra.snapshot import MARK, Snapshot, file_state, parse, script
+
+
+def test_looks_at_this_machine(tmp_path: Path) -> None:
+    name = "it's a file"
+    (tmp_path / name).write_bytes(b"content")
+    (tmp_path / "empty").touch()
+    (tmp_path / "link").symlink_to("target")
+    paths = [str(tmp_path / each) for each in (name, "empty", "link", "missing")]
+    wanted = Wanted(
+        paths=(*paths, str(tmp_path)),
+        patterns=(f"{tmp_path}/em*",),
+        packages=("dpkg", "no-such-package"),
+        users=("root", "nobody-here"),
+        probes={"two": "echo a; echo b", "fails": "echo c; false", "none": "true"},
+    )
+    output = subprocess.check_output(["sh", "-c", script(wanted)], text=True)
+    seen = parse(output.split("\n"))
+
+    mode = oct((tmp_path / name).stat().st_mode)[-3:]
+    assert seen.has_file(File(paths[0], b"content", mode))
+    assert not seen.has_file(File(paths[0], b"other", mode))
+    assert seen.paths[paths[1]].kind == "regular file"
+    assert seen.paths[paths[2]].target == "target"
+    assert paths[3] not in seen.paths
+    assert seen.paths[str(tmp_path)].kind == "directory"
+    assert set(seen.packages) <= {"dpkg"}
+    assert set(seen.users) == {"root"}
+    assert seen.probes == {"two": ("a", "b"), "fails": ("c",), "none": ()}
+
+
+def test_units() -> None:
+    lines = [f"{MARK}units", "Id=a.service", "ActiveState=active", "", "Id=b.timer", "ActiveState="]
+    seen = parse(lines)
+    assert seen.is_active("a.service")
+    assert not seen.is_active("b.timer")
+    assert not seen.is_active("missing.service")
+
+
+def test_notes_what_an_operation_made() -> None:
+    seen = Snapshot()
+    file = File("/etc/x", b"x")
+    seen.note(file.path, file_state(file))
+    assert seen.has_file(file)
+    assert seen.is_outdated
+    seen.note(file.path, None)
+    assert not seen.has_file(file)
+    assert not seen.has_directory(Directory("/etc/x"))
+
+
+def test_state_that_is_no_json_is_empty() -> None:
+    assert Snapshot(probes={"state": ("Traceback", "…")}).state() == {}
+    assert Snapshot(probes={"state": ('{"a": 1}',)}).state() == {"a": 1}
