@@ -85,7 +85,7 @@ class Host:
         """Pull the plug, and unmount."""
         process.stop(self.directory, "host")
         process.stop(self.directory, "init")
-        veth = Path(f"/sys/class/net/vb-{self._machine}"[:30])
+        veth = Path(f"/sys/class/net/vb-{self._machine}")
         process.wait_until(lambda: not veth.exists(), 10, f"{veth.name} to go")
         if os.path.ismount(self.root):
             process.wait_until(self._unmounted, 10, f"{self.root} to unmount")
@@ -130,8 +130,8 @@ class Host:
 
     @property
     def _machine(self) -> str:
-        """systemd-nspawn's name for it; its interface here is called ``vb-`` and that."""
-        return f"{self.network.bridge}-{self.name}"
+        """systemd-nspawn's name for it; its interface here is ``vb-`` and that, if it fits."""
+        return f"{self.network.name}{self.number}"
 
     def _mount(self) -> None:
         if os.path.ismount(self.root):

@@ -97,7 +97,11 @@ class Lab:
             raise LabError(f"{name}: there is such a host; `one-api-infra lab down` removes it")
         host = Host(name, self._free_number(), self.network, directory, self.key)
         host.clone(layers, self.network.service("dns"))
-        host.boot()
+        try:
+            host.boot()
+        except LabError:
+            host.remove()
+            raise
         return host
 
     def image(self, system: str) -> Path:

@@ -2,14 +2,16 @@
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from one_api_infra.lab.network import SERVICES
 from tests.lab.conftest import SYSTEMS
 from tests.lab.ports import Watch, scan
-from tests.lab.sites import LabSite
+from tests.lab.sites import PYINFRA, ROOT, LabSite, Result
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -41,6 +43,9 @@ def test_blank_host_becomes_a_site(blank: Callable[[str], LabSite], system: str)
     verified = site.verify()
     assert verified.returncode == 0, verified.stdout
 
+    monitored = site.verify("--nagios", "-k", "certificate")
+    assert monitored.stdout.startswith("TESTINFRA OK"), monitored.stdout
+
     site.reboot()
     assert site.verify().returncode == 0
     _is_converged(site)
@@ -54,6 +59,44 @@ def _status(site: LabSite) -> dict[str, str]:
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     return dict(json.loads(done.stdout)["data"])
+
+
+def test_works_from_another_directory(site: LabSite, tmp_path: Path) -> None:
+    site.inventory()
+    done = subprocess.run(
+        [*PYINFRA, str(ROOT / "inventory.py"), str(ROOT / "deploys/site.py"), "-y", "--json"],
+        cwd=tmp_path,
+        env=site.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert Result(0, done.stdout, "").changed == []
+
+
+def test_deploy_shows_the_plan_and_is_honest(site: LabSite) -> None:
+    site.inventory(log_days=77)
+    command = [sys.executable, "-c", "from one_api_infra.cli import main; main()", "deploy"]
+
+    def run(*options: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*command, *options],
+            cwd=ROOT,
+            env=site.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    plan = run("--dry-run")
+    assert (plan.returncode, "logrotate.d/one-api-infra" in plan.stderr) == (0, True)
+    done = run("--yes")
+    assert done.returncode == 0, done.stderr
+    assert "pytest tests/server" in done.stderr
+    assert "Nothing would change." in run("--dry-run").stderr
+    assert run("--limit", "nosuch").returncode == 2
+    assert run("no/such/inventory.py").returncode == 2
 
 
 def _is_converged(site: LabSite) -> None:

@@ -21,7 +21,7 @@ def test_looks_at_this_machine(tmp_path: Path) -> None:
         probes={"two": "echo a; echo b", "fails": "echo c; false", "none": "true"},
     )
     output = subprocess.check_output(["sh", "-c", script(wanted)], text=True)
-    seen = parse(output.split("\n"))
+    seen = parse(output.removesuffix("\n").split("\n"))
 
     mode = oct((tmp_path / name).stat().st_mode)[-3:]
     assert seen.has_file(File(paths[0], b"content", mode))

@@ -1,0 +1,86 @@
+"""The lab itself: quick clones, eight hosts side by side, nothing left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from one_api_infra.lab import process
+from one_api_infra.lab.host import Host
+from one_api_infra.lab.lab import Lab
+from tests.lab.sites import ROOT
+
+OWNER = """
+import os, sys, time
+from one_api_infra.lab.lab import Lab
+lab = Lab("killed")
+lab.up(owner=os.getpid())
+lab.create("victim", "debian-13")
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def eight(lab: Lab) -> Iterator[list[Host]]:
+    """Eight hosts at once."""
+    made: list[Host] = []
+    for index in range(8):
+        made.append(lab.create(f"many{index}", ("debian-12", "debian-13")[index % 2]))
+    yield made
+    for host in made:
+        host.remove()
+
+
+def test_eight_hosts_side_by_side(eight: list[Host]) -> None:
+    for index, host in enumerate(eight):
+        assert host.ssh("hostname").strip() == f"many{index}"
+        neighbour = eight[index - 1]
+        assert "1 received" in host.ssh(
+            f"bash -c 'exec 3<>/dev/tcp/{neighbour.address}/22 && echo 1 received'"
+        )
+    states = [host.ssh("systemctl is-system-running --wait", check=False) for host in eight]
+    assert [state.strip() for state in states] == ["running"] * 8
+
+
+def test_clones_do_not_see_each_other(lab: Lab) -> None:
+    first, second = lab.create("one"), lab.create("two")
+    first.ssh("rm /etc/debian_version; echo first >/root/mark")
+    assert second.ssh("ls /etc/debian_version /root").split() == ["/etc/debian_version", "/root:"]
+    first.remove()
+    second.remove()
+
+
+def test_dns_can_be_changed(lab: Lab) -> None:
+    host = lab.create("dns")
+    for address in ("203.0.113.5", "203.0.113.6"):
+        lab.records(**{"changing.lab.test": {"A": [address]}})
+        assert host.ssh("getent ahostsv4 changing.lab.test").startswith(address)
+    host.remove()
+
+
+def test_killed_owner_leaves_nothing() -> None:
+    owner = subprocess.Popen(
+        [sys.executable, "-c", OWNER], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert owner.stdout
+    assert owner.stdout.readline() == "ready\n"
+    lab = Lab("killed")
+    host = lab.host("victim")
+    assert host.is_up
+    os.kill(owner.pid, signal.SIGKILL)
+    owner.wait()
+    process.wait_until(lambda: not lab.directory.exists(), 30, "the lab to be removed")
+    time.sleep(0.5)
+    assert not Path("/sys/class/net/oai-killed").exists()
+    assert not list(Path("/sys/class/net").glob("vb-killed*"))
+    assert "one_api_lab_killed" not in process.run("nft", "list", "tables")
+    commands = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    left = [line for line in commands.stdout.splitlines() if "labs/killed" in line]
+    assert left == []
+    assert "labs/killed" not in Path("/proc/mounts").read_text()
