@@ -85,8 +85,7 @@ class Host:
         """Pull the plug, and unmount."""
         process.stop(self.directory, "host")
         process.stop(self.directory, "init")
-        veth = Path(f"/sys/class/net/vb-{self._machine}")
-        process.wait_until(lambda: not veth.exists(), 10, f"{veth.name} to go")
+        self._drop_interface()
         if os.path.ismount(self.root):
             process.wait_until(self._unmounted, 10, f"{self.root} to unmount")
 
@@ -139,6 +138,13 @@ class Host:
         lower = ":".join(json.loads((self.directory / "layers.json").read_text()))
         options = f"lowerdir={lower},upperdir={self.directory}/upper,workdir={self.directory}/work"
         process.run("mount", "-t", "overlay", "overlay", "-o", options, self.root)
+
+    def _drop_interface(self) -> None:
+        """The kernel removes it with the host's namespace, at times only after many seconds."""
+        name = f"vb-{self._machine}"
+        subprocess.run(["ip", "link", "del", name], capture_output=True, check=False)
+        path = Path("/sys/class/net") / name
+        process.wait_until(lambda: not path.exists(), 30, f"{name} to go")
 
     def _unmounted(self) -> bool:
         subprocess.run(["umount", str(self.root)], capture_output=True, check=False)
