@@ -99,7 +99,9 @@ def confirm_script() -> str:
     """Disarm the roll-back and keep the rules; only a new connection may run this."""
     return (
         f"set -e; systemctl stop {ROLLBACK}.timer; mv -fT {CANDIDATE} {paths.FIREWALL};"
-        f" systemctl daemon-reload; systemctl enable --quiet {UNIT}; systemctl restart {UNIT};"
+        f" systemctl daemon-reload; systemctl enable --quiet {UNIT}; systemctl start {UNIT};"
+        # Not restarted: One API requires the unit, and would be restarted with it.
+        f" systemctl reload {UNIT};"
         f" nft list table inet one_api_infra | sha256sum >{MARK}"
     )
 

@@ -23,6 +23,7 @@ from one_api_infra.server.local import (
 from one_api_infra.texts import _
 
 START_SECONDS = 120  # the first start may migrate a database; a failing tiktoken load takes 30 s
+TRIES = 3
 ALPHABET = string.ascii_letters + string.digits
 PASSWORD_LENGTH = 20
 
@@ -73,13 +74,18 @@ def _restart(site: Site) -> str | None:
         try:
             api(site, token=False).status()
         except ApiError:
-            if run("systemctl", "is-failed", "--quiet", "one-api.service")[0] == 0:
+            if _restarts() >= TRIES:
                 break
             time.sleep(0.1)
         else:
             Path(paths.RESTART_DUE).unlink(missing_ok=True)
             return None
     return _failure("")
+
+
+def _restarts() -> int:
+    """How often systemd has started it anew by itself."""
+    return int(must("systemctl", "show", "--property=NRestarts", "--value", "one-api.service"))
 
 
 def _failure(output: str) -> str:

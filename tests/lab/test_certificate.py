@@ -1,0 +1,62 @@
+"""The other ways to a certificate: somebody else's files, RSA, Debian's certbot."""
+
+from collections.abc import Callable
+
+from tests.lab.sites import LabSite
+
+LIVE = "/etc/one-api-infra/letsencrypt/live"
+
+
+def test_external_certificate(site: LabSite) -> None:
+    """Somebody else's files; ours and its timer are not needed."""
+    site.host.ssh(
+        f"cp -L {LIVE}/{site.domain}/fullchain.pem /etc/ssl/site.pem"
+        f" && cp -L {LIVE}/{site.domain}/privkey.pem /etc/ssl/site.key"
+        " && chmod 600 /etc/ssl/site.key"
+    )
+    site.inventory(
+        certificate="external",
+        certificate_file="/etc/ssl/site.pem",
+        certificate_key_file="/etc/ssl/site.key",
+    )
+    site.converge()
+    assert "ssl_certificate /etc/ssl/site.pem;" in site.host.ssh("nginx -T 2>/dev/null")
+    assert site.deploy("-y", "--json").changed == []
+    verified = site.verify()
+    assert verified.returncode == 0, verified.stdout
+
+
+def test_external_certificate_that_is_not_there(site: LabSite) -> None:
+    site.inventory(
+        certificate="external",
+        certificate_file="/etc/ssl/missing.pem",
+        certificate_key_file="/etc/ssl/missing.key",
+    )
+    stopped = site.deploy("-y")
+    assert stopped.code != 0
+    assert "put them to /etc/ssl/missing.pem and /etc/ssl/missing.key" in stopped.stderr
+    assert site.answers()
+
+
+def test_rsa(site: LabSite) -> None:
+    site.inventory(key_type="rsa")
+    site.host.ssh("rm -rf /etc/one-api-infra/letsencrypt")
+    site.converge()
+    key = f"{LIVE}/{site.domain}/privkey.pem"
+    assert "RSA" in site.host.ssh(f"openssl pkey -noout -text -in {key} | head -n 1; cat {key}")
+    verified = site.verify("-k", "certificate")
+    assert verified.returncode == 0, verified.stdout
+
+
+def test_certbot_of_the_distribution(clone: Callable[[str], LabSite]) -> None:
+    """Debian 12's 2.1.0: it renews by a third of the real lifetime, not by 30 days."""
+    site = clone("debian-12")
+    site.host.ssh("rm -rf /etc/one-api-infra/letsencrypt")
+    site.inventory(certbot="distribution")
+    site.converge()
+    renewal = site.host.ssh(f"cat /etc/one-api-infra/letsencrypt/renewal/{site.domain}.conf")
+    assert renewal.startswith("renew_before_expiry = 7")  # hours: a third of 90 days is 720
+    site.host.ssh("systemctl start one-api-certificate.service")
+    assert site.deploy("-y", "--json").changed == []
+    verified = site.verify()
+    assert verified.returncode == 0, verified.stdout

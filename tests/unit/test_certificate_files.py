@@ -1,0 +1,68 @@
+"""When a certificate is obtained, and which external ones are refused."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+
+from one_api_infra.certificate import Certificate
+from one_api_infra.certificate_files import external_problems, is_due, is_obsolete
+from one_api_infra.snapshot import Snapshot
+from tests.unit.examples import NOW, certificate, site
+
+EXTERNAL = {
+    "certificate": "external",
+    "certificate_file": "/etc/ssl/x.pem",
+    "certificate_key_file": "/etc/ssl/x.key",
+}
+
+
+def look(*certificates: Certificate) -> Snapshot:
+    state = json.dumps({"certificates": [asdict(each) for each in certificates]})
+    return Snapshot(probes={"state": (state,), "time": (str(NOW),)})
+
+
+@pytest.mark.parametrize(
+    ("values", "check"),
+    [
+        ({"self_signed": True}, "certificate.self_signed"),
+        ({"not_after": NOW - 1}, "certificate.valid"),
+        ({"key_matches": False}, "certificate.valid"),
+        ({"names": ("other.site-example.com",)}, "certificate.valid"),
+    ],
+)
+def test_external_is_refused(values: dict[str, Any], check: str) -> None:
+    (problem,) = external_problems(site(**EXTERNAL), look(certificate(**values)))
+    assert problem.path == check
+    assert problem.remedy
+
+
+def test_external_is_taken() -> None:
+    assert external_problems(site(**EXTERNAL), look(certificate())) == ()
+    assert external_problems(site(), look()) == ()
+
+
+def test_missing_external_files() -> None:
+    (problem,) = external_problems(site(**EXTERNAL), look())
+    assert "/etc/ssl/x.pem" in problem.remedy
+
+
+@pytest.mark.parametrize(
+    ("found", "due"),
+    [
+        ([], True),
+        ([certificate()], False),
+        ([certificate(not_after=NOW - 1)], True),
+        ([certificate(key_matches=False)], True),
+        ([certificate(names=("pay.site-example.com", "more.site-example.com"))], True),
+        ([certificate(name="old.site-example.com")], True),
+    ],
+)
+def test_when_one_is_obtained(found: list[Certificate], due: bool) -> None:
+    assert is_due(site(), look(*found)) == due
+
+
+def test_earlier_domains_are_obsolete() -> None:
+    assert not is_obsolete(site(), look(certificate()))
+    assert is_obsolete(site(), look(certificate(), certificate(name="old.site-example.com")))
