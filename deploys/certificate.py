@@ -7,6 +7,8 @@ from one_api_infra.pyinfra import operations, target
 from one_api_infra.server import paths
 
 site = target.site()
+if target.is_first("agent"):
+    local.include("./agent.py")
 
 operations.failure(
     name="A certificate from elsewhere is fit to be served",

@@ -1,9 +1,13 @@
 """nftables: ssh on the port in use, 80 and 443; confirmed by a new connection or rolled back."""
 
+from pyinfra import local
+
 from one_api_infra import firewall
 from one_api_infra.pyinfra import operations, target
 
 site = target.site()
+if target.is_first("agent"):
+    local.include("./agent.py")
 
 operations.packages(name="Install nftables", names=lambda _seen: ("nftables",))
 operations.file(name=f"Write {firewall.UNIT_FILE}", file=firewall.unit_file())

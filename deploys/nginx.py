@@ -1,6 +1,6 @@
 """nginx: the site on port 80, and on 443 as soon as a certificate is fit to be served."""
 
-from pyinfra import host
+from pyinfra import host, local
 
 from one_api_infra import nginx
 from one_api_infra.pyinfra import operations, target
@@ -8,6 +8,8 @@ from one_api_infra.resources import Directory
 from one_api_infra.server import paths
 
 site = target.site()
+if target.is_first("agent"):
+    local.include("./agent.py")
 
 operations.packages(name="Install nginx", names=lambda _seen: ("nginx",))
 operations.directory(name="Make nginx' drop-in folder", directory=Directory(nginx.DROP_IN_FOLDER))

@@ -1,12 +1,14 @@
 """One API: its user, release, secrets and unit; root claimed while only loopback reaches it."""
 
-from pyinfra import host
+from pyinfra import host, local
 
 from one_api_infra import one_api
 from one_api_infra.pyinfra import operations, release, target
 from one_api_infra.server import paths
 
 site = target.site()
+if target.is_first("agent"):
+    local.include("./agent.py")
 artifact = release.artifact(site)
 
 operations.user(name="Make the user one-api", user=one_api.USER, home=paths.DATA)
@@ -14,6 +16,8 @@ for directory in host.loop(one_api.directories()):
     operations.directory(name=f"Make {directory.path}", directory=directory)
 for file in host.loop(one_api.files(site)):
     operations.file(name=f"Write {file.path}", file=file)
+if not site.database_url:
+    operations.absent(name=f"Remove {paths.GIVEN}", path=paths.GIVEN)
 operations.upload(
     name="Bring One API's release",
     source=str(artifact.path),

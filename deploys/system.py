@@ -1,18 +1,18 @@
 """Packages, time, security updates, the journal's size, and the agent."""
 
-from pyinfra import host
+from pyinfra import host, local
 
 from one_api_infra import system
 from one_api_infra.pyinfra import operations, target
 
 site = target.site()
+if target.is_first("agent"):
+    local.include("./agent.py")
 
 operations.packages(
     name="Install Debian packages",
     names=lambda seen: system.packages(site, seen),
 )
-for directory in host.loop(system.directories()):
-    operations.directory(name=f"Make {directory.path}", directory=directory)
 for file in host.loop(system.files(site)):
     operations.file(name=f"Write {file.path}", file=file)
 operations.command(

@@ -58,7 +58,8 @@ hosts = [
             # --- Secrets: from the environment, never in a file that git tracks ---------------
             # Without it, a password is generated on the server: /etc/one-api/root-password.
             # "root_password": os.environ["ONE_API_INFRA_ROOT_PASSWORD"],
-            # MySQL or PostgreSQL; SQLite is for small sites.
+            # postgres://user:password@host/db or user:password@tcp(host:3306)/db (MySQL);
+            # without it SQLite, which is for small sites.
             # "database_url": os.environ["ONE_API_INFRA_DATABASE_URL"],
             #
             # --- The server -------------------------------------------------------------------

@@ -31,6 +31,11 @@ class Certificate:
         """From the plain data that the server's ``state`` command prints."""
         return cls(**{**data, "names": tuple(data["names"])})
 
+    @property
+    def host_names(self) -> tuple[str, ...]:
+        """The names that a client can ask for: no wildcards."""
+        return tuple(name for name in self.names if not name.startswith("*."))
+
     def covers(self, names: Sequence[str]) -> bool:
         """Whether every name is among the SANs, exactly or by a wildcard of one label."""
         return all(
@@ -47,15 +52,28 @@ class Certificate:
 
 
 def choose(
-    certificates: Sequence[Certificate], names: Sequence[str], now: float, *, lab: bool
+    certificates: Sequence[Certificate],
+    names: Sequence[str],
+    now: float,
+    *,
+    lab: bool,
+    external: str | None = None,
 ) -> Certificate | None:
     """The certificate to serve: the one for ``names``, else one that was served before.
 
     After a change of the domain the old name is served until the new certificate is there, so
-    that orders on their way still find their callback URL.
+    that orders on their way still find their callback URL; likewise until the file ``external``
+    can be served.
     """
     fit = [each for each in certificates if each.is_valid(now) and (lab or not each.self_signed)]
-    fit.sort(key=lambda each: (each.covers(names), each.not_before), reverse=True)
+    fit.sort(
+        key=lambda each: (
+            each.certificate_file == external,
+            each.covers(names),
+            each.not_before,
+        ),
+        reverse=True,
+    )
     return fit[0] if fit else None
 
 

@@ -54,7 +54,7 @@ def external_problems(site: Site, seen: Snapshot) -> tuple[Problem, ...]:
     if site.certificate != "external":
         return ()
     now = float(seen.probe("time") or 0)
-    found = certificates(seen)
+    found = [each for each in certificates(seen) if each.certificate_file == site.certificate_file]
     for each in found:
         if each.self_signed and not site.lab:
             expected = _("a certificate of a public CA; {name} signed itself", name=each.issuer)
@@ -79,10 +79,18 @@ def external_problems(site: Site, seen: Snapshot) -> tuple[Problem, ...]:
 def is_due(site: Site, seen: Snapshot) -> bool:
     """Whether a certificate for the site's names is still to be obtained."""
     now = float(seen.probe("time") or 0)
-    return not any(
+    return _obtained_otherwise(site, seen) or not any(
         each.name == site.domain and each.is_valid(now) and set(each.names) == set(site.domains)
         for each in certificates(seen)
     )
+
+
+def _obtained_otherwise(site: Site, seen: Snapshot) -> bool:
+    """Whether the certificate is of another CA, key type or profile than is wanted now."""
+    noted = seen.state().get("renewal") or {}
+    wanted = {"server": site.acme_server, "key_type": site.key_type}
+    wanted |= {"required_profile": site.acme_profile} if site.acme_profile else {}
+    return any(key in noted and noted[key] != value for key, value in wanted.items())
 
 
 def is_obsolete(site: Site, seen: Snapshot) -> bool:

@@ -64,8 +64,7 @@ class Features:
     version: tuple[int, ...]
     openssl: tuple[int, ...]
     ipv6: bool
-    default_http: bool
-    default_https: bool
+    default_server: bool
     owns_conf: bool
     served: Certificate | None
 
@@ -75,14 +74,12 @@ class Features:
         version, openssl = _versions(seen)
         foreign = seen.probes.get("nginx_foreign", ())
         mine = not foreign and seen.probe("nginx_conf_owner") in {"", "ours", "package"}
-        nobodys = "default_server" not in foreign
         return cls(
             version=version,
             openssl=openssl,
             ipv6=seen.probe("ipv6") != "no",
-            # Beside others' sites the package's own default site stays as it is.
-            default_http=nobodys and (mine or DEFAULT_SITE not in seen.paths),
-            default_https=nobodys,
+            # Beside others' sites we are nobody's default: one of theirs may be, without a word.
+            default_server=not foreign,
             owns_conf=mine,
             served=served(site, seen),
         )
@@ -91,7 +88,9 @@ class Features:
 def served(site: Site, seen: Snapshot) -> Certificate | None:
     """The certificate that nginx is to serve now, if there is one."""
     now = float(seen.probe("time") or 0)
-    return certificate.choose(certificate_files.certificates(seen), site.domains, now, lab=site.lab)
+    found = certificate_files.certificates(seen)
+    external = site.certificate_file
+    return certificate.choose(found, site.domains, now, lab=site.lab, external=external)
 
 
 def _versions(seen: Snapshot) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -116,8 +115,7 @@ def parts(site: Site, features: Features) -> dict[str, str]:
         "names": tuple(dict.fromkeys(names)),
         "tls": _tls(site, features.served),
         "ipv6": features.ipv6,
-        "default_http": features.default_http,
-        "default_https": features.default_https,
+        "default_server": features.default_server,
         "http2_directive": features.version >= (1, 25, 1),
         "keepalive_min_timeout": features.version >= (1, 27, 4),
         "worker_connections": WORKER_CONNECTIONS,

@@ -34,6 +34,7 @@ def directories() -> tuple[Directory, ...]:
     """One API's directories; those of its data and logs are systemd's to make."""
     return (
         Directory(paths.ONE_API_CONFIG, "700"),
+        Directory(paths.ONE_API),
         Directory(f"{paths.ONE_API}/releases"),
         Directory(paths.TIKTOKEN),
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from one_api_infra import firewall
 from one_api_infra.problems import Problem
 from one_api_infra.resources import Wanted
+from one_api_infra.server import paths
 from one_api_infra.site import Site
 from one_api_infra.snapshot import Snapshot
 from one_api_infra.texts import _
@@ -126,6 +127,17 @@ def _foreign_site(site: Site, seen: Snapshot) -> Iterable[Problem]:
                 yield Problem("nginx.foreign_site", expected, remedy)
 
 
+def _foreign_one_api(_site: Site, seen: Snapshot) -> Iterable[Problem]:
+    """An installation by hand, which has the same names by upstream's advice."""
+    if paths.BUNDLE in seen.paths:
+        return
+    for path in (paths.UNIT, f"{paths.NGINX}/conf.d/one-api.conf"):
+        if path in seen.paths:
+            expected = _("no other installation of One API; there is {path}", path=path)
+            remedy = _("move it and its data away, or use another server")
+            yield Problem("one_api.foreign", expected, remedy)
+
+
 def _clock(seen: Snapshot, now: float) -> Iterable[Problem]:
     theirs = float(seen.probe("time") or now)
     if abs(theirs - now) > CLOCK_SECONDS:
@@ -138,6 +150,7 @@ def _resolves(
 ) -> Iterable[Problem]:
     own = {line.split("/")[0] for line in seen.probes.get("addresses", ())}
     own |= {connected_to, *site.public_addresses}
+    here = {_plain(each) for each in own}
     for answer in dns:
         if not answer.addresses:
             reason = answer.error or _("no address")
@@ -147,8 +160,16 @@ def _resolves(
             )
             yield Problem("dns.resolves", expected, remedy)
         for address in answer.addresses:
-            if ipaddress.ip_address(address) not in {ipaddress.ip_address(each) for each in own}:
+            if _plain(address) not in here:
                 yield _elsewhere(answer.name, address, connected_to)
+
+
+def _plain(address: str) -> str:
+    """One spelling for each address; what is none (a name of ssh's own) stays as it is."""
+    try:
+        return str(ipaddress.ip_address(address))
+    except ValueError:
+        return address
 
 
 def _elsewhere(name: str, address: str, connected_to: str) -> Problem:
@@ -175,6 +196,7 @@ CHECKS: tuple[Check, ...] = (
     _one_api_port,
     _closed_ports,
     _foreign_site,
+    _foreign_one_api,
 )
 
 

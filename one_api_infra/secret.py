@@ -4,7 +4,7 @@ import hashlib
 
 
 class Secret:
-    """A value shown as ``***`` wherever it is printed, logged, formatted or dumped as JSON.
+    """A value shown as ``***`` wherever it is printed, logged or formatted.
 
     Only :meth:`reveal` gives the value, and only code that writes a root-only file calls it.
     It is no ``str``, so that a serialiser that does not know it fails instead of leaking.

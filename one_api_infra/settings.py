@@ -122,6 +122,15 @@ def _secret(value: Any, path: str) -> Secret:
     return Secret(value)
 
 
+def _database_url(value: Any, path: str) -> Secret:
+    secret = _secret(value, path)
+    if not re.match(r"postgres://|[^/@]+@tcp\(", secret.reveal()):
+        expected = _("a PostgreSQL or MySQL database in One API's own form")
+        remedy = _("write postgres://user:password@host/db or user:password@tcp(host:3306)/db")
+        raise refuse(path, expected, remedy)
+    return secret
+
+
 def _root_password(value: Any, path: str) -> Secret:
     secret = _secret(value, path)
     if len(secret.reveal()) not in PASSWORD_LENGTH:
@@ -166,7 +175,7 @@ SETTINGS: dict[str, Setting] = {
     "artifact_sha256": Setting(_sha256),
     "one_api_port": Setting(_port, 3000),
     "root_password": Setting(_root_password),
-    "database_url": Setting(_secret),
+    "database_url": Setting(_database_url),
     "environment": Setting(_variables, ()),
     "token_encoders": Setting(_flag, True),
     "tiktoken_data": Setting(_path),

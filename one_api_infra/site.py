@@ -87,7 +87,10 @@ class Site:
         """The settings without secrets, as plain data for ``site.json`` on the server."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         shown = {name: value for name, value in values.items() if not isinstance(value, Secret)}
-        return shown | {"edition": self.edition.name, "environment": dict(self.environment)}
+        # One API's variables and the index's URL can hold passwords, and nobody there reads them.
+        hidden = {"environment", "pip_index"}
+        public = {name: value for name, value in shown.items() if name not in hidden}
+        return public | {"edition": self.edition.name}
 
 
 def _is_connection(name: str) -> bool:

@@ -48,20 +48,27 @@ def directories() -> tuple[Directory, ...]:
         Directory(paths.AGENT),
         Directory(paths.CONFIG),
         Directory(paths.STATE),
-        Directory(AGENT_LOGS, "750", "root", "adm"),
+        # nginx' workers reopen the callback log here after it was rotated; the file is 0640.
+        Directory(AGENT_LOGS),
         Directory(JOURNAL.rsplit("/", 1)[0]),
     )
 
 
+def agent_files(site: Site) -> tuple[File, ...]:
+    """The agent, what it needs, and the site's settings."""
+    return (
+        render.file(paths.REQUIREMENTS),
+        File(paths.BUNDLE, bundle.build()),
+        File(paths.SITE, (json.dumps(site.public(), indent=1, sort_keys=True) + "\n").encode()),
+    )
+
+
 def files(site: Site) -> tuple[File, ...]:
-    """Files of the system, and the agent with the site's settings."""
+    """Files of the system itself."""
     return (
         render.file(UPDATES),
         render.file(JOURNAL),
         render.file(LOGROTATE, logs=AGENT_LOGS, one_api_logs=paths.LOGS, days=site.log_days),
-        render.file(paths.REQUIREMENTS),
-        File(paths.BUNDLE, bundle.build()),
-        File(paths.SITE, (json.dumps(site.public(), indent=1, sort_keys=True) + "\n").encode()),
     )
 
 
@@ -85,7 +92,6 @@ def venv_script(site: Site) -> str:
         " trap 'rm -rf $new' EXIT; python3 -m venv $new;"
         f" $new/bin/pip install -q --disable-pip-version-check{index} -r {paths.REQUIREMENTS};"
         f' echo "{venv_mark()} $(python3 -V)" >$new/installed;'
-        f" old=$(readlink {paths.AGENT}/venv || true);"
         f" ln -sfn $new {paths.AGENT}/venv.new && mv -fT {paths.AGENT}/venv.new {paths.AGENT}/venv;"
         f" trap - EXIT; find {paths.AGENT} -maxdepth 1 -name 'venv-*' ! -path $new"
         " -exec rm -rf {} +"
@@ -102,7 +108,7 @@ def wanted(site: Site) -> Wanted:
     """What to look at."""
     return Wanted(
         paths=(
-            *(file.path for file in files(site)),
+            *(file.path for file in (*files(site), *agent_files(site))),
             *(directory.path for directory in directories()),
         ),
         packages=(*PACKAGES, *TIME_DAEMONS, "certbot"),

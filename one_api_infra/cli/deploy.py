@@ -28,6 +28,9 @@ def deploy(inventory: Path, limit: str | None, yes: bool, dry_run: bool, as_json
     if plan.report is None:
         pyinfra.run(inventory, "site", "--dry", limit=limit)
         sys.exit(plan.code)
+    if any("Preflight" in name for name in plan.changes):
+        pyinfra.run(inventory, "preflight", "--dry", limit=limit)  # its red lines
+        sys.exit(1)
     _show(plan, names)
     if dry_run or not (yes or click.confirm(_("Apply?"), err=True)):
         _print(plan, as_json=as_json)

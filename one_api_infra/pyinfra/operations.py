@@ -98,20 +98,20 @@ def packages(names: Callable[[Snapshot], tuple[str, ...]]) -> Commands:
         current_host().noop("all installed")
         return
     wanted = " ".join(map(shlex.quote, missing))
-    yield StringCommand(f"{UPDATE} && {APT} install -y --no-install-recommends {wanted}")
+    # dpkg first: after a power cut it refuses everything until it has finished its work.
+    finish = "dpkg --configure -a --force-confold;"
+    yield StringCommand(f"{finish} {UPDATE} && {APT} install -y --no-install-recommends {wanted}")
     forget()
 
 
 @operation()
-def unit(unit: str, *, stale: Asked | None = None, wanted: Asked | None = None) -> Commands:
-    """Let a unit be enabled and run, and run what is on disk.
+def unit(unit: str, *, wanted: Asked | None = None) -> Commands:
+    """Let a unit be enabled and run; ``wanted`` says whether it is to run on this server at all.
 
-    ``stale`` says that what runs differs from what is on disk: then it is restarted. ``wanted``
-    says whether the unit is to run on this server at all. systemd is told of changed unit files
-    when it says that it needs to be.
+    systemd is told of changed unit files when it says that it needs to be.
     """
     seen = look()
-    steps = _steps(seen, unit, stale=stale is not None and stale(seen))
+    steps = _steps(seen, unit)
     if not steps or (wanted and not wanted(seen)):
         current_host().noop(unit)
         return
@@ -119,14 +119,12 @@ def unit(unit: str, *, stale: Asked | None = None, wanted: Asked | None = None) 
     forget()
 
 
-def _steps(seen: Snapshot, name: str, *, stale: bool) -> list[str]:
+def _steps(seen: Snapshot, unit: str) -> list[str]:
     steps = []
-    if seen.unit(name, "UnitFileState") not in {"enabled", "static", "alias", "generated"}:
-        steps.append(f"systemctl enable --quiet {shlex.quote(name)}")
-    if stale or not seen.is_active(name):
-        steps.append(f"systemctl restart {shlex.quote(name)}")
-    if not steps and seen.unit(name, "NeedDaemonReload") == "yes":
-        steps.append("true")
+    if seen.unit(unit, "UnitFileState") not in {"enabled", "static", "alias", "generated"}:
+        steps.append(f"systemctl enable --quiet {shlex.quote(unit)}")
+    if not seen.is_active(unit) or seen.unit(unit, "NeedDaemonReload") == "yes":
+        steps.append(f"systemctl restart {shlex.quote(unit)}")
     return steps
 
 

@@ -16,6 +16,7 @@ from one_api_infra.site import Site
 
 _sites: WeakKeyDictionary[Host, Site] = WeakKeyDictionary()
 _snapshots: WeakKeyDictionary[Host, dict[bool, snapshot.Snapshot]] = WeakKeyDictionary()
+_asked: WeakKeyDictionary[Host, set[str]] = WeakKeyDictionary()
 
 
 class SnapshotFact(FactBase[snapshot.Snapshot]):
@@ -63,6 +64,18 @@ def look(*, probes: bool = True) -> snapshot.Snapshot:
 def forget() -> None:
     """Look anew at the next question: a command has changed more than one path."""
     _snapshots.pop(current_host(), None)
+
+
+def is_first(name: str) -> bool:
+    """Whether this is the first time that the current host's deploys ask for ``name``.
+
+    Every deploy runs alone too, so each brings what it stands on; the whole site brings it once.
+    """
+    asked = _asked.setdefault(current_host(), set())
+    if name in asked:
+        return False
+    asked.add(name)
+    return True
 
 
 def current_host() -> Host:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
 from one_api_infra.certificate import Certificate, renew_before
@@ -17,15 +18,15 @@ from one_api_infra.texts import _
 
 CERTBOT = {"venv": f"{paths.AGENT}/venv/bin/certbot", "distribution": "/usr/bin/certbot"}
 RELOAD_SECONDS = 20
+EXTERNAL = "external"
 
 
 def observe(site: Site) -> list[Certificate]:
     """Every certificate on disk that can be read: certbot's of this toolkit, or the external."""
+    live = sorted(Path(paths.LETSENCRYPT).glob("live/*/fullchain.pem"))
+    found = [_read(path.parent.name, path, path.with_name("privkey.pem")) for path in live]
     if site["certificate"] == "external":
-        found = [_read(site["domain"], site["certificate_file"], site["certificate_key_file"])]
-    else:
-        live = sorted(Path(paths.LETSENCRYPT).glob("live/*/fullchain.pem"))
-        found = [_read(path.parent.name, path, path.with_name("privkey.pem")) for path in live]
+        found.append(_read(EXTERNAL, site["certificate_file"], site["certificate_key_file"]))
     return [each for each in found if each]
 
 
@@ -34,7 +35,7 @@ def _read(name: str, certificate_file: str | Path, key_file: str | Path) -> Cert
         leaf = x509.load_pem_x509_certificates(Path(certificate_file).read_bytes())[0]
         key = serialization.load_pem_private_key(Path(key_file).read_bytes(), None)
         alternative = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except (OSError, ValueError, x509.ExtensionNotFound):
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm, x509.ExtensionNotFound):
         return None
     form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     return Certificate(
@@ -83,6 +84,9 @@ def _certonly(site: Site, server: str) -> list[str]:
     command += ["--agree-tos", "--email", site["acme_email"], "--no-eff-email"]
     command += ["--cert-name", site["domain"], "--key-type", site["key_type"]]
     command += [part for name in names for part in ("--domain", name)]
+    known = _renewal(site["domain"])
+    if known and known.get("server") != server and "--dry-run" not in command:
+        command.append("--force-renewal")  # certbot keeps what another CA has issued
     if site["acme_profile"]:
         command += ["--required-profile", site["acme_profile"]]
     return command
@@ -143,13 +147,13 @@ def deploy_hook() -> None:
 
 
 def _reload(site: Site) -> None:
-    served = _served(site)
+    served = named_by_nginx(site)
     if served is None:
         return  # the first certificate: nginx is told of it by the deploy
     must("nginx", "-t", "-q")
     must("systemctl", "reload", "nginx.service")
     deadline = time.monotonic() + RELOAD_SECONDS
-    while on_the_wire(served.names[0]) != served.serial:
+    while not is_served(site, served):
         if time.monotonic() > deadline:
             raise CommandError(
                 _(
@@ -161,7 +165,14 @@ def _reload(site: Site) -> None:
         time.sleep(0.05)
 
 
-def _served(site: Site) -> Certificate | None:
+def is_served(site: Site, certificate: Certificate) -> bool:
+    """Whether nginx shows this very certificate to who asks for its name."""
+    own = certificate.covers([site["domain"]])
+    name = site["domain"] if own else certificate.host_names[0]
+    return on_the_wire(name) == certificate.serial
+
+
+def named_by_nginx(site: Site) -> Certificate | None:
     """The certificate that nginx' configuration names, if it is on disk."""
     configuration = Path(f"{paths.NGINX}/one-api/site.conf")
     text = configuration.read_text() if configuration.exists() else ""
@@ -180,8 +191,8 @@ def renew() -> None:
     hook = Path(paths.HOOK_RESULT)
     if hook.exists() and not (result := json.loads(hook.read_text()))["ok"]:
         raise CommandError(_("The deploy hook failed: {reason}", reason=result["message"]))
-    served = _served(current)
-    if served and on_the_wire(served.names[0]) != served.serial:
+    served = named_by_nginx(current)
+    if served and not is_served(current, served):
         _reload(current)
         raise CommandError(
             _(
@@ -193,9 +204,16 @@ def renew() -> None:
 
 
 def state(site: Site) -> dict[str, object]:
-    """What is on disk and on the wire, as plain data."""
-    certificates = observe(site)
+    """What is on disk, and how it was obtained, as plain data."""
     return {
-        "certificates": [asdict(each) for each in certificates],
-        "wire": on_the_wire(site["domain"]),
+        "certificates": [asdict(each) for each in observe(site)],
+        "renewal": _renewal(site["domain"]),
     }
+
+
+def _renewal(name: str) -> dict[str, str]:
+    """certbot's notes on a lineage: ``server``, ``key_type``, ``required_profile``…"""
+    path = Path(f"{paths.LETSENCRYPT}/renewal/{name}.conf")
+    lines = path.read_text().splitlines() if path.exists() else []
+    pairs = (line.partition(" = ") for line in lines if " = " in line)
+    return {key.strip(): value.strip() for key, _sign, value in pairs}

@@ -1,6 +1,7 @@
 """The commands of the package on the server: ``python one-api-infra.pyz COMMAND``."""
 
 import fcntl
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -34,6 +35,7 @@ def main() -> None:
 
     One command at a time: the one of a run that was killed may still be at work.
     """
+    os.umask(0o022)  # nginx and One API read what is made here, whatever root's own umask is
     with Path(LOCK).open("w") as lock:
         if sys.argv[1] not in UNLOCKED:
             fcntl.flock(lock, fcntl.LOCK_EX)

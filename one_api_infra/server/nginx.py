@@ -156,8 +156,8 @@ def _serves(token: str) -> str | None:
             return _("port 80 answers {status} for an ACME challenge", status=reply.status)
     except OSError as error:
         return _("port 80 does not answer: {error}", error=error)
-    served = certificate._served(current)
-    if served and certificate.on_the_wire(served.names[0]) != served.serial:
+    served = certificate.named_by_nginx(current)
+    if served and not certificate.is_served(current, served):
         return _("port 443 does not serve the certificate on disk")
     return None
 

@@ -58,6 +58,8 @@ def activate(release: str) -> None:
             link(current, before)
             _restart(site())
         raise CommandError(problem)
+    if not is_confirmed():
+        claim()  # at once: what listens now has the password that all the world knows
     if before and before != target:
         link(f"{paths.ONE_API}/previous", before)
         _forget_old_releases()

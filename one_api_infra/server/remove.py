@@ -17,11 +17,19 @@ FILES = (
     f"{paths.NGINX}/conf.d/one-api.conf",
     f"{paths.NGINX}/modules-enabled/90-one-api.conf",
     f"{paths.NGINX}/one-api",
+    paths.CURRENT,
+    f"{paths.ONE_API}/previous",
     paths.NGINX_LOADED,
 )
-FOLDERS = (f"{paths.NGINX}/one-api.d", paths.ONE_API, paths.CONFIG, "/var/log/one-api-infra")
+FOLDERS = (
+    f"{paths.NGINX}/one-api.d",
+    f"{paths.ONE_API}/releases",
+    paths.TIKTOKEN,
+    paths.CONFIG,
+    "/var/log/one-api-infra",
+)
 DATA = (paths.DATA, paths.ONE_API_CONFIG, paths.LOGS)
-EMPTY = ("/etc/systemd/system/nginx.service.d", "/etc/systemd/journald.conf.d")
+EMPTY = (paths.ONE_API, "/etc/systemd/system/nginx.service.d", "/etc/systemd/journald.conf.d")
 
 
 def remove(data: str = "keep") -> None:

@@ -18,6 +18,10 @@ EXTERNAL = {
 }
 
 
+def external(**values: Any) -> Certificate:
+    return certificate(**({"certificate_file": "/etc/ssl/x.pem"} | values))
+
+
 def look(*certificates: Certificate) -> Snapshot:
     state = json.dumps({"certificates": [asdict(each) for each in certificates]})
     return Snapshot(probes={"state": (state,), "time": (str(NOW),)})
@@ -33,13 +37,13 @@ def look(*certificates: Certificate) -> Snapshot:
     ],
 )
 def test_external_is_refused(values: dict[str, Any], check: str) -> None:
-    (problem,) = external_problems(site(**EXTERNAL), look(certificate(**values)))
+    (problem,) = external_problems(site(**EXTERNAL), look(external(**values)))
     assert problem.path == check
     assert problem.remedy
 
 
 def test_external_is_taken() -> None:
-    assert external_problems(site(**EXTERNAL), look(certificate())) == ()
+    assert external_problems(site(**EXTERNAL), look(certificate(), external())) == ()
     assert external_problems(site(), look()) == ()
 
 
@@ -66,3 +70,22 @@ def test_when_one_is_obtained(found: list[Certificate], due: bool) -> None:
 def test_earlier_domains_are_obsolete() -> None:
     assert not is_obsolete(site(), look(certificate()))
     assert is_obsolete(site(), look(certificate(), certificate(name="old.site-example.com")))
+
+
+@pytest.mark.parametrize(
+    ("noted", "settings", "due"),
+    [
+        ({}, {}, False),
+        ({"server": "https://other.site-example.com/dir"}, {}, True),
+        ({"key_type": "ecdsa"}, {"key_type": "rsa"}, True),
+        ({"key_type": "ecdsa"}, {}, False),
+        ({"required_profile": "None"}, {"acme_profile": "tlsserver"}, True),
+    ],
+)
+def test_another_wish_means_another_certificate(
+    noted: dict[str, str], settings: dict[str, str], due: bool
+) -> None:
+    seen = look(certificate())
+    state = seen.state() | {"renewal": noted}
+    seen = Snapshot(probes=seen.probes | {"state": (json.dumps(state),)})
+    assert is_due(site(**settings), seen) == due

@@ -25,6 +25,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"root_password": "short"}, "root_password", "generated"),
     ({"root_password": "x" * 21}, "root_password", "generated"),
     ({"database_url": ""}, "database_url", "os.environ"),
+    ({"database_url": "mysql://u:p@h/d"}, "database_url", "@tcp(host:3306)"),
     ({"artifact_sha256": "abc"}, "artifact_sha256", "sha256sum"),
     ({"artifact_mirror": "mirror.com"}, "artifact_mirror", "https://"),
     ({"certificate": "self-signed"}, "certificate", 'write "'),
