@@ -20,6 +20,7 @@ BOOT_SECONDS = 30
 # systemd 256 and newer refuse to boot on the legacy hierarchy that some machines still have.
 # systemd-nspawn without a unit of its own ends at a reboot, with this code.
 REBOOTS = ("sh", "-c", 'while :; do "$@"; [ $? = 133 ] || exit; done', "sh")
+NSPAWN_TRACES = ("unix-export", "propagate")
 NSPAWN_ENVIRONMENT = {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
 
 
@@ -86,6 +87,7 @@ class Host:
         process.stop(self.directory, "host")
         process.stop(self.directory, "init")
         self._drop_interface()
+        self._drop_traces()
         if os.path.ismount(self.root):
             process.wait_until(self._unmounted, 10, f"{self.root} to unmount")
 
@@ -145,6 +147,14 @@ class Host:
         subprocess.run(["ip", "link", "del", name], capture_output=True, check=False)
         path = Path("/sys/class/net") / name
         process.wait_until(lambda: not path.exists(), 30, f"{name} to go")
+
+    def _drop_traces(self) -> None:
+        """What a killed systemd-nspawn leaves in /run; 257 does not start while it is there."""
+        for folder in NSPAWN_TRACES:
+            path = Path("/run/systemd/nspawn") / folder / self._machine
+            subprocess.run(["umount", "-l", str(path)], capture_output=True, check=False)
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
 
     def _unmounted(self) -> bool:
         subprocess.run(["umount", str(self.root)], capture_output=True, check=False)
