@@ -63,6 +63,7 @@ class Lab:
     def down(self, *, keep_reaper: bool = False) -> None:
         """Remove the lab with all its hosts; the images stay."""
         if not (self.directory / "subnet").exists():
+            Network(self.name, ipaddress.IPv4Network("198.18.0.0/24")).down()  # it goes by names
             shutil.rmtree(self.directory, ignore_errors=True)
             return
         if not keep_reaper:
