@@ -66,7 +66,7 @@ hosts = [
             # "open_ports": [],                        # beside ssh, 80 and 443
             # "public_addresses": [],                  # if DNS names an address of a NAT
             # "dns_resolvers": [],                     # else: this machine's
-            # "pip_index": "https://pypi.example.com/simple",  # where PyPI is slow
+            # "pip_index": "https://mirror.example.com/simple",  # where PyPI is slow
             # "log_days": 180,                         # how long callbacks are kept
             # "waive": ["system.clock"],               # checks that may fail
         },

@@ -46,10 +46,6 @@ class Certificate:
         """Whether it may be served: in its time, with its key."""
         return self.key_matches and self.not_before <= now < self.not_after
 
-    def fraction_left(self, now: float) -> float:
-        """How much of its lifetime is left, from 1 to 0 (below 0 when it has expired)."""
-        return (self.not_after - now) / (self.not_after - self.not_before)
-
 
 def choose(
     certificates: Sequence[Certificate],

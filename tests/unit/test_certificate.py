@@ -42,7 +42,3 @@ def test_wildcard_covers_one_label() -> None:
 def test_renewal_is_a_third_before_the_end(days: int) -> None:
     hours = int(renew_before(days * DAY).split()[0])
     assert abs(hours - days * 8) <= 1
-
-
-def test_fraction_left() -> None:
-    assert certificate(not_before=NOW - DAY, not_after=NOW + DAY).fraction_left(NOW) == 0.5

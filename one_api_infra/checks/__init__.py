@@ -1,1 +1,0 @@
-"""Checks: observe, judge, verdict. Judging is pure."""
