@@ -25,6 +25,12 @@ if site.certificate == "acme":
         due=lambda seen: certificate_files.is_due(site, seen),
     )
     operations.unit(name="Renew it by a timer", unit=certificate.TIMER)
+else:
+    operations.command(
+        name="Stop the renewal of a certificate that is no longer served",
+        script=f"systemctl disable --now --quiet {certificate.TIMER}",
+        due=lambda seen: seen.is_active(certificate.TIMER),
+    )
 local.include("./nginx.py")
 operations.command(
     name="Delete certificates of earlier domains",

@@ -2,7 +2,7 @@
 
 from pyinfra import host, local
 
-from one_api_infra import nginx
+from one_api_infra import nginx, system
 from one_api_infra.pyinfra import operations, target
 from one_api_infra.resources import Directory
 from one_api_infra.server import paths
@@ -11,6 +11,7 @@ site = target.site()
 if target.is_first("agent"):
     local.include("./agent.py")
 
+operations.failure(name="The agent tells the server's state", problems=system.agent_problems)
 operations.packages(name="Install nginx", names=lambda _seen: ("nginx",))
 operations.directory(name="Make nginx' drop-in folder", directory=Directory(nginx.DROP_IN_FOLDER))
 for file in host.loop(nginx.notes()):

@@ -63,7 +63,7 @@ hosts = [
             # "database_url": os.environ["ONE_API_INFRA_DATABASE_URL"],
             #
             # --- The server -------------------------------------------------------------------
-            # "open_ports": [],                        # beside ssh, 80 and 443
+            # "open_ports": [8443, "51820/udp"],       # beside ssh, 80 and 443
             # "public_addresses": [],                  # if DNS names an address of a NAT
             # "dns_resolvers": [],                     # else: this machine's
             # "pip_index": "https://mirror.example.com/simple",  # where PyPI is slow

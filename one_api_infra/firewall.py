@@ -15,18 +15,28 @@ UNIT_FILE = f"/etc/systemd/system/{UNIT}"
 ROLLBACK = "one-api-firewall-rollback"
 ROLLBACK_SECONDS = 45
 LISTENER = re.compile(r'(?P<address>\S+):(?P<port>\d+)\s+\S+\s*(?:users:\(\("(?P<name>[^"]+)")?')
+CLIENT_PORTS = (68, 123, 546, 5353, 5355)  # DHCP, NTP as a client, names of the local link
+EPHEMERAL = 32768  # Linux' first port for clients
 CANDIDATE = f"{paths.FIREWALL}.candidate"
 MARK = f"{paths.STATE}/firewall-loaded"
 
 
-def listeners(seen: Snapshot) -> dict[int, str]:
+def listeners(seen: Snapshot, probe: str = "listeners") -> dict[int, str]:
     """The TCP ports that listen on more than loopback, with the program that holds each."""
     found: dict[int, str] = {}
-    for line in seen.probes.get("listeners", ()):
+    for line in seen.probes.get(probe, ()):
         match = LISTENER.search(line.split(maxsplit=3)[-1])
         if match and not match["address"].strip("[]").startswith(("127.", "::1")):
             found[int(match["port"])] = match["name"] or "?"
     return found
+
+
+def udp_listeners(seen: Snapshot) -> dict[int, str]:
+    """The same for UDP; the ports that the kernel hands to clients are no servers."""
+    held = listeners(seen, "udp_listeners")
+    lowest = int(seen.probe("ephemeral_ports") or EPHEMERAL)
+    of_kernel = {port: "kernel" for port, name in held.items() if name == "?"}  # WireGuard's
+    return {port: name for port, name in held.items() if port < lowest} | of_kernel
 
 
 def ssh_ports(seen: Snapshot) -> tuple[int, ...]:
@@ -38,36 +48,34 @@ def ssh_ports(seen: Snapshot) -> tuple[int, ...]:
 
 
 def ports(site: Site, seen: Snapshot) -> tuple[int, ...]:
-    """The open ports."""
-    return tuple(sorted({*ssh_ports(seen), 80, 443, *site.open_ports}))
+    """The open TCP ports."""
+    return tuple(sorted({*ssh_ports(seen), 80, 443, *site.open_tcp_ports}))
 
 
 def closed(site: Site, seen: Snapshot) -> list[Problem]:
     """Servers of the admin's that the firewall would cut off without being told to."""
+    if seen.is_active(UNIT):
+        return []
     kept = {*ports(site, seen), site.one_api_port}
-    return [
-        Problem(
-            "firewall.closes_port",
-            _(
-                "{name} listens on port {port}, which the firewall would close",
-                name=name,
-                port=port,
-            ),
-            _('add {port} to "open_ports", or stop {name}', port=port, name=name),
-        )
-        for port, name in sorted(listeners(seen).items())
-        if port not in kept and not _is_loaded(seen)
-    ]
+    tcp = {str(port): name for port, name in listeners(seen).items() if port not in kept}
+    kept_udp = {*CLIENT_PORTS, *site.open_udp_ports}
+    udp = {f"{p}/udp": name for p, name in udp_listeners(seen).items() if p not in kept_udp}
+    return [_closes(port, name) for port, name in sorted({**tcp, **udp}.items())]
 
 
-def _is_loaded(seen: Snapshot) -> bool:
-    return seen.is_active(UNIT)
+def _closes(port: str, name: str) -> Problem:
+    expected = _(
+        "{name} listens on port {port}, which the firewall would close", name=name, port=port
+    )
+    entry = port if port.isdigit() else f'"{port}"'
+    remedy = _('add {port} to "open_ports", or stop {name}', port=entry, name=name)
+    return Problem("firewall.closes_port", expected, remedy)
 
 
 def rules(site: Site, seen: Snapshot) -> File:
     """The rules; a snapshot without ssh (the dry run of nothing) keeps port 22 open."""
-    opened = ports(site, seen) if ssh_ports(seen) else (22, 80, 443, *site.open_ports)
-    return render.file(paths.FIREWALL, "600", ports=opened)
+    opened = ports(site, seen) if ssh_ports(seen) else (22, 80, 443, *site.open_tcp_ports)
+    return render.file(paths.FIREWALL, "600", ports=opened, udp_ports=site.open_udp_ports)
 
 
 def unit_file() -> File:
@@ -113,6 +121,8 @@ def wanted() -> Wanted:
         units=(UNIT,),
         probes={
             "listeners": "ss -Htlnp",
+            "udp_listeners": "ss -Hlunp",
+            "ephemeral_ports": "cut -f 1 /proc/sys/net/ipv4/ip_local_port_range",
             "ssh_socket": "systemctl show --property=Listen --value ssh.socket",
             "firewall": f"nft list table inet one_api_infra 2>&1 | sha256sum; cat {MARK} 2>&1",
         },

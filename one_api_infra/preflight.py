@@ -53,15 +53,19 @@ def _system(_site: Site, seen: Snapshot) -> Iterable[Problem]:
         name = release.get("PRETTY_NAME", "?")
         expected = _("Debian 12 or 13; this is {name}", name=name)
         yield Problem("system.distribution", expected, _("install Debian 13 on the server"))
-    architecture = seen.probe("architecture")
-    if architecture not in ARCHITECTURES:
-        expected = _("amd64 or arm64; this is {name}", name=architecture)
-        yield Problem("system.architecture", expected, _("use a server of these architectures"))
+    yield from architecture(seen.probe("architecture"))
     if seen.probe("uid") != "0":
         expected = _("commands run as root; they run as uid {uid}", uid=seen.probe("uid"))
         yield Problem(
             "system.root", expected, _('add "_sudo": True to the host, or log in as root')
         )
+
+
+def architecture(name: str) -> Iterable[Problem]:
+    """Whether there are releases of One API for this Debian architecture."""
+    if name not in ARCHITECTURES:
+        expected = _("amd64 or arm64; this is {name}", name=name)
+        yield Problem("system.architecture", expected, _("use a server of these architectures"))
 
 
 def _release(seen: Snapshot) -> Mapping[str, str]:

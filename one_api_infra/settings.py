@@ -82,6 +82,15 @@ def _port(value: Any, path: str) -> int:
     return value
 
 
+def _open_port(value: Any, path: str) -> int | str:
+    """A TCP port as a number, a UDP port as ``51820/udp``."""
+    match = re.fullmatch(r"(\d+)/(tcp|udp)", value) if isinstance(value, str) else None
+    if match is None:
+        return _port(value, path)
+    port = _port(int(match[1]), path)
+    return port if match[2] == "tcp" else f"{port}/udp"
+
+
 def _days(value: Any, path: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise refuse(path, _("a number of days, 1 or more"), _("write the number without quotes"))
@@ -191,7 +200,7 @@ SETTINGS: dict[str, Setting] = {
     "key_type": Setting(_choice("ecdsa", "rsa"), "ecdsa"),
     "certbot": Setting(_choice("venv", "distribution"), "venv"),
     "pip_index": Setting(_url),
-    "open_ports": Setting(_list(_port), ()),
+    "open_ports": Setting(_list(_open_port), ()),
     "public_addresses": Setting(_list(_address), ()),
     "dns_resolvers": Setting(_list(_address), ()),
     "log_days": Setting(_days, 180),

@@ -43,7 +43,7 @@ class Site:
     key_type: str
     certbot: str
     pip_index: str | None
-    open_ports: tuple[int, ...]
+    open_ports: tuple[int | str, ...]
     public_addresses: tuple[str, ...]
     dns_resolvers: tuple[str, ...]
     log_days: int
@@ -77,6 +77,17 @@ class Site:
     def origin(self) -> str:
         """One API's ServerAddress."""
         return self.domain.origin
+
+    @property
+    def open_tcp_ports(self) -> tuple[int, ...]:
+        """The admin's own TCP ports."""
+        return tuple(port for port in self.open_ports if isinstance(port, int))
+
+    @property
+    def open_udp_ports(self) -> tuple[int, ...]:
+        """The admin's own UDP ports."""
+        named = (port for port in self.open_ports if isinstance(port, str))
+        return tuple(int(port.removesuffix("/udp")) for port in named)
 
     @property
     def callback_origin(self) -> str:

@@ -58,6 +58,11 @@ class Snapshot:
         except ValueError:
             return {}
 
+    @property
+    def is_state_lost(self) -> bool:
+        """Whether there is an agent on the server that could not tell its state."""
+        return bool(self.probe("state")) and not self.state()
+
     def unit(self, name: str, prop: str) -> str:
         """A property of a unit; empty for a unit that does not exist."""
         return self.units.get(name, {}).get(prop, "")

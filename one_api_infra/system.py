@@ -3,10 +3,12 @@
 import json
 
 from one_api_infra import bundle, render
+from one_api_infra.problems import Problem
 from one_api_infra.resources import Directory, File, Wanted
 from one_api_infra.server import paths
 from one_api_infra.site import Site
 from one_api_infra.snapshot import Snapshot
+from one_api_infra.texts import _
 
 PACKAGES = (
     "ca-certificates",
@@ -70,6 +72,15 @@ def files(site: Site) -> tuple[File, ...]:
         render.file(JOURNAL),
         render.file(LOGROTATE, logs=AGENT_LOGS, one_api_logs=paths.LOGS, days=site.log_days),
     )
+
+
+def agent_problems(seen: Snapshot) -> tuple[Problem, ...]:
+    """Nothing is known of certificates and payments where the agent fails: change nothing then."""
+    if not seen.is_state_lost:
+        return ()
+    expected = _("the agent tells the server's state; it says: {words}", words=seen.probe("state"))
+    remedy = _("run it by hand on the server: `{command}`", command=paths.agent("state"))
+    return (Problem("system.agent", expected, remedy),)
 
 
 def venv_mark() -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 from pyinfra.api.exceptions import DeployError
 
 from one_api_infra import artifact as artifacts
-from one_api_infra import tiktoken
+from one_api_infra import preflight, tiktoken
 from one_api_infra.problems import InvalidError
 from one_api_infra.pyinfra.target import look
 from one_api_infra.resources import File
@@ -32,7 +32,12 @@ def tiktoken_files(site: Site) -> tuple[File, ...]:
 
 def _architecture(site: Site) -> str:
     """The server's, asked only where the choice of the release depends on it."""
-    return "amd64" if site.artifact else look().probe("architecture")
+    if site.artifact:
+        return "amd64"
+    found = look().probe("architecture")
+    if problems := tuple(preflight.architecture(found)):
+        raise InvalidError(problems)
+    return found
 
 
 def _lock() -> Path:

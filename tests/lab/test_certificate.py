@@ -22,6 +22,7 @@ def test_external_certificate(site: LabSite) -> None:
     site.converge()
     assert "ssl_certificate /etc/ssl/site.pem;" in site.host.ssh("nginx -T 2>/dev/null")
     assert site.deploy("-y", "--json").changed == []
+    assert site.host.ssh("systemctl is-enabled one-api-certificate.timer || true") == "disabled\n"
     verified = site.verify()
     assert verified.returncode == 0, verified.stdout
 

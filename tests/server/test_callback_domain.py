@@ -15,6 +15,9 @@ QUERY = (
 )
 
 
+ELSEWHERE = {301, 302, 307, 308, 429, 502, 503, 504}  # WeChat Pay's refusal is a 400
+
+
 def rows(host: Host, query: str) -> list[list[str]]:
     """Rows of One API's database, read by another route than its API."""
     answer = host.check_output("python3 -c %s %s %s", QUERY, DATABASE, query)
@@ -77,7 +80,7 @@ def test_refusal_arrives_as_plain_bytes(
     for uuid, _origin in payments:
         path = f"/api/payment/notify/{uuid}"
         answer = outside.request("GET", scheme, path, {"Accept-Encoding": "gzip"})
-        assert answer.status == 200
+        assert answer.status not in ELSEWHERE
         assert "content-encoding" not in answer.headers
 
 
@@ -89,7 +92,7 @@ def _probe(outside: Outside, scheme: str, method: str, path: str) -> Answer:
 def _is_one_api(answer: Answer) -> bool:
     """No redirect, no web page, no compression, and One API's own mark on it."""
     return (
-        answer.status not in {301, 302, 307, 308, 429, 502, 503, 504}
+        answer.status not in ELSEWHERE
         and b"<html" not in answer.body.lower()
         and "content-encoding" not in answer.headers
         and "x-oneapi-request-id" in answer.headers

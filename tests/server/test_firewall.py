@@ -48,7 +48,7 @@ def _others(host: Host, site: Site, outside: Outside) -> list[int]:
     """Ports on which something listens beyond loopback, and that answer here without leave."""
     listening = host.check_output("ss -Htln").splitlines()
     ssh = re.findall(r"^port (\d+)", host.check_output("sshd -T"), re.M)
-    allowed = {80, 443, *map(int, ssh), *site.open_ports}
+    allowed = {80, 443, *map(int, ssh), *site.open_tcp_ports}
     found: set[int] = set()
     for line in listening:
         address, port = line.split()[3].rsplit(":", 1)

@@ -25,6 +25,12 @@ def test_own_ports_are_opened() -> None:
     assert firewall.ports(site(open_ports=[8443]), look) == (22, 80, 443, 8443)
 
 
+def test_udp_is_opened_as_named() -> None:
+    made = firewall.rules(site(open_ports=["51820/udp", "8443/tcp"]), Snapshot(probes=SOUND)).data
+    assert b"udp dport { 51820 } accept" in made
+    assert b"tcp dport { 22, 80, 443, 8443 } accept" in made
+
+
 def test_rules_of_a_blank_look_do_not_lock_out() -> None:
     assert b"tcp dport { 22, 80, 443 } accept" in firewall.rules(site(), Snapshot()).data
 

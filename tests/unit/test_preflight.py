@@ -22,6 +22,11 @@ SOUND: dict[str, tuple[str, ...]] = {
         'LISTEN 0 128 127.0.0.1:5432 0.0.0.0:* users:(("postgres",pid=2,fd=3))',
     ),
 }
+UDP = (
+    "UNCONN 0 0 0.0.0.0:51820 0.0.0.0:*",
+    'UNCONN 0 0 0.0.0.0:68 0.0.0.0:* users:(("dhclient",pid=3,fd=6))',
+    'UNCONN 0 0 *:40001 *:* users:(("chronyd",pid=4,fd=6))',
+)
 DNS = (Dns("pay.site-example.com", (HERE, "2001:db8::10")),)
 
 
@@ -39,6 +44,7 @@ FAULTS: list[tuple[dict[str, tuple[str, ...]], str, str]] = [
     ({"listeners": listening("apache2", 443)}, "network.port_taken", "apache2"),
     ({"listeners": listening("node", 3000)}, "network.port_taken", "one_api_port"),
     ({"listeners": listening("redis", 6379)}, "firewall.closes_port", "open_ports"),
+    ({"udp_listeners": UDP}, "firewall.closes_port", '"51820/udp"'),
     (
         {"nginx_foreign": ("file /etc/nginx/sites-enabled/shop",
                            "server_name x.com pay.site-example.com")},
@@ -92,3 +98,4 @@ def test_a_check_can_be_waived() -> None:
 
 def test_an_opened_port_is_not_cut_off() -> None:
     assert problems(settings={"open_ports": [6379]}, listeners=listening("redis", 6379)) == []
+    assert problems(settings={"open_ports": ["51820/udp"]}, udp_listeners=UDP) == []

@@ -20,6 +20,8 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"one_api_port": 443}, "one_api_port", "3000 is right"),
     ({"open_ports": 8080}, "open_ports", "square brackets"),
     ({"open_ports": [8080, 0]}, "open_ports[1]", "without quotes"),
+    ({"open_ports": ["51820/sctp"]}, "open_ports[0]", "without quotes"),
+    ({"open_ports": ["70000/udp"]}, "open_ports[0]", "without quotes"),
     ({"acme_email": "nobody"}, "acme_email", "admin@example.com"),
     ({"acme_email": None}, "acme_email", "acme_email"),
     ({"root_password": "short"}, "root_password", "generated"),
