@@ -108,8 +108,13 @@ FAULTS = (
     fault("release",
           ("cp -a /opt/one-api/current/ /root/release && touch -h /opt/one-api/current && sleep 1"
            " && ln -sfn $(readlink /opt/one-api/current) /opt/one-api/current"
-           " && echo '#' >>/opt/one-api/current/one-api",
-           "cp -a /root/release/one-api /opt/one-api/current/one-api && systemctl restart one-api"
+           # Beside it, then renamed: a program that runs cannot be written to.
+           " && cp -a /root/release/one-api /opt/one-api/current/new"
+           " && echo '#' >>/opt/one-api/current/new"
+           " && mv /opt/one-api/current/new /opt/one-api/current/one-api",
+           "cp -a /root/release/one-api /opt/one-api/current/new"
+           " && mv /opt/one-api/current/new /opt/one-api/current/one-api"
+           " && systemctl restart one-api"
            " && sleep 1"),
           "test_what_runs_is_what_is_installed", "test_executable_is_named_after_its_content"),
     fault("data", ("chmod 755 /var/lib/one-api", "chmod 700 /var/lib/one-api"),
@@ -174,9 +179,8 @@ FAULTS = (
            paths.agent("callback-domain")),
           "test_database_holds_the_domain", "test_status_names_the_domain"),
     fault("another domain in a payment row",
-          (SQL.format(db=DATABASE, sql="INSERT INTO payments (type, uuid, notify_domain, enable,"
-                      " config, created_at) VALUES (1, 2, 3, 0, 4, 5)"),
-           SQL.format(db=DATABASE, sql="DELETE FROM payments WHERE uuid = 2")),
+          (SQL.format(db=DATABASE, sql="UPDATE payments SET notify_domain = 3"),
+           f"systemctl restart one-api; sleep 1; {paths.agent('callback-domain')}"),
           "test_payment_rows_hold_the_domain"),
     fault("site file", edit("/etc/one-api-infra/site.json", "s/site13/other/"),
           "test_site_file_holds_the_domain"),
