@@ -24,7 +24,9 @@ if site.certificate == "acme":
         script=paths.agent("obtain"),
         due=lambda seen: certificate_files.is_due(site, seen),
     )
-    operations.unit(name="Renew it by a timer", unit=certificate.TIMER)
+    operations.unit(
+        name="Renew it by a timer", unit=certificate.TIMER, beside=(certificate.SERVICE,)
+    )
 else:
     operations.command(
         name="Stop the renewal of a certificate that is no longer served",

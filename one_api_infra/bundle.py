@@ -14,6 +14,7 @@ ON_THE_SERVER = (
     "resources.py",
     "callback_domain.py",
     "certificate.py",
+    "checks",
     "editions",
     "server",
     "locale",

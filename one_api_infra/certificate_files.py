@@ -4,6 +4,7 @@ from pathlib import Path
 
 from one_api_infra import render
 from one_api_infra.certificate import HOOK, SERVICE, TIMER, Certificate
+from one_api_infra.checks import catalogue
 from one_api_infra.problems import InvalidError, Problem
 from one_api_infra.resources import Directory, File, Wanted
 from one_api_infra.server import paths
@@ -57,23 +58,22 @@ def external_problems(site: Site, seen: Snapshot) -> tuple[Problem, ...]:
     found = [each for each in certificates(seen) if each.certificate_file == site.certificate_file]
     for each in found:
         if each.self_signed and not site.lab:
-            expected = _("a certificate of a public CA; {name} signed itself", name=each.issuer)
-            remedy = _('remove "certificate": "external" to get one from Let\'s Encrypt')
-            return (Problem("certificate.self_signed", expected, remedy),)
+            return (_external(site, _("{name} signed itself", name=each.issuer)),)
         if not (each.is_valid(now) and each.covers(site.domains)):
-            expected = _(
-                "a certificate that is in its time, matches its key and covers {names}",
-                names=", ".join(site.domains),
-            )
-            remedy = _("replace {path} on the server", path=each.certificate_file)
-            return (Problem("certificate.valid", expected, remedy),)
+            return (_external(site, _("it is out of its time, of another key, or another name's")),)
     if found or not seen.state():
         return ()
-    expected = _("a certificate and its key that can be read on the server")
-    remedy = _(
-        "put them to {path} and {key}", path=site.certificate_file, key=site.certificate_key_file
+    return (_external(site, _("it or its key cannot be read")),)
+
+
+def _external(site: Site, reason: str) -> Problem:
+    return catalogue.problem(
+        "certificate.external",
+        path=site.certificate_file,
+        key=site.certificate_key_file,
+        names=", ".join(site.domains),
+        reason=reason,
     )
-    return (Problem("certificate.external", expected, remedy),)
 
 
 def is_due(site: Site, seen: Snapshot) -> bool:
@@ -108,5 +108,5 @@ def wanted(site: Site) -> Wanted:
             *(file.path for file in files(site)),
             *(directory.path for directory in directories()),
         ),
-        units=(TIMER,),
+        units=(TIMER, SERVICE),
     )

@@ -4,11 +4,12 @@ from one_api_infra import (
     callback_domain,
     certificate_files,
     firewall,
+    monitor,
     nginx,
     one_api,
-    preflight,
     system,
 )
+from one_api_infra.checks import preflight
 from one_api_infra.resources import Wanted
 from one_api_infra.site import Site
 from one_api_infra.snapshot import Snapshot
@@ -25,6 +26,7 @@ def wanted(site: Site) -> Wanted:
             nginx.wanted(),
             certificate_files.wanted(site),
             callback_domain.wanted(),
+            monitor.wanted(site),
         ]
     )
 
@@ -39,3 +41,4 @@ def check(site: Site) -> None:
     nginx.configuration(site, blank)
     nginx.notes()
     certificate_files.files(site)
+    monitor.files(site)

@@ -3,12 +3,10 @@
 import re
 
 from one_api_infra import render
-from one_api_infra.problems import Problem
 from one_api_infra.resources import File, Wanted
 from one_api_infra.server import paths
 from one_api_infra.site import Site
 from one_api_infra.snapshot import Snapshot
-from one_api_infra.texts import _
 
 UNIT = "one-api-firewall.service"
 UNIT_FILE = f"/etc/systemd/system/{UNIT}"
@@ -52,24 +50,18 @@ def ports(site: Site, seen: Snapshot) -> tuple[int, ...]:
     return tuple(sorted({*ssh_ports(seen), 80, 443, *site.open_tcp_ports}))
 
 
-def closed(site: Site, seen: Snapshot) -> list[Problem]:
-    """Servers of the admin's that the firewall would cut off without being told to."""
+def closed(site: Site, seen: Snapshot) -> dict[str, str]:
+    """Servers of the admin's that the firewall would cut off without being told to.
+
+    By port (``6379``, ``51820/udp``) the program that listens there.
+    """
     if seen.is_active(UNIT):
-        return []
+        return {}
     kept = {*ports(site, seen), site.one_api_port}
     tcp = {str(port): name for port, name in listeners(seen).items() if port not in kept}
     kept_udp = {*CLIENT_PORTS, *site.open_udp_ports}
     udp = {f"{p}/udp": name for p, name in udp_listeners(seen).items() if p not in kept_udp}
-    return [_closes(port, name) for port, name in sorted({**tcp, **udp}.items())]
-
-
-def _closes(port: str, name: str) -> Problem:
-    expected = _(
-        "{name} listens on port {port}, which the firewall would close", name=name, port=port
-    )
-    entry = port if port.isdigit() else f'"{port}"'
-    remedy = _('add {port} to "open_ports", or stop {name}', port=entry, name=name)
-    return Problem("firewall.closes_port", expected, remedy)
+    return dict(sorted({**tcp, **udp}.items()))
 
 
 def rules(site: Site, seen: Snapshot) -> File:

@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from one_api_infra.dns import ask
+from one_api_infra.checks.observers.dns import addresses
 from one_api_infra.site import Site
 
 TIMEOUT = 10.0
@@ -27,7 +27,7 @@ class Outside:
 
     def __init__(self, site: Site, family: int = 4) -> None:
         self.site = site
-        answer = ask([site.domain], site.dns_resolvers)[0]
+        answer = addresses([site.domain], site.dns_resolvers)[0]
         chosen = [each for each in answer.addresses if (":" in each) == (family == 6)]
         self.address = chosen[0] if chosen else ""
 

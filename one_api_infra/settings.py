@@ -97,6 +97,14 @@ def _days(value: Any, path: str) -> int:
     return value
 
 
+def _minutes(value: Any, path: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise refuse(
+            path, _("a number of minutes, 1 or more"), _("write the number without quotes")
+        )
+    return value
+
+
 def _list(item: Parser) -> Parser:
     def parse(value: Any, path: str) -> tuple[Any, ...]:
         if not isinstance(value, list | tuple):
@@ -129,6 +137,13 @@ def _secret(value: Any, path: str) -> Secret:
         expected = _("a secret on one line")
         raise refuse(path, expected, _('read it from the environment: os.environ["NAME"]'))
     return Secret(value)
+
+
+def _secret_url(value: Any, path: str) -> Secret:
+    secret = _secret(value, path)
+    if not re.match(r"https?://[^\s/]+", secret.reveal()):
+        raise refuse(path, _("a URL"), _("write it with https:// in front"))
+    return secret
 
 
 def _database_url(value: Any, path: str) -> Secret:
@@ -164,6 +179,14 @@ def _domain(value: Any, path: str) -> Domain:
 
 def _lab_domain(value: Any, path: str) -> Domain:
     return Domain.parse(value, path, lab=True)
+
+
+def _alert_url(value: Any, path: str) -> Secret:
+    secret = _secret(value, path)
+    if not re.match(r"[a-z][a-z0-9+]*://\S+$", secret.reveal()):
+        expected = _("a channel's URL as apprise takes it")
+        raise refuse(path, expected, _("write it as dingtalk://token or mailto://…"))
+    return secret
 
 
 _email = _matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an email address", "write it as admin@example.com")
@@ -204,6 +227,10 @@ SETTINGS: dict[str, Setting] = {
     "public_addresses": Setting(_list(_address), ()),
     "dns_resolvers": Setting(_list(_address), ()),
     "log_days": Setting(_days, 180),
+    "alert_urls": Setting(_list(_alert_url), ()),
+    "alert_quiet_minutes": Setting(_minutes, 60),
+    "heartbeat_url": Setting(_secret_url),
+    "language": Setting(_choice("zh_CN", "en"), "zh_CN"),
     "waive": Setting(_list(_check_id), ()),
     "lab": Setting(_flag, False),
 }

@@ -47,6 +47,10 @@ class Site:
     public_addresses: tuple[str, ...]
     dns_resolvers: tuple[str, ...]
     log_days: int
+    alert_urls: tuple[Secret, ...]
+    alert_quiet_minutes: int
+    heartbeat_url: Secret | None
+    language: str
     waive: tuple[str, ...]
     lab: bool
 
@@ -99,7 +103,7 @@ class Site:
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         shown = {name: value for name, value in values.items() if not isinstance(value, Secret)}
         # One API's variables and the index's URL can hold passwords, and nobody there reads them.
-        hidden = {"environment", "pip_index"}
+        hidden = {"environment", "pip_index", "alert_urls"}
         public = {name: value for name, value in shown.items() if name not in hidden}
         return public | {"edition": self.edition.name}
 

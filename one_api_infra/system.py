@@ -3,12 +3,12 @@
 import json
 
 from one_api_infra import bundle, render
+from one_api_infra.checks import catalogue
 from one_api_infra.problems import Problem
 from one_api_infra.resources import Directory, File, Wanted
 from one_api_infra.server import paths
 from one_api_infra.site import Site
 from one_api_infra.snapshot import Snapshot
-from one_api_infra.texts import _
 
 PACKAGES = (
     "ca-certificates",
@@ -78,9 +78,8 @@ def agent_problems(seen: Snapshot) -> tuple[Problem, ...]:
     """Nothing is known of certificates and payments where the agent fails: change nothing then."""
     if not seen.is_state_lost:
         return ()
-    expected = _("the agent tells the server's state; it says: {words}", words=seen.probe("state"))
-    remedy = _("run it by hand on the server: `{command}`", command=paths.agent("state"))
-    return (Problem("system.agent", expected, remedy),)
+    words, command = seen.probe("state"), paths.agent("state")
+    return (catalogue.problem("system.agent", words=words, command=command),)
 
 
 def venv_mark() -> str:

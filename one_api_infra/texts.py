@@ -32,3 +32,8 @@ def _(message: str, **values: object) -> str:
     """``message`` in the operator's language, with ``{name}`` placeholders filled in."""
     text = translations(language()).gettext(message)
     return text.format(**values) if values else text
+
+
+def N_(message: str) -> str:
+    """``message`` as it is: a text of a table, which is translated when it is shown."""
+    return message

@@ -33,11 +33,13 @@ class Edition:
     ``root`` is ``default`` (root/123456 at the first start) or ``setup`` (an open set-up page).
     ``address_options`` are options that hold an origin; ``payment_rows`` says whether payment
     rows have a notify domain of their own. ``user_header`` names the header with the user's id
-    that management calls need beside the token.
+    that management calls need beside the token. ``status_mark`` is a field of ``/api/status``
+    that only this edition has; empty for the one that has none.
     """
 
     name: str
     title: str
+    status_mark: str
     version: str
     repository: str
     assets: Mapping[str, str]

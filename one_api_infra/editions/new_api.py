@@ -5,6 +5,7 @@ from one_api_infra.editions.edition import EMPTY, Answer, CallbackRoute, Edition
 EDITION = Edition(
     name="new-api",
     title="New API",
+    status_mark="self_use_mode_enabled",
     version="v0.6.3.1.1",
     repository="QuantumNous/new-api",
     assets={"amd64": "one-api", "arm64": "one-api-arm64"},

@@ -5,6 +5,7 @@ from one_api_infra.editions.edition import EMPTY, Answer, CallbackRoute, Edition
 EDITION = Edition(
     name="one-api",
     title="One API",
+    status_mark="",
     version="v0.6.10",
     repository="songquanpeng/one-api",
     assets={"amd64": "one-api", "arm64": "one-api-arm64"},

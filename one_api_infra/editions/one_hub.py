@@ -5,6 +5,7 @@ from one_api_infra.editions.edition import Answer, CallbackRoute, Edition
 EDITION = Edition(
     name="one-hub",
     title="One Hub",
+    status_mark="PaymentUSDRate",
     version="v0.14.27",
     repository="MartialBE/one-hub",
     assets={"amd64": "one-api", "arm64": "one-api-arm64"},

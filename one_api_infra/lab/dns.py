@@ -28,7 +28,7 @@ class Resolver(BaseResolver):  # type: ignore[misc]  # dnslib has no types
     def resolve(self, request: DNSRecord, handler: Any) -> DNSRecord:
         """The answer to one question."""
         name = str(request.q.qname).rstrip(".").lower()
-        records = json.loads(self.zone.read_text())
+        records = self.records()
         if name not in records and not f".{name}".endswith(f".{ZONE}"):
             return self._forward(request)
         reply = request.reply()
@@ -38,6 +38,14 @@ class Resolver(BaseResolver):  # type: ignore[misc]  # dnslib has no types
         for value in records[name].get(QTYPE[request.q.qtype], []):
             reply.add_answer(*RR.fromZone(f"{name}. {TTL} {QTYPE[request.q.qtype]} {value}"))
         return reply
+
+    def records(self) -> dict[str, dict[str, list[str]]]:
+        """The zone; a second resolver's own file lies over the first one's."""
+        first = self.zone.with_name("zone.json")
+        found: dict[str, dict[str, list[str]]] = {}
+        for path in dict.fromkeys((first, self.zone)):
+            found |= json.loads(path.read_text()) if path.exists() else {}
+        return found
 
     def _forward(self, request: DNSRecord) -> DNSRecord:
         for server in self.upstream:

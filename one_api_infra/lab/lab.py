@@ -20,6 +20,9 @@ STATE = Path(os.environ.get("ONE_API_LAB_STATE", "/var/lib/one-api-infra/lab"))
 SUBNETS = ipaddress.ip_network(os.environ.get("ONE_API_LAB_SUBNET", "198.18.0.0/15"))
 FIRST_HOST = 11
 DEMO = "demo"
+# The second resolver serves the first one's zone, but for what stands in a zone of its own.
+SOA = "ns.lab.test. admin.lab.test. 1 60 60 60 1"
+ZONES = {"dns": "zone.json", "dns2": "zone2.json"}
 
 
 class Lab:
@@ -54,7 +57,10 @@ class Lab:
         self.network.up()
         if not (self.directory / "zone.json").exists():
             self.zone({})
-        self._start_service("dns", self.network.service("dns"), str(self.directory / "zone.json"))
+        for service, zone in ZONES.items():
+            self._start_service(
+                service, self.network.service(service), str(self.directory / zone), module="dns"
+            )
         self._start_service("provider", self.network.service("provider"))
         self.ca.start()
         if owner:
@@ -71,7 +77,7 @@ class Lab:
         for host in self.hosts():
             host.remove()
         self.ca.stop()
-        for service in ("dns", "provider"):
+        for service in (*ZONES, "provider"):
             process.stop(self.directory, service)
         self.network.down()
         shutil.rmtree(self.directory, ignore_errors=True)
@@ -111,7 +117,16 @@ class Lab:
 
     def zone(self, records: dict[str, dict[str, list[str]]]) -> None:
         """Replace the DNS zone."""
-        path = self.directory / "zone.json"
+        here = {"NS": ["ns.lab.test."], "SOA": [SOA]}
+        own = {"lab.test": here, "ns.lab.test": {"A": [self.network.service("dns")]}}
+        self._write_zone("dns", own | records)
+
+    def differ(self, records: dict[str, dict[str, list[str]]]) -> None:
+        """Let the second resolver say otherwise about these names, and about no other."""
+        self._write_zone("dns2", records)
+
+    def _write_zone(self, service: str, records: dict[str, dict[str, list[str]]]) -> None:
+        path = self.directory / ZONES[service]
         path.with_suffix(".new").write_text(json.dumps(records, indent=1))
         path.with_suffix(".new").rename(path)
 
@@ -139,7 +154,7 @@ class Lab:
             "acme_staging_server": self.ca.url("staging"),
             "acme_ca_file": str(self.ca.https_root),
             "trusted_ca_file": str(self.ca.issuer),
-            "dns_resolvers": [self.network.service("dns")],
+            "dns_resolvers": [self.network.service(service) for service in ZONES],
             "token_encoders": False,
             "artifact": os.environ.get("ONE_API_BINARY") or str(self.stand_in),
         }
@@ -170,9 +185,9 @@ class Lab:
         taken = {host.number for host in self.hosts()}
         return next(number for number in range(FIRST_HOST, 250) if number not in taken)
 
-    def _start_service(self, name: str, *arguments: str) -> None:
+    def _start_service(self, name: str, *arguments: str, module: str = "") -> None:
         if not process.running(self.directory, name):
-            command = [sys.executable, "-m", f"one_api_infra.lab.{name}", *arguments]
+            command = [sys.executable, "-m", f"one_api_infra.lab.{module or name}", *arguments]
             process.start(self.directory, name, command)
 
 

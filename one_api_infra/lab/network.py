@@ -7,7 +7,7 @@ from pathlib import Path
 
 from one_api_infra.lab.process import run
 
-SERVICES = {"router": 1, "dns": 2, "ca": 3, "gateway": 4, "provider": 5}
+SERVICES = {"router": 1, "dns": 2, "ca": 3, "gateway": 4, "provider": 5, "dns2": 6}
 FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 
 

@@ -105,13 +105,16 @@ def packages(names: Callable[[Snapshot], tuple[str, ...]]) -> Commands:
 
 
 @operation()
-def unit(unit: str, *, wanted: Asked | None = None) -> Commands:
+def unit(unit: str, *, wanted: Asked | None = None, beside: tuple[str, ...] = ()) -> Commands:
     """Let a unit be enabled and run; ``wanted`` says whether it is to run on this server at all.
 
-    systemd is told of changed unit files when it says that it needs to be.
+    systemd is told of changed unit files when it says that it needs to be; ``beside`` are units
+    that this one starts, and whose files may have changed too.
     """
     seen = look()
     steps = _steps(seen, unit)
+    if any(seen.unit(name, "NeedDaemonReload") == "yes" for name in beside):
+        steps.append("true")  # the reload itself is all they need
     if not steps or (wanted and not wanted(seen)):
         current_host().noop(unit)
         return
@@ -162,14 +165,21 @@ def upload(source: str, path: str, sha256: str, mode: str = "755") -> Commands:
 
 
 @operation()
-def failure(problems: Callable[[Snapshot], tuple[Problem, ...]]) -> Commands:
-    """Stop the run with messages that name cause and remedy; nothing happens without any."""
+def failure(
+    problems: Callable[[Snapshot], tuple[Problem, ...]], waive: tuple[str, ...] = ()
+) -> Commands:
+    """Stop the run with messages that name cause and remedy; nothing happens without any.
+
+    A problem whose id the inventory waives is shown all the same, and stops nothing.
+    """
     found = problems(look())
-    if not found:
+    for problem in found:
+        is_waived = problem.path in waive
+        text = _("waived: {problem}", problem=problem) if is_waived else str(problem)
+        current_host().log_styled(text, fg="yellow" if is_waived else "red")
+    if all(problem.path in waive for problem in found):
         current_host().noop("nothing is wrong")
         return
-    for problem in found:
-        current_host().log_styled(str(problem), fg="red")
     yield StringCommand("exit 1")
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 from pyinfra.api.exceptions import DeployError
 
 from one_api_infra import artifact as artifacts
-from one_api_infra import preflight, tiktoken
+from one_api_infra import tiktoken
+from one_api_infra.checks import preflight
 from one_api_infra.problems import InvalidError
 from one_api_infra.pyinfra.target import look
 from one_api_infra.resources import File

@@ -3,30 +3,32 @@
 import fcntl
 import os
 import sys
-from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 from one_api_infra.editions.api import ApiError
-from one_api_infra.server import callback_domain, certificate, nginx, one_api, remove, state
 from one_api_infra.server.local import CommandError
 
-COMMANDS: dict[str, Callable[..., None]] = {
-    "state": state.show,
-    "generate": one_api.generate,
-    "activate": one_api.activate,
-    "claim": one_api.claim,
-    "nginx": nginx.apply,
-    "obtain": certificate.obtain,
-    "remove-obsolete": certificate.remove_obsolete,
-    "deploy-hook": certificate.deploy_hook,
-    "renew": certificate.renew,
-    "remove": remove.remove,
-    "callback-domain": callback_domain.apply,
+# Imported when asked for: a virtual environment of before lacks what only a new command needs.
+COMMANDS = {
+    "state": "state.show",
+    "generate": "one_api.generate",
+    "activate": "one_api.activate",
+    "claim": "one_api.claim",
+    "nginx": "nginx.apply",
+    "obtain": "certificate.obtain",
+    "remove-obsolete": "certificate.remove_obsolete",
+    "deploy-hook": "certificate.deploy_hook",
+    "renew": "certificate.renew",
+    "remove": "remove.remove",
+    "callback-domain": "callback_domain.apply",
+    "observe": "observe.show",
+    "observe-keep": "observe.keep",
+    "monitor-look": "monitor.look",
+    "monitor-judge": "monitor.judge",
 }
-
-
-# These change nothing, or are called by a command that holds the lock.
-UNLOCKED = {"state", "deploy-hook"}
+# These change nothing of the site, or are called by a command that holds the lock.
+UNLOCKED = {"state", "deploy-hook", "observe", "observe-keep", "monitor-look", "monitor-judge"}
 LOCK = "/run/one-api-infra.lock"
 
 
@@ -36,15 +38,18 @@ def main() -> None:
     One command at a time: the one of a run that was killed may still be at work.
     """
     os.umask(0o022)  # nginx and One API read what is made here, whatever root's own umask is
+    if sys.argv[1] in UNLOCKED:
+        _run()
+        return
     with Path(LOCK).open("w") as lock:
-        if sys.argv[1] not in UNLOCKED:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        fcntl.flock(lock, fcntl.LOCK_EX)
         _run()
 
 
 def _run() -> None:
+    module, function = COMMANDS[sys.argv[1]].split(".")
     try:
-        COMMANDS[sys.argv[1]](*sys.argv[2:])
+        getattr(import_module(f"one_api_infra.server.{module}"), function)(*sys.argv[2:])
     except (CommandError, ApiError) as error:
         print(error, file=sys.stderr)
         raise SystemExit(1) from None

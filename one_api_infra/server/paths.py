@@ -29,6 +29,17 @@ LOGS = "/var/log/one-api"
 UNIT = "/etc/systemd/system/one-api.service"
 STARTED = "/run/one-api/started"
 
+MONITOR = "/var/lib/one-api-monitor"
+MONITOR_STATE = f"{MONITOR}/state.json"
+METRICS = f"{MONITOR}/one_api.prom"
+ALERT_URLS = f"{CONFIG}/alert-urls"
+HEARTBEAT_URL = f"{CONFIG}/heartbeat-url"
+TRUSTED_CA = f"{CONFIG}/trusted-ca.pem"
+# Handed from one step of a monitor's run to the next.
+OUTSIDE = "/run/one-api-monitor/outside.json"
+PROBE_MARK = "/run/one-api-monitor/mark"
+OBSERVATION = "/run/one-api-observe/observation.json"
+
 NGINX = "/etc/nginx"
 NGINX_LOADED = "/run/one-api-nginx.loaded"
 NGINX_SUM = f"{AGENT}/nginx-sum"

@@ -7,7 +7,14 @@ from one_api_infra.server import paths
 from one_api_infra.server.local import must, run
 from one_api_infra.server.nginx import DEFAULT_SITE_WAS_ON, KEPT, ORIGINAL_CONF
 
-UNITS = ("one-api.service", "one-api-certificate.timer", "one-api-certificate.service")
+UNITS = (
+    "one-api-monitor.timer",
+    "one-api-monitor.service",
+    "one-api-observe.service",
+    "one-api.service",
+    "one-api-certificate.timer",
+    "one-api-certificate.service",
+)
 FIREWALL_UNIT = "one-api-firewall.service"
 FILES = (
     "/etc/apt/apt.conf.d/52one-api-infra",
@@ -27,6 +34,8 @@ FOLDERS = (
     paths.TIKTOKEN,
     paths.CONFIG,
     "/var/log/one-api-infra",
+    paths.MONITOR,
+    "/run/one-api-observe",
 )
 DATA = (paths.DATA, paths.ONE_API_CONFIG, paths.LOGS)
 EMPTY = (paths.ONE_API, "/etc/systemd/system/nginx.service.d", "/etc/systemd/journald.conf.d")
@@ -45,6 +54,7 @@ def remove(data: str = "keep") -> None:
     for folder in EMPTY:
         if Path(folder).is_dir() and not any(Path(folder).iterdir()):
             Path(folder).rmdir()
+    run("userdel", "one-api-monitor")
     if data == "delete":
         run("userdel", "one-api")
     must("systemctl", "daemon-reload")

@@ -5,14 +5,14 @@ Every check looks at the server or at the wire; none reads the templates.
 """
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from testinfra.host import Host
 
-from one_api_infra import inventory
+from one_api_infra import inventory, ssh
 from one_api_infra.outside import Outside
 from one_api_infra.problems import InvalidError
 from one_api_infra.site import Site
@@ -44,28 +44,12 @@ def pytest_configure(config: pytest.Config) -> None:
     folder = Path(config.stash[FOLDER].name)
     configuration = folder / "ssh_config"
     configuration.write_text(
-        "\n".join(_stanza(name, data, folder) for name, data in chosen.items())
+        "\n".join(ssh.stanza(name, data, folder) for name, data in chosen.items())
     )
     config.option.hosts = ",".join(
         f"ssh://{name}?ssh_config={configuration}&sudo={bool(data.get('_sudo'))}"
         for name, data in chosen.items()
     )
-
-
-def _stanza(name: str, data: Mapping[str, Any], folder: Path) -> str:
-    """testinfra asks for a shared connection but names no path for it, so ssh shares none."""
-    options = {
-        "HostName": data.get("ssh_hostname", name),
-        "User": data.get("ssh_user"),
-        "Port": data.get("ssh_port"),
-        "IdentityFile": data.get("ssh_key"),
-        "UserKnownHostsFile": data.get("ssh_known_hosts_file"),
-        "ControlMaster": "auto",
-        "ControlPath": folder / f"{name}.socket",
-        "ControlPersist": "30s",
-    }
-    lines = [f"    {option} {value}" for option, value in options.items() if value is not None]
-    return "\n".join([f"Host {name}", *lines])
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,204 @@
+"""Level 6: One API itself: what it was told, and what it goes by."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from one_api_infra import editions
+from one_api_infra.checks import http
+from one_api_infra.checks.name import form
+from one_api_infra.checks.observation import Observation
+from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
+from one_api_infra.texts import N_, _
+
+RUNS = ("one_api.runs",)
+ENVIRONMENT = N_(
+    "remove {name} from the host's `environment`, then `pyinfra inventory.py deploys/one_api.py`"
+)
+
+
+def _one_api(seen: Observation) -> Mapping[str, Any]:
+    return dict(seen.server.get("one_api", {}))
+
+
+def _unseen(seen: Observation) -> Skip:
+    return Skip(seen.server_error or _("the server was not asked"))
+
+
+def _runs(seen: Observation) -> Finding:
+    if not seen.server:
+        return _unseen(seen)
+    one_api = _one_api(seen)
+    if not one_api["is_active"]:
+        return Found("stopped", "one-api.service")
+    return Found("silent", one_api["error"]) if one_api["error"] else None
+
+
+def _is_claimed(seen: Observation) -> Finding:
+    if not seen.server:
+        return _unseen(seen)
+    return None if _one_api(seen).get("is_ours") else Found("unclaimed")
+
+
+def _in_use(seen: Observation) -> Finding:
+    address = http.told(seen).get("server_address", _one_api(seen).get("server_address"))
+    if address is None:
+        return Skip(_("/api/status does not tell a server_address"))
+    wanted = f"https://{seen.target.domain}"
+    if form(str(address), wanted):
+        return Found("differs", f"server_address = {address!r}",
+                     {"value": address or _("empty"), "wanted": wanted})  # fmt: skip
+    return None
+
+
+def _in_step(seen: Observation) -> Finding:
+    stored = _one_api(seen).get("in_database")
+    if stored is None:
+        return Skip(_("the database is not SQLite") if seen.server else _unseen(seen).reason)
+    in_use = _one_api(seen).get("server_address")
+    if stored != in_use:
+        values = {"stored": stored or _("empty"), "value": in_use or _("empty")}
+        return Found("differs", f"{stored!r} {in_use!r}", values)
+    return None
+
+
+def _rows(seen: Observation) -> Iterable[Mapping[str, Any]]:
+    return list(_one_api(seen).get("payments", ()))
+
+
+def _of_rows(
+    fault: str, is_wrong: Callable[[Mapping[str, Any]], object]
+) -> Callable[[Observation], Finding]:
+    def judge(seen: Observation) -> Finding:
+        if not _rows(seen):
+            return Skip(_("there is no payment row") if seen.server else _unseen(seen).reason)
+        for row in _rows(seen):
+            if is_wrong(row):
+                missing = ", ".join(row["missing"])
+                values = {"id": row["id"], "type": row["type"], "missing": missing}
+                return Found(fault, f"payment {row['id']} ({row['type']}) {missing}", values)
+        return None
+
+    return judge
+
+
+def _variable(part: str) -> Callable[[Observation], Finding]:
+    def judge(seen: Observation) -> Finding:
+        found = _one_api(seen).get("environment")
+        if found is None or not seen.target.edition:
+            return _unseen(seen)
+        for name, wanted in editions.get(seen.target.edition).environment.items():
+            if part in name and not _is_as_good(found.get(name, ""), wanted):
+                values = {"name": name, "value": found.get(name, "-"), "wanted": wanted}
+                return Found("differs", f"{name}={found.get(name, '-')}", values)
+        return None
+
+    return judge
+
+
+def _is_as_good(value: str, wanted: str) -> bool:
+    """The wanted value, or a limit that is wider."""
+    wider = value.isdigit() and wanted.isdigit() and int(value) >= int(wanted) > 0
+    return value == wanted or wider
+
+
+def _check(
+    name: str, means: str, faults: dict[str, Fault], judge: Any, needs: tuple[str, ...] = RUNS
+) -> Check:
+    return Check(name, Level.APPLICATION, means, faults, judge, needs)
+
+
+CHECKS = (
+    _check(
+        "one_api.is_claimed",
+        N_("root in One API is ours: the default password is refused"),
+        {
+            "unclaimed": Fault(
+                N_("One API does not accept the stored password of root: it may be 123456"),
+                N_("`pyinfra inventory.py deploys/one_api.py` claims root"),
+            )
+        },
+        _is_claimed,
+    ),
+    _check(
+        "server_address.in_use",
+        N_("/api/status tells https://DOMAIN as server_address"),
+        {
+            "differs": Fault(
+                N_("One API goes by the server_address {value}, not {wanted}"),
+                N_("set ServerAddress (服务器地址) to {wanted}, then `systemctl restart one-api`"),
+            )
+        },
+        _in_use,
+        (),
+    ),
+    _check(
+        "one_api.options_in_step",
+        N_("What One API goes by is what its database holds"),
+        {
+            "differs": Fault(
+                N_("One API goes by {value}; its database holds {stored}"),
+                N_("`systemctl restart one-api`"),
+            )
+        },
+        _in_step,
+    ),
+    _check(
+        "payment.is_enabled",
+        N_("Every payment row is enabled: the callbacks of a disabled one are refused"),
+        {
+            "disabled": Fault(
+                N_("payment row {id} ({type}) is disabled: what is paid there is not credited"),
+                N_("enable it in One API, or delete it when its last order is closed"),
+                is_warning=True,
+            )
+        },
+        _of_rows("disabled", lambda row: not row["enable"]),
+    ),
+    _check(
+        "payment.settings",
+        N_("Every payment row has the settings that its gateway needs"),
+        {
+            "missing": Fault(
+                N_("payment row {id} ({type}) lacks {missing}: its callbacks cannot be verified"),
+                N_("fill in {missing} in One API's payment settings"),
+            )
+        },
+        _of_rows("missing", lambda row: row["missing"]),
+    ),
+    _check(
+        "one_api.rate_limit",
+        N_("One API's own rate limits leave room for callbacks beside open pay dialogs"),
+        {
+            "differs": Fault(
+                N_("{name} is {value}, not {wanted}: pay dialogs eat the limit of the callbacks"),
+                ENVIRONMENT,
+            )
+        },
+        _variable("RATE_LIMIT"),
+    ),
+    _check(
+        "one_api.batch_update",
+        N_("Credit is written at once, not in batches that a crash loses"),
+        {"differs": Fault(N_("{name} is {value}: credit waits in memory"), ENVIRONMENT)},
+        _variable("BATCH_UPDATE"),
+    ),
+)
+# Looked at before the HTTP level: whether it runs at all explains what nginx answers.
+RUNNING = (
+    Check(
+        "one_api.runs",
+        Level.NETWORK,
+        N_("One API runs and answers on loopback"),
+        {
+            "stopped": Fault(
+                N_("one-api.service does not run"),
+                N_("`systemctl start one-api`, then read `journalctl -u one-api`"),
+            ),
+            "silent": Fault(
+                N_("One API runs but does not answer on loopback"),
+                N_("`systemctl restart one-api`, then read `journalctl -u one-api`"),
+            ),
+        },
+        _runs,
+    ),
+)

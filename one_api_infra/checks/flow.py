@@ -1,0 +1,216 @@
+"""Level 7: the probe went all the way, and what works by itself did its work."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from one_api_infra.checks.observation import Observation
+from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
+from one_api_infra.texts import N_, _
+
+MONITOR_SECONDS = 900  # three of the monitor's runs, and the time that they take
+RENEWAL_SECONDS = 36 * 3600  # the timer's two runs a day, missed three times
+CERTBOT = N_("read `journalctl -u one-api-certificate`, then `systemctl start one-api-certificate`")
+
+
+def _told(seen: Observation, name: str) -> Mapping[str, Any] | Skip:
+    """A part of what the server told."""
+    found = seen.server.get(name)
+    if found is None:
+        return Skip(seen.server_error or _("the server was not asked"))
+    return dict(found)
+
+
+def _probe(seen: Observation) -> Finding:
+    log = _told(seen, "callback_log")
+    if isinstance(log, Skip):
+        return log
+    if not seen.callbacks:
+        return Skip(_("no callback route was asked"))
+    if not log["probes"]:
+        return Found("missing", log["path"], {"path": log["path"]})
+    return None
+
+
+def _certificate(seen: Observation) -> Mapping[str, Any] | Skip:
+    if seen.server and not seen.server.get("renewal_unit"):
+        return Skip(_("the certificate comes from elsewhere"))
+    return _told(seen, "renewal_unit")
+
+
+def _timer(seen: Observation) -> Finding:
+    unit = _certificate(seen)
+    if isinstance(unit, Skip):
+        return unit
+    return None if unit["is_active"] and unit["is_enabled"] else Found("stopped")
+
+
+def _renewal(seen: Observation) -> Finding:
+    unit = _certificate(seen)
+    if isinstance(unit, Skip):
+        return unit
+    if unit["result"] != "success":
+        return Found("failed", unit["result"], {"result": unit["result"]})
+    age = seen.now - unit["ran"] if unit["ran"] else 0
+    if age > RENEWAL_SECONDS and unit["uptime"] > RENEWAL_SECONDS:
+        return Found("old", "", {"hours": round(age / 3600)})
+    return None
+
+
+def _hook(seen: Observation) -> Finding:
+    unit = _certificate(seen)
+    if isinstance(unit, Skip):
+        return unit
+    if not unit["hook"]["ok"]:
+        return Found("failed", unit["hook"]["message"])
+    return None if unit["hook"]["can_run"] else Found("missing")
+
+
+def _nginx(seen: Observation) -> Finding:
+    nginx = _told(seen, "nginx")
+    if isinstance(nginx, Skip):
+        return nginx
+    return None if nginx["is_loaded"] else Found("stale")
+
+
+def _firewall(seen: Observation) -> Finding:
+    if not seen.server:
+        return Skip(seen.server_error or _("the server was not asked"))
+    return None if seen.server["firewall"] else Found("open")
+
+
+def _units(seen: Observation) -> Finding:
+    failed = seen.server.get("failed_units")
+    if failed is None:
+        return Skip(seen.server_error or _("the server was not asked"))
+    return Found("failed", " ".join(failed), {"unit": failed[0]}) if failed else None
+
+
+def _monitor(seen: Observation) -> Finding:
+    monitor = _told(seen, "monitor")
+    if isinstance(monitor, Skip):
+        return monitor
+    age = seen.now - monitor["ran"] if monitor["ran"] else monitor["uptime"]
+    return Found("old", f"{age:.0f} s") if age > MONITOR_SECONDS else None
+
+
+def _channel(seen: Observation) -> Finding:
+    monitor = _told(seen, "monitor")
+    if isinstance(monitor, Skip):
+        return monitor
+    if not monitor["channels"]:
+        return Skip(_('no "alert_urls" are set: nobody is told of a fault'))
+    if monitor["undelivered"]:
+        return Found("failed", ", ".join(monitor["undelivered"]),
+                     {"channel": ", ".join(monitor["undelivered"])})  # fmt: skip
+    return None
+
+
+def _check(name: str, means: str, faults: dict[str, Fault], judge: Any, *needs: str) -> Check:
+    return Check(name, Level.FLOW, means, faults, judge, needs)
+
+
+CHECKS = (
+    _check(
+        "callback_log.has_probe",
+        N_("The probe of the callback route stands in the callback log"),
+        {
+            "missing": Fault(
+                N_("the probe is not in {path}: callbacks are not recorded"),
+                N_("`pyinfra inventory.py deploys/nginx.py`, then `systemctl reload nginx`"),
+            )
+        },
+        _probe,
+        "callback.answered",
+        "callback.no_redirect",
+    ),
+    _check(
+        "certificate.timer",
+        N_("The timer of the renewal is enabled and runs"),
+        {
+            "stopped": Fault(
+                N_("one-api-certificate.timer does not run: nothing renews the certificate"),
+                N_("`systemctl enable --now one-api-certificate.timer`"),
+            )
+        },
+        _timer,
+    ),
+    _check(
+        "certificate.renewal",
+        N_("The last renewal was tried lately, and did not fail"),
+        {
+            "failed": Fault(N_("the last renewal failed: {result}"), CERTBOT),
+            "old": Fault(N_("the last renewal was tried {hours} hours ago"), CERTBOT),
+        },
+        _renewal,
+    ),
+    _check(
+        "certificate.hook",
+        N_("The deploy hook can run, and its last run succeeded"),
+        {
+            "failed": Fault(
+                N_("the deploy hook failed: nginx was not given the new certificate"), CERTBOT
+            ),
+            "missing": Fault(
+                N_("the deploy hook cannot run: nginx would not be given a new certificate"),
+                N_("`pyinfra inventory.py deploys/certificate.py` writes it anew"),
+            ),
+        },
+        _hook,
+    ),
+    _check(
+        "nginx.is_loaded",
+        N_("nginx runs with the configuration that is on disk"),
+        {
+            "stale": Fault(
+                N_("nginx' configuration was changed after it was loaded"),
+                N_("`nginx -t && systemctl reload nginx`"),
+            )
+        },
+        _nginx,
+    ),
+    _check(
+        "firewall.is_loaded",
+        N_("The firewall is loaded"),
+        {
+            "open": Fault(
+                N_("the firewall is not loaded: One API's port is open to the world"),
+                N_("`systemctl restart one-api-firewall`"),
+            )
+        },
+        _firewall,
+    ),
+    _check(
+        "system.units",
+        N_("No unit has failed"),
+        {
+            "failed": Fault(
+                N_("{unit} has failed"),
+                N_("`systemctl status {unit}`; when it is mended, `systemctl reset-failed {unit}`"),
+                is_warning=True,
+            )
+        },
+        _units,
+    ),
+    _check(
+        "monitor.ran",
+        N_("The monitor ran lately"),
+        {
+            "old": Fault(
+                N_("the monitor has not run for more than a quarter of an hour"),
+                N_("`systemctl enable --now one-api-monitor.timer`"),
+            )
+        },
+        _monitor,
+    ),
+    _check(
+        "monitor.channel",
+        N_("Alerts reach their channels"),
+        {
+            "failed": Fault(
+                N_("the last alert did not reach {channel}"),
+                N_('mend "alert_urls", deploy, and read `journalctl -u one-api-monitor`'),
+            )
+        },
+        _channel,
+    ),
+)

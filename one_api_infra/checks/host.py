@@ -1,0 +1,130 @@
+"""Level 0: the server that everything stands on. Most of it only the preflight looks at."""
+
+from one_api_infra.checks.observation import Observation
+from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
+from one_api_infra.texts import N_, _
+
+CLOCK_SECONDS = 120  # WeChat Pay and Stripe refuse signatures older than 300 s
+DISK_MIB = 200
+MEMORY_PERCENT = 3
+FREE = N_("free space (`apt-get clean`, `journalctl --vacuum-size=100M`)")
+
+
+def _clock(seen: Observation) -> Finding:
+    if not seen.server:
+        return Skip(seen.server_error or _("the server was not asked"))
+    off = float(seen.server["now"]) - seen.now
+    if abs(off) > CLOCK_SECONDS:
+        return Found("off", f"{off:+.0f} s", {"seconds": round(off)})
+    return None if seen.server["clock_is_kept"] else Found("unkept")
+
+
+def _disk(seen: Observation) -> Finding:
+    if not seen.server:
+        return Skip(seen.server_error or _("the server was not asked"))
+    for mount, free in sorted(seen.server["disk"].items()):
+        if free < DISK_MIB:
+            values = {"mount": mount, "free": round(free), "need": DISK_MIB}
+            return Found("full", f"{mount}: {free:.0f} MiB", values)
+    return None
+
+
+def _memory(seen: Observation) -> Finding:
+    if not seen.server:
+        return Skip(seen.server_error or _("the server was not asked"))
+    percent = seen.server["memory_available"]
+    if percent < MEMORY_PERCENT:
+        return Found("full", f"{percent:.1f} %", {"percent": f"{percent:.1f}"})
+    return None
+
+
+def _preflight(name: str, means: str, cause: str, remedy: str) -> Check:
+    return Check(name, Level.HOST, means, {"wrong": Fault(cause, remedy)})
+
+
+CHECKS = (
+    _preflight(
+        "system.distribution",
+        N_("The server runs Debian 12 or 13"),
+        N_("Debian 12 or 13 is needed; this is {name}"),
+        N_("install Debian 13 on the server"),
+    ),
+    _preflight(
+        "system.architecture",
+        N_("There are releases of One API for the server's architecture"),
+        N_("amd64 or arm64 is needed; this is {name}"),
+        N_("use a server of these architectures"),
+    ),
+    _preflight(
+        "system.root",
+        N_("Commands run as root"),
+        N_("commands run as uid {uid}, not as root"),
+        N_('add "_sudo": True to the host, or log in as root'),
+    ),
+    Check(
+        "system.disk",
+        Level.HOST,
+        N_("There is room on the disk"),
+        {"full": Fault(N_("{mount} has {free} MiB left, less than {need}"), FREE)},
+        _disk,
+    ),
+    Check(
+        "system.memory",
+        Level.HOST,
+        N_("There is memory left"),
+        {
+            "full": Fault(
+                N_("{percent} % of the memory is available: One API may be killed at any time"),
+                N_("see who uses it: `systemd-cgtop -m`; add memory or swap"),
+            )
+        },
+        _memory,
+    ),
+    Check(
+        "system.clock",
+        Level.HOST,
+        N_("The server's clock is right, and kept so"),
+        {
+            "off": Fault(
+                N_("the server's clock is {seconds} s off"),
+                N_("set it: `timedatectl set-ntp true`"),
+            ),
+            "unkept": Fault(
+                N_("nothing keeps the server's clock right"),
+                N_("`timedatectl set-ntp true`"),
+                is_warning=True,
+            ),
+        },
+        _clock,
+    ),
+    _preflight(
+        "firewall.closes_port",
+        N_("The firewall cuts off no server of the admin's"),
+        N_("{name} listens on port {port}, which the firewall would close"),
+        N_('add {entry} to "open_ports", or stop {name}'),
+    ),
+    _preflight(
+        "nginx.foreign_site",
+        N_("No other nginx site of this server has the domain"),
+        N_("{path} has the name {name} too"),
+        N_("remove the name there, or the file"),
+    ),
+    _preflight(
+        "one_api.foreign",
+        N_("No other installation of One API is in the way"),
+        N_("there is another installation of One API: {path}"),
+        N_("move it and its data away, or use another server"),
+    ),
+    _preflight(
+        "certificate.external",
+        N_("A certificate that somebody else manages can be served"),
+        N_("{path} is not fit to be served: {reason}"),
+        N_("put a certificate of a public CA for {names} to {path}, and its key to {key}"),
+    ),
+    _preflight(
+        "system.agent",
+        N_("The agent tells the server's state"),
+        N_("the agent does not tell the server's state; it says: {words}"),
+        N_("run it by hand on the server: `{command}`"),
+    ),
+)

@@ -1,0 +1,37 @@
+"""The words of an alert."""
+
+from collections.abc import Iterable
+
+from one_api_infra.checks.alerts import Due
+from one_api_infra.checks.catalogue import BY_ID
+from one_api_infra.checks.verdict import Verdict
+from one_api_infra.texts import _, language
+
+
+def anchor(identity: str) -> str:
+    """Where the document of the checks explains one."""
+    suffix = ".zh-CN" if language() == "zh_CN" else ""
+    return f"docs/checks{suffix}.md#{identity.replace('.', '')}"
+
+
+def title(domain: str, due: Due) -> str:
+    """One line: the site and how it stands."""
+    if due.faults:
+        return _("{domain}: faults: {count}", domain=domain, count=len(due.faults))
+    return _("{domain}: healed", domain=domain)
+
+
+def body(due: Due) -> str:
+    """Each fault with cause and remedy, and what has healed."""
+    lines = [line for fault in due.faults for line in _fault(fault)]
+    lines += [_("Healed: {means} ({id})", means=_(BY_ID[i].means), id=i) for i in due.healed]
+    return "\n".join(lines)
+
+
+def _fault(fault: Verdict) -> Iterable[str]:
+    yield f"{fault.id}: {fault.cause}"
+    yield _("Remedy: {remedy}", remedy=fault.remedy)
+    if fault.evidence:
+        yield _("Seen: {evidence}", evidence=fault.evidence)
+    yield anchor(fault.id)
+    yield ""

@@ -1,0 +1,109 @@
+"""Level 3: the ports, from outside."""
+
+from one_api_infra.checks.observation import Observation, Port
+from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Judge, Level, Skip
+from one_api_infra.texts import N_, _
+
+OPEN_ALSO = N_(
+    "`systemctl status nginx` on the server; open TCP {port} in the cloud's security group"
+)
+FAULTS = {
+    "closed": Fault(N_("{address} refuses connections to port {port}"), OPEN_ALSO),
+    "filtered": Fault(
+        N_("{address} does not answer on port {port}: a firewall swallows it"),
+        N_("open TCP {port} in the cloud's security group; `systemctl restart one-api-firewall`"),
+    ),
+}
+
+
+def _open(port: int, version: int) -> Judge:
+    def judge(seen: Observation) -> Finding:
+        looked = [each for each in seen.ports if each.number == port and _version(each) == version]
+        if not looked:
+            return Skip(_("the domain has no IPv{version} address", version=version))
+        if all(each.state == "unreachable" for each in looked):
+            return Skip(_("this machine has no IPv{version}", version=version))
+        for each in looked:
+            if each.state in FAULTS:
+                values = {"address": each.address, "port": port}
+                return Found(each.state, f"{each.address}:{port} {each.state}", values)
+        return None
+
+    return judge
+
+
+def _version(port: Port) -> int:
+    return 6 if ":" in port.address else 4
+
+
+def _one_api_closed(seen: Observation) -> Finding:
+    number = seen.target.one_api_port
+    looked = [each for each in seen.ports if each.number == number]
+    if not (number and looked):
+        return Skip(_("One API's port is not known"))
+    for each in looked:
+        if each.state == "open":
+            return Found("open", f"{each.address}:{number} open", {"port": number})
+    return None
+
+
+def _holder(seen: Observation) -> Finding:
+    holders = seen.server.get("holders")
+    if holders is None:
+        return Skip(seen.server_error or _("the server was not asked"))
+    for port in ("80", "443"):
+        holder = holders.get(port)
+        if holder and holder != "nginx":
+            return Found("taken", f"ss: {port} {holder}", {"port": port, "holder": holder})
+    return None
+
+
+CHECKS = (
+    Check(
+        "network.port_taken",
+        Level.NETWORK,
+        N_("Ports 80 and 443 are nginx', and One API's port is its own"),
+        {
+            "taken": Fault(
+                N_("{holder} holds port {port}"),
+                N_("stop it: `systemctl disable --now {holder}`, then `systemctl restart nginx`"),
+            ),
+            "one_api": Fault(
+                N_("{holder} holds port {port}, which One API needs"),
+                N_('set "one_api_port" to a free one'),
+            ),
+        },
+        _holder,
+    ),
+    Check(
+        "network.one_api_closed",
+        Level.NETWORK,
+        N_("One API's own port is closed from outside"),
+        {
+            "open": Fault(
+                N_("One API's port {port} answers the world, past nginx"),
+                N_("`systemctl restart one-api-firewall`"),
+            )
+        },
+        _one_api_closed,
+        ("dns.points_here",),
+    ),
+    *(
+        Check(
+            f"network.{name}_open{'_ipv6' if version == 6 else ''}",
+            Level.NETWORK,
+            N_("Port 443 answers over IPv4")
+            if (port, version) == (443, 4)
+            else N_("Port 80 answers over IPv4")
+            if (port, version) == (80, 4)
+            else N_("Port 443 answers over IPv6, if the domain has an AAAA record")
+            if (port, version) == (443, 6)
+            else N_("Port 80 answers over IPv6, if the domain has an AAAA record"),
+            FAULTS,
+            _open(port, version),
+            ("dns.resolves", "dns.is_public", "dns.points_here", "network.port_taken"),
+        )
+        for version in (4, 6)
+        for name, port in (("https", 443), ("http", 80))
+    ),
+)

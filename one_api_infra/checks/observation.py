@@ -1,0 +1,167 @@
+"""What observers saw, as plain data: the only thing that judgements read."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Route:
+    """A route that gateways call, and the answer to a request that is no payment."""
+
+    path: str
+    methods: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is looked at, and what should be there. Empty means: not known, so not judged.
+
+    ``connect_to`` are addresses to connect to in the place of those that DNS tells: the server
+    itself need not reach its own public address.
+    """
+
+    domain: str
+    callback_domain: str
+    edition: str = ""
+    routes: tuple[Route, ...] = ()
+    one_api_port: int = 0
+    addresses: tuple[str, ...] = ()
+    ca_identities: tuple[str, ...] = ()
+    resolvers: tuple[str, ...] = ()
+    trusted_ca_file: str | None = None
+    certificate_file: str = ""
+    connect_to: tuple[str, ...] = ()
+    waive: tuple[str, ...] = ()
+    lab: bool = False
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """Both names, each once."""
+        return tuple(dict.fromkeys((self.domain, self.callback_domain)))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What one DNS server answered for a name.
+
+    ``role``: ``own`` (the observer's resolver), ``public``, ``authoritative`` or ``server`` (the
+    resolver of the server under test). ``error``: ``NXDOMAIN``, ``SERVFAIL``, ``timeout``…
+    """
+
+    name: str
+    role: str
+    by: str
+    addresses: tuple[str, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Caa:
+    """The CAA records that hold for a name: ``(flags, tag, value)``, and where they stand."""
+
+    name: str
+    at: str
+    records: tuple[tuple[int, str, str], ...]
+
+
+@dataclass(frozen=True)
+class Names:
+    """What DNS says about a target's names; ``bogus`` are those whose DNSSEC is broken."""
+
+    asked: tuple[Asked, ...] = ()
+    caa: tuple[Caa, ...] = ()
+    bogus: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Port:
+    """A TCP port from outside: ``open``, ``closed``, ``filtered`` or ``unreachable`` (no way)."""
+
+    address: str
+    number: int
+    state: str
+
+
+@dataclass(frozen=True)
+class Handshake:
+    """A TLS handshake. Times are seconds since 1970; ``errors`` are OpenSSL's verify codes."""
+
+    name: str
+    address: str
+    error: str = ""
+    names: tuple[str, ...] = ()
+    not_before: float = 0
+    not_after: float = 0
+    serial: str = ""
+    issuer: str = ""
+    is_self_signed: bool = False
+    chain_length: int = 0
+    errors: tuple[int, ...] = ()
+    protocols: tuple[str, ...] = ()
+    serial_without_sni: str = ""
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A request and its answer; header names are lower case, ``body`` is its beginning."""
+
+    method: str
+    url: str
+    status: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str = ""
+    error: str = ""
+
+    @property
+    def is_html(self) -> bool:
+        """Whether a web page came back."""
+        return "<html" in self.body.lower() or "<!doctype html" in self.body.lower()
+
+
+@dataclass(frozen=True)
+class Observation:
+    """Everything that one look saw. ``server`` is what the agent told (``server/observe.py``)."""
+
+    target: Target
+    now: float
+    asked: tuple[Asked, ...] = ()
+    caa: tuple[Caa, ...] = ()
+    bogus: tuple[str, ...] = ()
+    ports: tuple[Port, ...] = ()
+    handshakes: tuple[Handshake, ...] = ()
+    callbacks: tuple[Exchange, ...] = ()
+    status: Exchange | None = None
+    server: Mapping[str, Any] = field(default_factory=dict)
+    server_error: str = ""
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> "Observation":
+        """From plain data, as ``dataclasses.asdict`` makes it."""
+        made: dict[str, Any] = dict(data)
+        target = dict(data["target"])
+        target["routes"] = tuple(Route(**route) for route in target["routes"])
+        made["target"] = Target(**target)
+        for name, kind in PARTS.items():
+            made[name] = tuple(kind(**each) for each in data[name])
+        made["status"] = Exchange(**data["status"]) if data["status"] else None
+        return cls(**made)
+
+    def addresses(self, name: str) -> tuple[str, ...]:
+        """Where the observer is led by a name; its own resolver's word, else the public ones'."""
+        if self.target.connect_to:
+            return self.target.connect_to
+        for role in ("own", "public"):
+            for each in self.asked:
+                if each.name == name and each.role == role and each.addresses:
+                    return each.addresses
+        return ()
+
+
+PARTS: Mapping[str, Callable[..., Any]] = {
+    "asked": Asked,
+    "caa": Caa,
+    "ports": Port,
+    "handshakes": Handshake,
+    "callbacks": Exchange,
+}

@@ -1,0 +1,134 @@
+"""Asking DNS: this machine's resolver, public ones, and the zone's own servers."""
+
+import contextlib
+import ipaddress
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.query
+import dns.rcode
+import dns.rdatatype
+import dns.resolver
+from dns.rdtypes.ANY.CAA import CAA
+
+from one_api_infra.checks.observation import Asked, Caa, Names, Target
+from one_api_infra.checks.observers.together import together
+
+SECONDS = 2.0  # for one question
+TOTAL = 6.0
+AUTHORITATIVE = 4  # the most that are asked
+NO_ANSWER = (dns.resolver.NoAnswer, dns.resolver.NXDOMAIN)
+
+
+def look(target: Target) -> Names:
+    """Ask everybody at once."""
+    servers = [*_own(target), *_public(target), *_zone_servers(target)]
+    questions = [(name, role, by) for name in target.domains for role, by in servers]
+    looks = [partial(ask, name, role, by) for name, role, by in questions]
+    late = [Asked(name, role, by, error="timeout") for name, role, by in questions]
+    asked = tuple(together(looks, late, TOTAL))
+    resolver = target.resolvers[0] if target.resolvers else None
+    names = target.domains
+    caa = together([partial(_caa, name, resolver) for name in names], [None] * len(names), TOTAL)
+    failed = {each.name for each in asked if each.error == "SERVFAIL"}
+    bogus = tuple(name for name in names if name in failed and _is_bogus(name, resolver))
+    return Names(asked, tuple(each for each in caa if each), bogus)
+
+
+def addresses(names: Sequence[str], resolvers: Sequence[str] = ()) -> tuple[Asked, ...]:
+    """The A and AAAA records of each name, by the first of ``resolvers`` or this machine's."""
+    by = resolvers[0] if resolvers else None
+    return tuple(ask(name, "own", by or "") for name in names)
+
+
+def ask(name: str, role: str, by: str) -> Asked:
+    """The A and AAAA records of a name by one server; an empty ``by`` is this machine's own."""
+    shown = by or "resolv.conf"
+    found: list[str] = []
+    error = ""
+    for kind in ("A", "AAAA"):
+        try:
+            answer = _resolver(by).resolve(f"{name}.", kind, search=False)
+        except dns.resolver.NXDOMAIN:
+            return Asked(name, role, shown, error="NXDOMAIN")
+        except dns.resolver.NoAnswer:
+            continue
+        except dns.resolver.NoNameservers:
+            error = "SERVFAIL"
+        except dns.exception.Timeout:
+            error = "timeout"
+        except (dns.exception.DNSException, OSError, ValueError) as failure:
+            error = type(failure).__name__
+        else:
+            found += [str(ipaddress.ip_address(record.to_text())) for record in answer]
+    return Asked(name, role, shown, tuple(sorted(found)), "" if found else error)
+
+
+def _resolver(by: str | None) -> dns.resolver.Resolver:
+    resolver = dns.resolver.Resolver(configure=not by)
+    if by:
+        resolver.nameservers = [by]
+    resolver.lifetime = SECONDS
+    return resolver
+
+
+def _own(target: Target) -> list[tuple[str, str]]:
+    return [] if target.lab else [("own", "")]
+
+
+def _public(target: Target) -> list[tuple[str, str]]:
+    # In the lab its resolver is everybody's; elsewhere the public ones are asked beside our own.
+    roles = ["own", "public"] if target.lab else ["public", "public"]
+    return list(zip([*roles, *roles], target.resolvers, strict=False))
+
+
+def _zone_servers(target: Target) -> list[tuple[str, str]]:
+    """The addresses of the zone's own servers."""
+    resolver = _resolver(target.resolvers[0] if target.lab and target.resolvers else None)
+    found: list[str] = []
+    with contextlib.suppress(dns.exception.DNSException, OSError):
+        zone = dns.resolver.zone_for_name(f"{target.domain}.", resolver=resolver, lifetime=SECONDS)
+        for record in resolver.resolve(zone, "NS"):
+            with contextlib.suppress(dns.exception.DNSException):
+                found.append(str(resolver.resolve(record.target, "A")[0]))
+    return [("authoritative", address) for address in found[:AUTHORITATIVE]]
+
+
+def _caa(name: str, by: str | None) -> Caa | None:
+    """The closest CAA set at or above a name (RFC 8659, 3)."""
+    for parent in _parents(name):
+        try:
+            answer = _resolver(by).resolve(parent, "CAA", search=False)
+        except NO_ANSWER:
+            continue
+        except (dns.exception.DNSException, OSError):
+            return None
+        records = tuple(
+            (record.flags, record.tag.decode("ascii", "replace"),
+             record.value.decode("ascii", "replace"))
+            for record in answer if isinstance(record, CAA)
+        )  # fmt: skip
+        return Caa(name, parent.rstrip("."), records)
+    return None
+
+
+def _parents(name: str) -> Iterator[str]:
+    labels = name.split(".")
+    for start in range(len(labels)):
+        yield ".".join(labels[start:]) + "."
+
+
+def _is_bogus(name: str, by: str | None) -> bool:
+    """Whether a resolver that refuses the name answers as soon as it need not validate."""
+    query = dns.message.make_query(f"{name}.", "A")
+    query.flags |= dns.flags.CD
+    server = str(_resolver(by).nameservers[0])
+    try:
+        reply = dns.query.udp(query, server, timeout=SECONDS)
+    except (dns.exception.DNSException, OSError, ValueError):
+        return False
+    return reply.rcode() == dns.rcode.NOERROR

@@ -1,0 +1,90 @@
+"""One look at a site over all levels, each as far as the one below leads."""
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from one_api_infra import editions
+from one_api_infra.checks import http as judged
+from one_api_infra.checks import target as targets
+from one_api_infra.checks.observation import Exchange, Observation, Port, Target
+from one_api_infra.checks.observers import dns, http, network, tls
+from one_api_infra.checks.observers.together import together
+
+TOTAL = 25.0
+ADDRESSES = 4  # the most of one name that are knocked at
+
+Told = Mapping[str, Any]
+AskServer = Callable[[str], tuple[Told, str]]
+
+
+def nobody(reason: str) -> AskServer:
+    """There is no way to the server itself."""
+    return lambda _mark: ({}, reason)
+
+
+def look(target: Target, ask_server: AskServer) -> Observation:
+    """Everything that can be seen now. ``ask_server`` is given the mark of the probes."""
+    names = dns.look(target)
+    seen = Observation(target, time.time(), names.asked, names.caa, names.bogus)
+    seen = _knocked(seen)
+    seen = _connected(seen)
+    mark = secrets.token_hex(8)
+    seen = _called(seen, mark)
+    server, error = ask_server(mark)
+    return replace(seen, now=time.time(), server=server, server_error=error)
+
+
+def _all_addresses(seen: Observation) -> tuple[str, ...]:
+    found = (a for name in seen.target.domains for a in seen.addresses(name)[:ADDRESSES])
+    return tuple(dict.fromkeys(found))
+
+
+def _knocked(seen: Observation) -> Observation:
+    numbers = dict.fromkeys((443, 80), network.OPEN_SECONDS)
+    if seen.target.one_api_port:
+        numbers[seen.target.one_api_port] = network.CLOSED_SECONDS
+    return replace(seen, ports=network.look(_all_addresses(seen), numbers))
+
+
+def _open(seen: Observation, name: str, number: int) -> list[str]:
+    """The addresses of a name at which a port is open, IPv4 first."""
+    is_open = {port.address for port in seen.ports if port == Port(port.address, number, "open")}
+    return sorted((a for a in seen.addresses(name) if a in is_open), key=lambda a: ":" in a)
+
+
+def _connected(seen: Observation) -> Observation:
+    """TLS for every name, and ``/api/status``, at once."""
+    target = seen.target
+    open_443 = {name: _open(seen, name, 443) for name in target.domains}
+    looks: list[Callable[[], Any]] = [
+        partial(tls.look, [name], addresses, target.trusted_ca_file)
+        for name, addresses in open_443.items()
+        if addresses
+    ]
+    late: list[Any] = [None, *[()] * len(looks)]
+    status, *shaken = together([lambda: _status(target, open_443), *looks], late, TOTAL)
+    handshakes = tuple(each for found in shaken for each in found)
+    return replace(seen, status=status, handshakes=handshakes)
+
+
+def _status(target: Target, open_443: Mapping[str, list[str]]) -> Exchange | None:
+    addresses = open_443[target.domain]
+    return http.status(target, addresses[0]) if addresses else None
+
+
+def _called(seen: Observation, mark: str) -> Observation:
+    """The callback routes; those of a site of unknown edition by what its status tells."""
+    target = seen.target
+    if not target.routes and judged.told(seen):
+        edition = editions.of_status(judged.told(seen))
+        target = replace(target, edition=edition.name, routes=targets.routes(edition))
+    elif not target.routes:
+        target = replace(target, routes=targets.routes(editions.get("one-hub")))
+    addresses = _open(seen, target.callback_domain, 443)
+    if not addresses or addresses[0] not in _open(seen, target.callback_domain, 80):
+        return replace(seen, target=target)
+    return replace(seen, target=target, callbacks=http.callbacks(target, addresses[0], mark))

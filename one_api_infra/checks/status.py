@@ -1,0 +1,38 @@
+"""One look at a host of the inventory: from this machine, and by the agent on the server."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from one_api_infra.checks import target
+from one_api_infra.checks.observation import Observation
+from one_api_infra.checks.observers.look import AskServer, look
+from one_api_infra.server import paths
+from one_api_infra.site import Site
+from one_api_infra.ssh import Server, address
+from one_api_infra.texts import _
+
+SECONDS = 15.0  # for one command on the server
+
+
+def observe(name: str, data: Mapping[str, Any]) -> Observation:
+    """One look at a host of the inventory, from here and from the server itself."""
+    site = Site.parse(data)
+    server = Server(name, data)
+    here, _error = server.run("hostname -I", SECONDS)
+    connected_to = address(data.get("ssh_hostname") or name)
+    known = target.of_settings(site.public(), (connected_to, *here.split()))
+    return look(known, ask(server))
+
+
+def ask(server: Server) -> AskServer:
+    """The agent's word on the server, over ssh."""
+
+    def asked(mark: str) -> tuple[Mapping[str, Any], str]:
+        output, error = server.run(paths.agent(f"observe {mark}"), SECONDS)
+        try:
+            return dict(json.loads(output)), ""
+        except ValueError:
+            return {}, _("the server could not be asked: {error}", error=error or output[-200:])
+
+    return asked

@@ -1,0 +1,108 @@
+"""What a check is, and what it comes to."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import TYPE_CHECKING, Any
+
+from one_api_infra.texts import _
+
+if TYPE_CHECKING:
+    from one_api_infra.checks.observation import Observation
+
+
+class Level(IntEnum):
+    """The way of a payment callback, from the name as written to the credited order."""
+
+    HOST = 0
+    NAME = 1
+    DNS = 2
+    NETWORK = 3
+    TLS = 4
+    HTTP = 5
+    APPLICATION = 6
+    FLOW = 7
+
+
+class State(StrEnum):
+    """What a check comes to."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One way in which a check fails; both texts are message ids with ``{placeholders}``."""
+
+    cause: str
+    remedy: str
+    is_warning: bool = False
+
+
+@dataclass(frozen=True)
+class Found:
+    """A fault that was found: its key in ``Check.faults``, what fills its texts, what was seen."""
+
+    fault: str
+    evidence: str = ""
+    values: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Skip:
+    """The check could not be made, and why (already in the operator's language)."""
+
+    reason: str
+
+
+Finding = Found | Skip | None
+Judge = Callable[["Observation"], Finding]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check. ``judge`` is None where only the preflight makes it, from its own look.
+
+    ``needs`` are checks without which this one says nothing: it is skipped while one of them
+    fails or is skipped itself.
+    """
+
+    id: str
+    level: Level
+    means: str
+    faults: Mapping[str, Fault]
+    judge: Judge | None = None
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check came to; the texts are in the operator's language."""
+
+    id: str
+    level: Level
+    state: State
+    cause: str = ""
+    remedy: str = ""
+    evidence: str = ""
+
+    def plain(self) -> dict[str, Any]:
+        """For JSON."""
+        shown = {"id": self.id, "level": self.level.name.lower(), "state": self.state.value}
+        told = {"cause": self.cause, "remedy": self.remedy, "evidence": self.evidence}
+        return shown | {name: text for name, text in told.items() if text}
+
+
+def verdict(check: Check, finding: Finding) -> Verdict:
+    """The verdict that a finding makes."""
+    if finding is None:
+        return Verdict(check.id, check.level, State.OK)
+    if isinstance(finding, Skip):
+        return Verdict(check.id, check.level, State.SKIPPED, finding.reason)
+    fault = check.faults[finding.fault]
+    state = State.WARNING if fault.is_warning else State.FAILED
+    cause, remedy = _(fault.cause, **finding.values), _(fault.remedy, **finding.values)
+    return Verdict(check.id, check.level, state, cause, remedy, finding.evidence)

@@ -1,0 +1,63 @@
+"""The monitor's units and files on the server."""
+
+from pathlib import Path
+
+from one_api_infra import render
+from one_api_infra.problems import InvalidError, Problem
+from one_api_infra.resources import File, Wanted
+from one_api_infra.secret import Secret
+from one_api_infra.server import paths
+from one_api_infra.site import Site
+from one_api_infra.texts import _
+
+USER = "one-api-monitor"
+TIMER = "one-api-monitor.timer"
+SERVICE = "one-api-monitor.service"
+OBSERVE = "one-api-observe.service"
+UNITS = "/etc/systemd/system"
+
+
+def files(site: Site) -> tuple[File, ...]:
+    """The units; the channels' URLs, which only the monitor's user may read; a private root."""
+    agents = {name: paths.agent(f"monitor-{name}") for name in ("look", "judge")}
+    return (
+        render.file(f"{UNITS}/{OBSERVE}", keep=paths.agent("observe-keep")),
+        render.file(f"{UNITS}/{SERVICE}", user=USER, observe=OBSERVE, **agents),
+        render.file(f"{UNITS}/{TIMER}"),
+        *_secrets(site),
+        *_roots(site),
+    )
+
+
+def _secrets(site: Site) -> list[File]:
+    urls = [url.reveal() for url in site.alert_urls]
+    found = [(paths.ALERT_URLS, "\n".join(urls))] if urls else []
+    if site.heartbeat_url:
+        found.append((paths.HEARTBEAT_URL, site.heartbeat_url.reveal()))
+    return [File(path, Secret(text + "\n"), "640", "root", USER) for path, text in found]
+
+
+def _roots(site: Site) -> list[File]:
+    if not site.trusted_ca_file:
+        return []
+    try:
+        return [File(paths.TRUSTED_CA, Path(site.trusted_ca_file).read_bytes())]
+    except OSError as error:
+        expected = _("a file with the root that gateways trust: {error}", error=error)
+        remedy = _("name the file on this machine, or remove the setting")
+        raise InvalidError([Problem("trusted_ca_file", expected, remedy)]) from None
+
+
+def absent(site: Site) -> tuple[str, ...]:
+    """Secrets of settings that are no longer there."""
+    wanted = {file.path for file in _secrets(site)}
+    return tuple(path for path in (paths.ALERT_URLS, paths.HEARTBEAT_URL) if path not in wanted)
+
+
+def wanted(site: Site) -> Wanted:
+    """What to look at."""
+    return Wanted(
+        paths=(*(file.path for file in files(site)), *absent(site)),
+        units=(TIMER, SERVICE, OBSERVE),
+        users=(USER,),
+    )

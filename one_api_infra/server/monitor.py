@@ -1,0 +1,102 @@
+"""The monitor on the server: look, judge, tell when a verdict has changed.
+
+A run has three steps, so that nobody has more rights than the step needs: ``look`` goes out to
+the network as a user without rights, ``observe.keep`` looks inside as root and goes nowhere, and
+``judge`` reads what both left, and tells.
+"""
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from one_api_infra.checks import alerts, catalogue, message, target
+from one_api_infra.checks.alerts import Memory
+from one_api_infra.checks.observation import Observation, Target
+from one_api_infra.server import metrics, notify, paths
+from one_api_infra.server.local import Site, run, site, write
+
+LOOPBACK = ("127.0.0.1",)
+
+
+def look() -> None:
+    """Look from here at what the world sees, and leave it for ``judge``."""
+    # Imported here: the other commands on the server need neither DNS nor OpenSSL's wrapper.
+    from one_api_infra.checks.observers.look import look as look_at  # noqa: PLC0415
+
+    current = site()
+    seen = look_at(_target(current), _leave_mark)
+    write(paths.OUTSIDE, json.dumps(asdict(seen)))
+
+
+def _leave_mark(mark: str) -> tuple[Mapping[str, Any], str]:
+    write(paths.PROBE_MARK, mark, 0o644)
+    return {}, ""
+
+
+def _target(site: Site) -> Target:
+    """The site as this server can see it: behind a NAT it may not reach its own address."""
+    words = run("ip", "-o", "addr", "show", "scope", "global")[1]
+    own = [word.split("/")[0] for line in words.splitlines() for word in line.split()[3:4]]
+    known = own if site["lab"] or any(target.is_global(each) for each in own) else []
+    found = target.of_settings(site, known)
+    roots = paths.TRUSTED_CA if found.trusted_ca_file else None
+    # From inside, the firewall is not passed: whether ports are closed is for others to see.
+    return replace(found, trusted_ca_file=roots, connect_to=LOOPBACK, one_api_port=0)
+
+
+def judge() -> None:
+    """Judge what was seen, write the metrics, tell what has changed, and give a sign of life."""
+    current = site()
+    os.environ["ONE_API_INFRA_LANGUAGE"] = current["language"]
+    outside = Observation.parse(json.loads(Path(paths.OUTSIDE).read_text()))
+    seen = replace(outside, server=_server(), now=time.time())
+    verdicts = catalogue.judge(seen)
+    state = _state()
+    memory, due = alerts.decide(
+        Memory.parse(state["memory"]), verdicts, seen.now, current["alert_quiet_minutes"] * 60
+    )
+    if due:
+        text = {"title": message.title(current["domain"], due), "body": message.body(due)}
+        state["outbox"] += [{**text, "channel": index} for index in notify.channels()]
+        print(text["title"], text["body"], sep="\n", flush=True)
+    state |= {"memory": memory.plain(), "ran": seen.now}
+    _save(state)  # before anything is sent: a run that dies must not tell it twice
+    state["outbox"], state["undelivered"] = notify.send(state["outbox"])
+    _save(state)
+    metrics.write(verdicts, seen, undelivered=len(state["undelivered"]))
+    notify.heartbeat()
+
+
+def _server() -> Mapping[str, Any]:
+    try:
+        return dict(json.loads(Path(paths.OBSERVATION).read_text()))
+    except (OSError, ValueError):
+        return {}
+
+
+def _state() -> dict[str, Any]:
+    """What the last run knew; a file that cannot be read is as none."""
+    fresh = {"memory": {}, "outbox": [], "undelivered": [], "ran": 0}
+    try:
+        return fresh | dict(json.loads(Path(paths.MONITOR_STATE).read_text()))
+    except (OSError, ValueError):
+        return fresh
+
+
+def _save(state: Mapping[str, Any]) -> None:
+    write(paths.MONITOR_STATE, json.dumps(state), 0o644)
+
+
+def observe(uptime: float) -> dict[str, Any]:
+    """How the monitor itself is: for ``observe``."""
+    state = _state()
+    return {
+        "ran": state["ran"],
+        "uptime": uptime,
+        "channels": len(notify.channels()),
+        "undelivered": state["undelivered"],
+    }

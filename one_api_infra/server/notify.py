@@ -1,0 +1,58 @@
+"""Telling people: alerts through apprise's channels, a sign of life to a dead man's switch."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from one_api_infra.server import paths
+from one_api_infra.texts import _
+
+TIMEOUT = 10
+KEPT = 50  # messages that wait for a channel at most
+
+
+def _urls() -> list[str]:
+    path = Path(paths.ALERT_URLS)
+    return [line.strip() for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def channels() -> range:
+    """The channels, by their place in the settings."""
+    return range(len(_urls()))
+
+
+def send(outbox: Sequence[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], list[str]]:
+    """Send what waits; what could not be sent, and the channels that failed (without secrets)."""
+    if not outbox:
+        return [], []
+    # Heavy, and needed only when there is something to say.
+    import apprise  # noqa: PLC0415
+
+    logging.getLogger("apprise").setLevel(logging.CRITICAL)  # its words can hold tokens
+    urls = _urls()
+    left: list[Mapping[str, Any]] = []
+    failed: list[str] = []
+    for entry in outbox[-KEPT:]:
+        if entry["channel"] >= len(urls):
+            continue  # the admin has removed it
+        url = urls[entry["channel"]]
+        channel = apprise.Apprise()
+        is_known = channel.add(url)
+        if not (is_known and channel.notify(title=entry["title"], body=entry["body"])):
+            left.append(entry)
+            failed.append(f"{entry['channel'] + 1} ({url.partition(':')[0]})")
+    return left, sorted(set(failed))
+
+
+def heartbeat() -> None:
+    """Tell the dead man's switch that the monitor has run; a failure is only noted."""
+    path = Path(paths.HEARTBEAT_URL)
+    if not path.exists():
+        return
+    try:
+        requests.get(path.read_text().strip(), timeout=TIMEOUT).raise_for_status()
+    except requests.RequestException as error:
+        print(_("The heartbeat was not taken: {error}", error=type(error).__name__), flush=True)

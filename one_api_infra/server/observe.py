@@ -1,0 +1,161 @@
+"""What the checks want to know of the server itself, as JSON; root only looks, and sends nothing.
+
+Of gateway keys, passwords and tokens nothing comes out but whether they are there.
+"""
+
+import contextlib
+import json
+import os
+import re
+import socket
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from one_api_infra.certificate import HOOK
+from one_api_infra.server import certificate, monitor, observe_one_api, paths
+from one_api_infra.server.local import Site, run, site, write
+
+LOG = "/var/log/one-api-infra/callbacks.log"
+LOG_TAIL = 256 * 1024
+MOUNTS = ("/", "/var", "/tmp")  # noqa: S108  # looked at, not used
+ADDRESS = re.compile(r"inet6? ([^/ ]+)")
+HOLDER = re.compile(r':(\d+)\s+\S+\s+users:\(\("([^"]+)"')
+
+
+def show(mark: str = "") -> None:
+    """Print what is seen; ``mark`` is what the probes of the callback routes carry."""
+    print(json.dumps(observe(mark)))
+
+
+def keep() -> None:
+    """Leave what is seen for the monitor, who has no rights to look itself."""
+    mark = Path(paths.PROBE_MARK).read_text().strip() if Path(paths.PROBE_MARK).exists() else ""
+    seen = json.dumps(observe(mark if re.fullmatch("[0-9a-f]+", mark) else ""))
+    write(paths.OBSERVATION, seen, 0o644)
+
+
+def observe(mark: str = "") -> dict[str, Any]:
+    """Everything, as plain data."""
+    current = site()
+    return {
+        "now": time.time(),
+        "clock_is_kept": _clock_is_kept(),
+        "disk": {mount: _free(mount) for mount in MOUNTS},
+        "memory_available": _memory(),
+        "addresses": ADDRESS.findall(run("ip", "-o", "addr", "show", "scope", "global")[1]),
+        "resolved": {
+            name: _resolved(name) for name in (current["domain"], current["callback_domain"])
+        },
+        "holders": _holders(),
+        "failed_units": _failed_units(),
+        "firewall": run("nft", "list", "chain", "inet", "one_api_infra", "input")[0] == 0,
+        "nginx": {"is_loaded": _nginx_is_loaded()},
+        "callback_log": {"path": LOG, "probes": _probes(mark)},
+        "acme_account": _account(),
+        "renewal_unit": _renewal_unit(current),
+        "monitor": monitor.observe(_uptime()),
+        "one_api": observe_one_api.observe(current),
+        **certificate.state(current),
+    }
+
+
+def _clock_is_kept() -> bool:
+    if run("systemd-detect-virt", "--container")[0] == 0:
+        return True  # its host keeps it
+    return run("timedatectl", "show", "--property=NTP", "--value")[1] == "yes"
+
+
+def _free(mount: str) -> float:
+    """MiB that can still be written there."""
+    found = os.statvfs(mount)
+    return found.f_bavail * found.f_frsize / 2**20
+
+
+def _memory() -> float:
+    """The part that is available, in percent."""
+    words = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+    available, total = (int(words[name].split()[0]) for name in ("MemAvailable", "MemTotal"))
+    return available * 100 / total
+
+
+def _holders() -> dict[str, str]:
+    return dict(HOLDER.findall(run("ss", "-Htlnp")[1]))
+
+
+def _failed_units() -> list[str]:
+    lines = run("systemctl", "list-units", "--failed", "--plain", "--no-legend")[1].splitlines()
+    own = {
+        "one-api-monitor.service",
+        "one-api-observe.service",
+    }  # a fault of theirs is their own check's
+    return [line.split()[0] for line in lines if line.split() and line.split()[0] not in own]
+
+
+def _resolved(name: str) -> list[str]:
+    """Where this server is led by a name, /etc/hosts and all."""
+    with contextlib.suppress(OSError):
+        found = socket.getaddrinfo(name, 443, proto=socket.IPPROTO_TCP)
+        return sorted({str(each[4][0]) for each in found})
+    return []
+
+
+def _uptime() -> float:
+    return float(Path("/proc/uptime").read_text().split()[0])
+
+
+def _nginx_is_loaded() -> bool:
+    loaded = Path(paths.NGINX_LOADED)
+    return loaded.exists() and loaded.read_text().strip() == run(paths.NGINX_SUM)[1]
+
+
+def _probes(mark: str) -> list[str]:
+    """The lines of the callback log that hold the mark; the log may hold any bytes."""
+    if not mark:
+        return []
+    with contextlib.suppress(OSError), Path(LOG).open("rb") as stream:
+        stream.seek(max(Path(LOG).stat().st_size - LOG_TAIL, 0))
+        lines = stream.read().decode("utf-8", "replace").split("\n")
+        return [line[:500] for line in lines if mark in line][:20]
+    return []
+
+
+def _account() -> str:
+    """The URL of certbot's ACME account; the newest where there are several."""
+    found = sorted(Path(paths.LETSENCRYPT).glob("accounts/**/regr.json"), key=os.path.getmtime)
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        return str(json.loads(found[-1].read_text()).get("uri", ""))
+    return ""
+
+
+def _renewal_unit(site: Site) -> dict[str, Any] | None:
+    if site["certificate"] != "acme":
+        return None
+    timer = _unit("one-api-certificate.timer", "ActiveState", "UnitFileState")
+    service = _unit("one-api-certificate.service", "Result", "ExecMainExitTimestampMonotonic")
+    ended = float(service["ExecMainExitTimestampMonotonic"] or 0) / 1e6
+    return {
+        "is_active": timer["ActiveState"] == "active",
+        "is_enabled": timer["UnitFileState"] == "enabled",
+        "result": service["Result"],
+        "ran": time.time() - (time.monotonic() - ended) if ended else 0,
+        "uptime": _uptime(),
+        "hook": _hook(),
+    }
+
+
+def _unit(name: str, *properties: str) -> dict[str, str]:
+    lines = run("systemctl", "show", f"--property={','.join(properties)}", name)[1].splitlines()
+    return dict.fromkeys(properties, "") | dict(line.split("=", 1) for line in lines if "=" in line)
+
+
+def _hook() -> dict[str, Any]:
+    """The last run of the deploy hook, and whether it can run at all."""
+    hook, result = Path(HOOK), Path(paths.HOOK_RESULT)
+    found: Mapping[str, Any] = {"ok": True, "message": ""}
+    with contextlib.suppress(OSError, ValueError):
+        found = json.loads(result.read_text())
+    program = hook.read_text().split("\n")[-2].split()[1:2] if hook.exists() else []
+    can_run = os.access(hook, os.X_OK) and bool(program) and os.access(program[0], os.X_OK)
+    return {"ok": found["ok"], "message": found["message"], "can_run": can_run}

@@ -1,0 +1,91 @@
+"""What the checks want to know of One API on this server."""
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from one_api_infra.editions.api import Api, ApiError
+from one_api_infra.server import callback_domain, one_api, paths
+from one_api_infra.server.local import Site, api, edition, run
+
+VARIABLES = ("RATE_LIMIT", "BATCH_UPDATE")
+# What a gateway cannot do without, by its type: the names are one-hub's (payment/gateway/*).
+NEEDED = {
+    "epay": ("pay_domain", "partner_id", "key"),
+    "alipay": ("app_id", "private_key", "public_key"),
+    "wxpay": (
+        "app_id",
+        "mch_id",
+        "mch_certificate_serial_number",
+        "mch_apiv3_key",
+        "mch_private_key",
+    ),
+    "stripe": ("secret_key",),
+}
+
+
+def observe(site: Site) -> dict[str, Any]:
+    """One API's unit, process, settings and payment rows, without a secret."""
+    words = run("systemctl", "show", "--property=ActiveState,MainPID", "one-api.service")[1]
+    unit = dict(line.split("=", 1) for line in words.splitlines() if "=" in line)
+    seen: dict[str, Any] = {
+        "is_active": unit.get("ActiveState") in {"active", "reloading"},
+        "environment": _environment(unit.get("MainPID", "0")),
+        "in_database": _in_database(),
+        "is_ours": one_api.is_confirmed(),
+        "error": "",
+    }
+    try:
+        return seen | _told(site, api(site))
+    except (ApiError, KeyError, TypeError, ValueError) as error:
+        return seen | {"error": str(error) or type(error).__name__}
+
+
+def _told(site: Site, client: Api) -> dict[str, Any]:
+    rows = client.payments() if edition(site).payment_rows else []
+    return {
+        "server_address": client.status()["server_address"],
+        "places": [asdict(place) for place in callback_domain.observe(site, client)],
+        "payments": [_payment(row) for row in rows],
+    }
+
+
+def _payment(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A payment row as far as the checks go: of its keys only the names of those that lack."""
+    try:
+        config = dict(json.loads(row.get("config") or "{}"))
+    except (ValueError, TypeError):
+        config = {}
+    needed = NEEDED.get(str(row["type"]), ())
+    missing = [name for name in needed if not str(config.get(name) or "").strip()]
+    return {"id": row["id"], "type": row["type"], "enable": row["enable"], "missing": missing}
+
+
+def _environment(pid: str) -> dict[str, str]:
+    """Those of the running process' variables that decide about callbacks; no secrets."""
+    with contextlib.suppress(OSError):
+        words = Path(f"/proc/{pid}/environ").read_bytes().decode("utf-8", "replace").split("\0")
+        pairs = (word.split("=", 1) for word in words if "=" in word)
+        return {name: value for name, value in pairs if any(part in name for part in VARIABLES)}
+    return {}
+
+
+def _in_database() -> str | None:
+    """ServerAddress as the database file holds it; None where the database is no file."""
+    path = Path(paths.DATA) / "one-api.db"
+    if not path.exists() or Path(paths.GIVEN).exists():
+        return None
+    query = "SELECT value FROM options WHERE key = 'ServerAddress'"
+    with (
+        contextlib.suppress(sqlite3.Error),
+        contextlib.closing(
+            sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=2)
+        ) as database,
+    ):
+        found = database.execute(query).fetchone()
+        return str(found[0]) if found else ""
+    return None

@@ -1,0 +1,71 @@
+"""Reaching a server of the inventory by the ssh program, as its host data say."""
+
+import shlex
+import socket
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# ssh's name for each of pyinfra's.
+OPTIONS = {
+    "ssh_hostname": "HostName",
+    "ssh_user": "User",
+    "ssh_port": "Port",
+    "ssh_key": "IdentityFile",
+    "ssh_known_hosts_file": "UserKnownHostsFile",
+}
+
+
+def stanza(name: str, data: Mapping[str, Any], folder: Path) -> str:
+    """A host's part of an ssh configuration, with a shared connection in ``folder``."""
+    options = {"HostName": name} | {
+        option: data[key] for key, option in OPTIONS.items() if data.get(key) is not None
+    }
+    options |= {"ControlMaster": "auto", "ControlPath": folder / f"{name}.socket"}
+    options |= {"ControlPersist": "30s", "BatchMode": "yes", "ConnectTimeout": 10}
+    lines = [f"    {option} {value}" for option, value in options.items()]
+    return "\n".join([f"Host {name}", *lines, *_included(data)])
+
+
+def _included(data: Mapping[str, Any]) -> list[str]:
+    """The admin's own configuration, for jump hosts and the like: what stands first wins."""
+    return [f"Include {data['ssh_config_file']}"] if data.get("ssh_config_file") else []
+
+
+def address(name: str) -> str:
+    """The IP address of a name, or the name itself where it cannot be looked up here."""
+    try:
+        return str(socket.getaddrinfo(name, None, proto=socket.IPPROTO_TCP)[0][4][0])
+    except OSError:
+        return name
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server, and how to run commands on it."""
+
+    name: str
+    data: Mapping[str, Any]
+
+    def run(self, command: str, seconds: float) -> tuple[str, str]:
+        """The command's standard output as root, and what went wrong (empty if nothing did)."""
+        shell = f"sudo -n sh -c {shlex.quote(command)}" if self.data.get("_sudo") else command
+        with tempfile.TemporaryDirectory(prefix="one-api-infra-") as folder:
+            configuration = Path(folder) / "ssh_config"
+            configuration.write_text(stanza(self.name, self.data, Path(folder)) + "\n")
+            return _output(["ssh", "-F", str(configuration), self.name, shell], seconds)
+
+
+def _output(command: Sequence[str], seconds: float) -> tuple[str, str]:
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", check=False, timeout=seconds
+        )
+    except subprocess.TimeoutExpired:
+        return "", f"no answer by ssh within {seconds:.0f} s"
+    except OSError as error:
+        return "", str(error)
+    return done.stdout, done.stderr.strip()[-300:] if done.returncode else ""
