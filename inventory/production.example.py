@@ -68,6 +68,13 @@ hosts = [
             # "dns_resolvers": [],                     # else: this machine's
             # "pip_index": "https://mirror.example.com/simple",  # where PyPI is slow
             # "log_days": 180,                         # how long callbacks are kept
+            #
+            # --- Alerts: the monitor looks every three minutes ----------------------------------
+            # Channels as apprise writes them: DingTalk, WeCom, Feishu, Telegram, email, webhooks.
+            # "alert_urls": os.environ["ONE_API_INFRA_ALERT_URLS"].split(),
+            # "alert_quiet_minutes": 60,               # before a fault that came back is told again
+            # "heartbeat_url": os.environ["ONE_API_INFRA_HEARTBEAT_URL"],  # a dead man's switch
+            # "language": "zh_CN",                     # of alerts: zh_CN or en
             # "waive": ["system.clock"],               # checks that may fail
         },
     ),

@@ -179,9 +179,12 @@ def configuration_json(site: Site, seen: Snapshot) -> str:
 def is_due(site: Site, seen: Snapshot) -> bool:
     """Whether the configuration differs from what is on disk, or nginx from what it has loaded."""
     features = Features.of(site, seen)
-    wanted_files = [*map(render.file, INCLUDES), *filter(None, [conf(features)])]
+    made = parts(site, features)
+    # The parts too: what somebody edited in place is put right.
+    own = [File(f"{LINK}/{name}", text.encode()) for name, text in made.items()]
+    wanted_files = [*map(render.file, INCLUDES), *filter(None, [conf(features)]), *own]
     link = seen.paths.get(LINK)
-    target = f"one-api.d/{release(parts(site, features))}"
+    target = f"one-api.d/{release(made)}"
     loaded = seen.probes.get("nginx_loaded", ())
     return not (
         all(seen.has_file(file) for file in wanted_files)
@@ -199,6 +202,7 @@ def wanted() -> Wanted:
     return Wanted(
         paths=(
             *INCLUDES,
+            *(f"{LINK}/{name}.conf" for name in PARTS),
             CONF,
             DEFAULT_SITE,
             LINK,

@@ -187,7 +187,7 @@ CHECKS = (
 RUNNING = (
     Check(
         "one_api.runs",
-        Level.NETWORK,
+        Level.APPLICATION,
         N_("One API runs and answers on loopback"),
         {
             "stopped": Fault(

@@ -39,7 +39,14 @@ def judge(seen: Observation, checks: Iterable[Check] = CHECKS) -> tuple[Verdict,
 def _judge(check: Check, judge: Judge, seen: Observation, failed: str | None) -> Verdict:
     if failed:
         return verdict(check, Skip(_("not looked at while {id} fails", id=failed)))
-    found = verdict(check, judge(seen))
+    try:
+        found = verdict(check, judge(seen))
+    except (KeyError, TypeError) as error:
+        # The agent on the server may be of another version than this program.
+        reason = _(
+            "the server tells it otherwise than expected ({error}): deploy first", error=error
+        )
+        found = verdict(check, Skip(reason))
     if found.state is State.FAILED and check.id in seen.target.waive:
         return verdict(check, Skip(_("waived in the inventory: {cause}", cause=found.cause)))
     return found

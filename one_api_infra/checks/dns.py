@@ -202,6 +202,42 @@ CHECKS = (
         ("dns.dnssec",),
     ),
     Check(
+        "dns.authoritative",
+        Level.DNS,
+        N_("Every authoritative server answers, and all say the same"),
+        {
+            "silent": Fault(
+                N_("{server}, authoritative for {name}, does not answer"),
+                N_("mend it at the DNS host, or remove its NS record"),
+                is_warning=True,
+            ),
+            "differ": Fault(
+                N_("the authoritative servers of {name} differ"),
+                N_("wait for the zone to reach all of them, or see that they serve one zone"),
+            ),
+        },
+        _authoritative,
+        ("dns.resolves",),
+    ),
+    Check(
+        "dns.resolvers_agree",
+        Level.DNS,
+        N_("Public resolvers, this one and the server's say the same"),
+        {
+            "differ": Fault(
+                N_("resolvers differ on {name}: some gateways are led elsewhere"),
+                N_("wait for the record's TTL; if it stays so, look for a second zone or view"),
+            ),
+            "stale": Fault(
+                N_("resolvers still hold an old answer for {name}"),
+                N_("wait for the record's TTL"),
+                is_warning=True,
+            ),
+        },
+        _resolvers_agree,
+        ("dns.resolves",),
+    ),
+    Check(
         "dns.is_public",
         Level.DNS,
         N_("The published addresses are public ones"),
@@ -242,42 +278,6 @@ CHECKS = (
             )
         },
         _is_not_proxied,
-        ("dns.resolves",),
-    ),
-    Check(
-        "dns.authoritative",
-        Level.DNS,
-        N_("Every authoritative server answers, and all say the same"),
-        {
-            "silent": Fault(
-                N_("{server}, authoritative for {name}, does not answer"),
-                N_("mend it at the DNS host, or remove its NS record"),
-                is_warning=True,
-            ),
-            "differ": Fault(
-                N_("the authoritative servers of {name} differ"),
-                N_("wait for the zone to reach all of them, or see that they serve one zone"),
-            ),
-        },
-        _authoritative,
-        ("dns.resolves",),
-    ),
-    Check(
-        "dns.resolvers_agree",
-        Level.DNS,
-        N_("Public resolvers, this one and the server's say the same"),
-        {
-            "differ": Fault(
-                N_("resolvers differ on {name}: some gateways are led elsewhere"),
-                N_("wait for the record's TTL; if it stays so, look for a second zone or view"),
-            ),
-            "stale": Fault(
-                N_("resolvers still hold an old answer for {name}"),
-                N_("wait for the record's TTL"),
-                is_warning=True,
-            ),
-        },
-        _resolvers_agree,
         ("dns.resolves",),
     ),
     Check(

@@ -9,6 +9,7 @@ from one_api_infra.texts import N_, _
 
 MONITOR_SECONDS = 900  # three of the monitor's runs, and the time that they take
 RENEWAL_SECONDS = 36 * 3600  # the timer's two runs a day, missed three times
+MONITOR = N_("`systemctl enable --now one-api-monitor.timer`, `systemctl start one-api-monitor`")
 CERTBOT = N_("read `journalctl -u one-api-certificate`, then `systemctl start one-api-certificate`")
 
 
@@ -89,7 +90,9 @@ def _monitor(seen: Observation) -> Finding:
     monitor = _told(seen, "monitor")
     if isinstance(monitor, Skip):
         return monitor
-    age = seen.now - monitor["ran"] if monitor["ran"] else monitor["uptime"]
+    if not monitor["is_active"]:
+        return Found("stopped", "one-api-monitor.timer")
+    age = min(seen.now - monitor["ran"], monitor["uptime"])  # after a reboot it takes a minute
     return Found("old", f"{age:.0f} s") if age > MONITOR_SECONDS else None
 
 
@@ -174,7 +177,7 @@ CHECKS = (
         {
             "open": Fault(
                 N_("the firewall is not loaded: One API's port is open to the world"),
-                N_("`systemctl restart one-api-firewall`"),
+                N_("`systemctl reload-or-restart one-api-firewall`"),
             )
         },
         _firewall,
@@ -195,10 +198,11 @@ CHECKS = (
         "monitor.ran",
         N_("The monitor ran lately"),
         {
+            "stopped": Fault(N_("one-api-monitor.timer does not run"), MONITOR),
             "old": Fault(
                 N_("the monitor has not run for more than a quarter of an hour"),
-                N_("`systemctl enable --now one-api-monitor.timer`"),
-            )
+                MONITOR,
+            ),
         },
         _monitor,
     ),

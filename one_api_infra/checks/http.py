@@ -92,15 +92,21 @@ CHECKS = (
     _check(
         "callback.answered",
         N_("The callback routes answer on 443 and on 80"),
-        ("dns.resolves", "network.https_open", "network.http_open", "certificate.is_served"),
+        ("one_api.runs", "network.https_open", "network.http_open", "certificate.is_served"),
         {
             "no_answer": Fault(
                 N_("{method} {url} gets no answer: {error}"),
-                N_("`systemctl restart nginx`, then read /var/log/nginx/error.log"),
+                N_(
+                    "`pyinfra inventory.py deploys/nginx.py`, `systemctl restart nginx`;"
+                    " then read /var/log/nginx/error.log"
+                ),
             ),
             "down": Fault(
-                N_("nginx answers {status} to {url}: One API does not answer"),
-                N_("`systemctl restart one-api`, then read `journalctl -u one-api`"),
+                N_("nginx answers {status} to {url}: it does not reach One API"),
+                N_(
+                    "`systemctl restart one-api`, `pyinfra inventory.py deploys/nginx.py`;"
+                    " then read `journalctl -u one-api`"
+                ),
             ),
         },
     ),
@@ -179,6 +185,6 @@ CHECKS = (
             )
         },
         _status,
-        ("dns.resolves", "network.https_open", "certificate.is_served"),
+        ("one_api.runs", "network.https_open", "certificate.is_served"),
     ),
 )

@@ -5,13 +5,16 @@ from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Judge, Le
 from one_api_infra.texts import N_, _
 
 OPEN_ALSO = N_(
-    "`systemctl status nginx` on the server; open TCP {port} in the cloud's security group"
+    "`systemctl restart nginx` on the server; open TCP {port} in the cloud's security group"
 )
 FAULTS = {
     "closed": Fault(N_("{address} refuses connections to port {port}"), OPEN_ALSO),
     "filtered": Fault(
         N_("{address} does not answer on port {port}: a firewall swallows it"),
-        N_("open TCP {port} in the cloud's security group; `systemctl restart one-api-firewall`"),
+        N_(
+            "open TCP {port} in the cloud's security group;"
+            " `systemctl reload-or-restart one-api-firewall`"
+        ),
     ),
 }
 
@@ -66,7 +69,10 @@ CHECKS = (
         {
             "taken": Fault(
                 N_("{holder} holds port {port}"),
-                N_("stop it: `systemctl disable --now {holder}`, then `systemctl restart nginx`"),
+                N_(
+                    "stop it: `systemctl stop {holder}`, `systemctl disable {holder}`,"
+                    " then `systemctl restart nginx`"
+                ),
             ),
             "one_api": Fault(
                 N_("{holder} holds port {port}, which One API needs"),
@@ -82,7 +88,7 @@ CHECKS = (
         {
             "open": Fault(
                 N_("One API's port {port} answers the world, past nginx"),
-                N_("`systemctl restart one-api-firewall`"),
+                N_("`systemctl reload-or-restart one-api-firewall`"),
             )
         },
         _one_api_closed,

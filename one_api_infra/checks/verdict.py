@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Any
 
-from one_api_infra.texts import _
+from one_api_infra.texts import N_, _
 
 if TYPE_CHECKING:
     from one_api_infra.checks.observation import Observation
@@ -22,6 +22,18 @@ class Level(IntEnum):
     HTTP = 5
     APPLICATION = 6
     FLOW = 7
+
+
+LEVELS = {
+    Level.HOST: N_("server"),
+    Level.NAME: N_("name"),
+    Level.DNS: N_("DNS"),
+    Level.NETWORK: N_("network"),
+    Level.TLS: N_("TLS"),
+    Level.HTTP: N_("HTTP"),
+    Level.APPLICATION: N_("application"),
+    Level.FLOW: N_("flow"),
+}
 
 
 class State(StrEnum):

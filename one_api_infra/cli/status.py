@@ -17,7 +17,7 @@ from one_api_infra.checks import catalogue, target
 from one_api_infra.checks.observation import Target
 from one_api_infra.checks.observers.look import look, nobody
 from one_api_infra.checks.status import observe
-from one_api_infra.checks.verdict import Level, State, Verdict
+from one_api_infra.checks.verdict import LEVELS, State, Verdict
 from one_api_infra.cli import pyinfra
 from one_api_infra.cli.deploy import INVENTORY, LIMIT
 from one_api_infra.domain import Domain
@@ -34,16 +34,6 @@ STATES = {
     State.WARNING: N_("warning"),
     State.FAILED: N_("failed"),
     State.SKIPPED: N_("skipped"),
-}
-LEVELS = {
-    Level.HOST: N_("server"),
-    Level.NAME: N_("name"),
-    Level.DNS: N_("DNS"),
-    Level.NETWORK: N_("network"),
-    Level.TLS: N_("TLS"),
-    Level.HTTP: N_("HTTP"),
-    Level.APPLICATION: N_("application"),
-    Level.FLOW: N_("flow"),
 }
 Verdicts = Sequence[Verdict]
 

@@ -28,6 +28,7 @@ class Api:
     def __init__(self, edition: Edition, base: str, token: str | None = None) -> None:
         self.edition = edition
         self.base = base
+        self.timeout: float = TIMEOUT
         self.session = requests.Session()
         self.session.trust_env = False  # a proxy of the environment must not see loopback calls
         if token:
@@ -107,7 +108,7 @@ class Api:
     ) -> dict[str, Any]:
         """One call; its answer as it came, refusals too. ApiError if there is none."""
         try:
-            reply = self.session.request(method, self.base + path, json=body, timeout=TIMEOUT)
+            reply = self.session.request(method, self.base + path, json=body, timeout=self.timeout)
         except requests.RequestException as error:
             reason = type(error).__name__
             raise ApiError(

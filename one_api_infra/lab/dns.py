@@ -2,7 +2,8 @@
 
 Run as ``python -m one_api_infra.lab.dns ADDRESS ZONE_FILE``. The zone is JSON:
 ``{"site.test": {"A": ["198.18.0.11"], "AAAA": [], "CAA": ["0 issue \\"ca.test\\""]}}``; a record
-type that a name lacks is answered empty, a name under ``.test`` that is missing does not exist.
+type that a name lacks is answered empty, ``"BOGUS": []`` is a broken DNSSEC signature, a name
+under ``.test`` that is missing does not exist.
 """
 
 import json
@@ -34,6 +35,9 @@ class Resolver(BaseResolver):  # type: ignore[misc]  # dnslib has no types
         reply = request.reply()
         if name not in records:
             reply.header.rcode = RCODE.NXDOMAIN
+            return reply
+        if "BOGUS" in records[name] and not request.header.cd:
+            reply.header.rcode = RCODE.SERVFAIL  # as a resolver that validates
             return reply
         for value in records[name].get(QTYPE[request.q.qtype], []):
             reply.add_answer(*RR.fromZone(f"{name}. {TTL} {QTYPE[request.q.qtype]} {value}"))

@@ -84,12 +84,19 @@ def _certonly(site: Site, server: str) -> list[str]:
     command += ["--agree-tos", "--email", site["acme_email"], "--no-eff-email"]
     command += ["--cert-name", site["domain"], "--key-type", site["key_type"]]
     command += [part for name in names for part in ("--domain", name)]
-    known = _renewal(site["domain"])
-    if known and known.get("server") != server and "--dry-run" not in command:
-        command.append("--force-renewal")  # certbot keeps what another CA has issued
+    if _is_kept_wrongly(site, server):
+        command.append("--force-renewal")
     if site["acme_profile"]:
         command += ["--required-profile", site["acme_profile"]]
     return command
+
+
+def _is_kept_wrongly(site: Site, server: str) -> bool:
+    """Whether certbot would keep what it must not: another CA's, or one without its key."""
+    known = _renewal(site["domain"])
+    own = [each for each in observe(site) if each.name == site["domain"]]
+    without_key = bool(own) and not own[0].key_matches
+    return bool(known) and (known.get("server") != server or without_key)
 
 
 def _base(site: Site) -> list[str]:

@@ -95,6 +95,7 @@ def observe(uptime: float) -> dict[str, Any]:
     """How the monitor itself is: for ``observe``."""
     state = _state()
     return {
+        "is_active": run("systemctl", "is-active", "one-api-monitor.timer")[0] == 0,
         "ran": state["ran"],
         "uptime": uptime,
         "channels": len(notify.channels()),

@@ -102,7 +102,9 @@ def _resolved(name: str) -> list[str]:
 
 
 def _uptime() -> float:
-    return float(Path("/proc/uptime").read_text().split()[0])
+    """Seconds since this system came up; /proc/uptime is the machine's, in a container too."""
+    booted = run("systemctl", "show", "--property=UserspaceTimestampMonotonic", "--value")[1]
+    return time.monotonic() - int(booted or 0) / 1e6
 
 
 def _nginx_is_loaded() -> bool:

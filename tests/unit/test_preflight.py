@@ -47,7 +47,7 @@ FAULTS: list[tuple[dict[str, tuple[str, ...]], str, str]] = [
     ({"uid": ("1000",)}, "system.root", "_sudo"),
     ({"disk": ("/opt 90000",)}, "system.disk", "free space"),
     ({"time": (str(int(NOW) + 86400),)}, "system.clock", "timedatectl"),
-    ({"listeners": listening("caddy", 80)}, "network.port_taken", "disable --now caddy"),
+    ({"listeners": listening("caddy", 80)}, "network.port_taken", "disable caddy"),
     ({"listeners": listening("apache2", 443)}, "network.port_taken", "apache2"),
     ({"listeners": listening("node", 3000)}, "network.port_taken", "one_api_port"),
     ({"listeners": listening("redis", 6379)}, "firewall.closes_port", "open_ports"),

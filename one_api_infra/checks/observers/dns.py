@@ -60,7 +60,7 @@ def ask(name: str, role: str, by: str) -> Asked:
         except dns.resolver.NoNameservers:
             error = "SERVFAIL"
         except dns.exception.Timeout:
-            error = "timeout"
+            return Asked(name, role, shown, tuple(found), "" if found else "timeout")
         except (dns.exception.DNSException, OSError, ValueError) as failure:
             error = type(failure).__name__
         else:

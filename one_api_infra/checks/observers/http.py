@@ -49,9 +49,10 @@ def status(target: Target, address: str) -> Exchange:
 
 
 def request(method: str, scheme: str, name: str, address: str, path: str) -> Exchange:
-    """One request, tried again when it broke without an answer."""
+    """One request, tried again when the connection broke."""
     found = _request(method, scheme, name, address, path)
-    return _request(method, scheme, name, address, path) if found.error else found
+    broke = found.error not in {"", "timeout"}
+    return _request(method, scheme, name, address, path) if broke else found
 
 
 def _request(method: str, scheme: str, name: str, address: str, path: str) -> Exchange:

@@ -15,7 +15,6 @@ from one_api_infra.checks.observation import Handshake
 from one_api_infra.checks.observers.together import together
 
 SECONDS = 4.0
-TRIES = 2
 CHAIN_LIMIT = 10
 VERSIONS = {
     "TLSv1": ssl.TLSVersion.TLSv1,
@@ -35,16 +34,12 @@ def look(
         partial(shake, name, address, roots, thorough=(name, address) == asked[0])
         for name, address in asked
     ]
-    return tuple(together(looks, late, SECONDS * TRIES + 1))
+    return tuple(together(looks, late, SECONDS * 2 + 1))
 
 
 def shake(name: str, address: str, roots: str | None, *, thorough: bool = False) -> Handshake:
     """One handshake; ``thorough`` also asks for each protocol, and without SNI."""
-    found = Handshake(name, address, "timeout")
-    for _try in range(TRIES):
-        found = _shake(name, address, roots)
-        if found.error != "timeout":
-            break
+    found = _shake(name, address, roots)
     if found.error or not thorough:
         return found
     asked = [partial(_speaks, name, address, version) for version in VERSIONS.values()]

@@ -1,0 +1,54 @@
+"""The document of the checks, from the catalogue itself: ``docs/checks.md`` in both languages.
+
+``python -m one_api_infra.checks.document`` writes both.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from one_api_infra.checks.catalogue import CHECKS
+from one_api_infra.checks.verdict import LEVELS, Check, Level
+from one_api_infra.texts import _
+
+FILES = {"en": "checks.md", "zh_CN": "checks.zh-CN.md"}
+
+
+def text() -> str:
+    """The whole document in the language of the environment."""
+    lines = ["# " + _("The checks"), "", _("Made from the checks themselves; do not edit."), ""]
+    lines += [
+        _("Each fault is shown with its cause and its remedy; braces hold what was seen."),
+        "",
+    ]
+    for level in Level:
+        lines += [f"## {int(level)}. {_(LEVELS[level])}", ""]
+        for check in CHECKS:
+            if check.level is level:
+                lines += _entry(check)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _entry(check: Check) -> Iterator[str]:
+    yield f"### {check.id}"
+    yield ""
+    yield _(check.means)
+    yield ""
+    yield "| " + _("cause") + " | " + _("remedy") + " |"
+    yield "|---|---|"
+    for fault in check.faults.values():
+        mark = " (" + _("warning") + ")" if fault.is_warning else ""
+        yield f"| {_(fault.cause)}{mark} | {_(fault.remedy)} |"
+    yield ""
+
+
+def main() -> None:
+    """Write both documents."""
+    folder = Path(__file__).parents[2] / "docs"
+    for language, name in FILES.items():
+        os.environ["ONE_API_INFRA_LANGUAGE"] = language
+        (folder / name).write_text(text(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,319 @@
+"""The faults: how each is put in, the check that must name it first, and how it is mended.
+
+Where ``mend`` is empty, the commands of the verdict's own remedy are carried out, literally.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from one_api_infra.lab.lab import SOA
+from one_api_infra.server import paths
+from tests.lab.faults import forge
+from tests.lab.sites import LabSite
+
+Act = str | Callable[[LabSite], None]
+DATABASE = "/var/lib/one-api/one-api.db"
+NGINX = "/etc/nginx/one-api"
+RELOAD = "systemctl reload nginx; sleep 0.3"
+ELSEWHERE, ELSEWHERE6 = "198.18.255.9", "fd18:198:18::99"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """``undo`` makes whole what the mending of the one fault leaves."""
+
+    name: str
+    check: str
+    do: Act
+    mend: Act = ""
+    undo: Act = ""
+
+
+def sql(statement: str) -> str:
+    """Change One API's database behind its back."""
+    script = f"import sqlite3, sys; db = sqlite3.connect('{DATABASE}', timeout=9);"
+    script += " db.execute(sys.stdin.read()); db.commit()"
+    return f'python3 -c "{script}" <<"EOF"\n{statement}\nEOF\n'
+
+
+def server_address(value: str) -> Act:
+    """Let One API believe in another address."""
+    return lambda site: site.api().set_option("ServerAddress", value.replace("DOMAIN", site.domain))
+
+
+def notify_domain(value: str) -> Act:
+    """Let the payment row name another address."""
+
+    def do(site: LabSite) -> None:
+        text = value.replace("DOMAIN", site.domain)
+        site.host.ssh(sql(f"UPDATE payments SET notify_domain = '{text}'"))
+        site.host.ssh(RESTART)
+
+    return do
+
+
+RESTART = "systemctl restart one-api; until (: </dev/tcp/127.0.0.1/3000) 2>/dev/null;"
+RESTART += " do sleep 0.1; done; sleep 0.2"
+
+
+def records(**changed: list[str]) -> Act:
+    """Change the domain's DNS records; ``{}`` takes a type away."""
+
+    def do(site: LabSite) -> None:
+        own = {"A": [site.host.address], "AAAA": [site.host.address6]}
+        site.lab.records(**{site.domain: own | changed})
+
+    return do
+
+
+def no_name(site: LabSite) -> None:
+    """The domain is not there at all."""
+    site.lab.records(**{site.domain: {}})
+
+
+def dns_back(site: LabSite) -> None:
+    """The domain as it should be."""
+    site.lab.differ({})
+    site.lab.zone({})
+    site.lab.point(site.domain, site.host)
+
+
+def differ(site: LabSite) -> None:
+    """A second resolver says otherwise."""
+    site.lab.differ({site.domain: {"A": [ELSEWHERE], "AAAA": []}})
+
+
+def silent_server(site: LabSite) -> None:
+    """The zone names a server that is not there."""
+    site.lab.records(
+        **{
+            "lab.test": {"NS": ["ns.lab.test.", "ns3.lab.test."], "SOA": [SOA]},
+            "ns3.lab.test": {"A": [site.lab.network.address(250)]},
+        }
+    )
+
+
+def two_zones(site: LabSite) -> None:
+    """Two authoritative servers, two answers."""
+    differ(site)
+    second = site.lab.network.service("dns2")
+    site.lab.records(
+        **{
+            "lab.test": {"NS": ["ns.lab.test.", "ns2.lab.test."], "SOA": [SOA]},
+            "ns2.lab.test": {"A": [second]},
+        }
+    )
+
+
+def edit(path: str, expression: str, after: str = RELOAD) -> str:
+    """Change a file by sed."""
+    return f"sed -i '{expression}' {path} && {after}"
+
+
+def callbacks(directive: str) -> str:
+    """Put a directive into the callback locations in the place of the way to One API."""
+    return edit(f"{NGINX}/callbacks.conf", f"s|proxy_pass .*;|{directive}|")
+
+
+def serve(make: Callable[[LabSite], forge.Pair]) -> Act:
+    """Let nginx serve a certificate of our own make."""
+
+    def do(site: LabSite) -> None:
+        pair = make(site)
+        site.host.ssh("umask 077; cat >/root/forged.pem", stdin=pair.chain)
+        site.host.ssh("umask 077; cat >/root/forged.key", stdin=pair.key)
+        site.host.ssh(
+            edit(
+                f"{NGINX}/site.conf",
+                "s|ssl_certificate .*|ssl_certificate /root/forged.pem;|;"
+                "s|ssl_certificate_key .*|ssl_certificate_key /root/forged.key;|",
+            )
+        )
+
+    return do
+
+
+def on_disk(site: LabSite) -> None:
+    """Another certificate on disk than the one that nginx has loaded."""
+    pair = forge.signed(site.lab.ca, [site.domain])
+    live = f"{paths.LETSENCRYPT}/live/{site.domain}"
+    site.host.ssh(f"cat >{live}/fullchain.pem", stdin=pair.chain)
+    site.host.ssh(f"cat >{live}/privkey.pem", stdin=pair.key)
+
+
+def other_key(site: LabSite) -> None:
+    """A key on disk that is not the certificate's."""
+    pair = forge.signed(site.lab.ca, [site.domain])
+    path = f"{paths.LETSENCRYPT}/live/{site.domain}/privkey.pem"
+    site.host.ssh(f"cat >{path}", stdin=pair.key)
+
+
+def insert(rule: str) -> str:
+    """A firewall rule before all others."""
+    return f"nft insert rule inet one_api_infra input {rule}"
+
+
+def variable(name: str, value: str) -> str:
+    """Another value in One API's environment."""
+    return edit("/etc/one-api/one-api.env", f"s/^{name}=.*/{name}={value}/", RESTART)
+
+
+def config(statement: str) -> str:
+    """Change the payment row, and let One API read it."""
+    return f"{sql(statement)}{RESTART}"
+
+
+FORMS = {
+    "empty": "",
+    "scheme missing": "DOMAIN",
+    "http": "http://DOMAIN",
+    "slash at the end": "https://DOMAIN/",
+    "with /v1": "https://DOMAIN/v1",
+    "whole path": "https://DOMAIN/api/payment/notify/",
+    "port": "https://DOMAIN:8443",
+    "localhost": "http://localhost:3000",
+    "another domain": "https://other.example.com",
+}
+NAMES = (
+    *(Fault(f"ServerAddress: {name}", "server_address.stored", server_address(value))
+      for name, value in FORMS.items()),
+    *(Fault(f"callback domain: {name}", "callback_domain.stored", notify_domain(value))
+      for name, value in FORMS.items()),
+)  # fmt: skip
+DNS = (
+    Fault("no address", "dns.resolves", no_name, dns_back),
+    Fault("broken DNSSEC", "dns.dnssec", records(BOGUS=[]), dns_back),
+    Fault("A to elsewhere", "dns.points_here", records(A=[ELSEWHERE]), dns_back),
+    Fault("second A record", "dns.points_here",
+          lambda site: records(A=[site.host.address, ELSEWHERE])(site), dns_back),  # type: ignore[operator]
+    Fault("AAAA to elsewhere", "dns.points_here", records(AAAA=[ELSEWHERE6]), dns_back),
+    Fault("behind a CDN", "dns.points_here", records(A=["104.16.0.1"], AAAA=[]), dns_back),
+    Fault("resolvers differ", "dns.resolvers_agree", differ, dns_back),
+    Fault("zone server silent", "dns.authoritative", silent_server, dns_back),
+    Fault("zone servers differ", "dns.authoritative", two_zones, dns_back),
+    Fault("CAA for another CA", "dns.caa", records(CAA=['0 issue "ca.example"']), dns_back),
+    Fault("CAA forbids all", "dns.caa", records(CAA=['0 issue ";"']), dns_back),
+    Fault("CAA for another account", "dns.caa_account",
+          records(CAA=['0 issue "pebble.letsencrypt.org; accounturi=https://x.test/1"']), dns_back),
+)  # fmt: skip
+NETWORK = (
+    Fault("One API down", "one_api.runs", "systemctl stop one-api"),
+    Fault("One API hangs", "one_api.runs",
+          "systemctl kill -s STOP one-api"),
+    Fault("nginx down", "network.https_open", "systemctl stop nginx"),
+    Fault("another program on 80 and 443", "network.port_taken",
+          "systemctl stop nginx; systemd-run -q --unit=perl perl -e 'use IO::Socket::INET;"
+          " my @s = map { IO::Socket::INET->new(LocalPort => $_, Listen => 5) } (80, 443);"
+          " sleep 600'; sleep 0.5"),
+    Fault("port 80 filtered", "network.http_open", insert("tcp dport 80 drop")),
+    Fault("port 443 filtered", "network.https_open", insert("tcp dport 443 drop")),
+    Fault("port 443 refused", "network.https_open",
+          insert("tcp dport 443 reject with tcp reset")),
+    Fault("port 80 filtered over IPv6", "network.http_open_ipv6",
+          insert("meta nfproto ipv6 tcp dport 80 drop")),
+    Fault("port 443 filtered over IPv6", "network.https_open_ipv6",
+          insert("meta nfproto ipv6 tcp dport 443 drop")),
+    Fault("One API's port open", "network.one_api_closed", insert("tcp dport 3000 accept")),
+    Fault("firewall gone", "network.one_api_closed", "nft delete table inet one_api_infra"),
+)  # fmt: skip
+TLS = (
+    Fault("self-signed", "certificate.self_signed",
+          serve(lambda site: forge.self_signed(site.domain))),
+    Fault("expired", "certificate.in_time",
+          serve(lambda site: forge.signed(site.lab.ca, [site.domain], begin=-90, end=-0.1)),
+          "systemctl start one-api-certificate", lambda site: site.converge()),
+    Fault("not valid yet", "certificate.in_time",
+          serve(lambda site: forge.signed(site.lab.ca, [site.domain], begin=1)),
+          lambda site: site.converge()),
+    Fault("another name", "certificate.names",
+          serve(lambda site: forge.signed(site.lab.ca, ["other.lab.test"]))),
+    Fault("incomplete chain", "certificate.chain",
+          edit(f"{NGINX}/site.conf", "s|fullchain.pem|cert.pem|"),
+          lambda site: site.converge()),
+    Fault("unknown CA", "certificate.trusted",
+          serve(lambda site: forge.signed(site.lab.ca, [site.domain], trusted=False)),
+          lambda site: site.converge()),
+    Fault("end of life is near", "certificate.life_left",
+          serve(lambda site: forge.signed(site.lab.ca, [site.domain], begin=-85, end=5)),
+          lambda site: site.converge()),
+    Fault("not reloaded", "certificate.served_is_on_disk", on_disk),
+    Fault("another key", "certificate.key_matches", other_key),
+    Fault("no TLS for the name", "certificate.is_served",
+          edit(f"{NGINX}/site.conf", "/listen 443/,/server_name/s/server_name .*/server_name x.y;/")
+          .replace("sed -i", "sed -i.kept"),
+          lambda site: site.converge()),
+    Fault("443 without TLS", "certificate.is_served",
+          edit(f"{NGINX}/site.conf", "s/443 ssl/443/; s/ssl_reject_handshake on;//"),
+          lambda site: site.converge()),
+    Fault("TLS 1.3 alone", "tls.protocols",
+          edit(f"{NGINX}/tls.conf", "s/ssl_protocols .*/ssl_protocols TLSv1.3;/")),
+    Fault("TLS 1.0", "tls.protocols",
+          edit(f"{NGINX}/tls.conf", "s/ssl_protocols .*/ssl_protocols TLSv1 TLSv1.1 TLSv1.2"
+               " TLSv1.3;/; s/ssl_ciphers .*/ssl_ciphers ALL:@SECLEVEL=0;/")),
+)  # fmt: skip
+HTTP = (
+    Fault("301 on the callback route", "callback.no_redirect",
+          callbacks("return 301 https://$host/login;")),
+    Fault("301 on port 80 alone", "callback.no_redirect",
+          edit(f"{NGINX}/site.conf", "0,/callbacks.conf/s|include .*callbacks.conf;||")),
+    Fault("challenge page", "callback.no_challenge",
+          callbacks('default_type text/html; return 503 "<html>Just a moment...</html>";')),
+    Fault("blocked", "callback.no_challenge", callbacks("deny all;")),
+    Fault("password", "callback.no_challenge",
+          callbacks("add_header WWW-Authenticate Basic always; return 401;")),
+    Fault("rate limit of nginx", "callback.no_rate_limit", callbacks("return 429;")),
+    Fault("POST refused", "callback.methods",
+          callbacks("if ($request_method = POST) { return 405; } & ")),
+    Fault("web page", "callback.no_html",
+          callbacks('default_type text/html; return 200 "<html>welcome</html>";')),
+    Fault("gzip on the answer", "callback.not_compressed",
+          edit(f"{NGINX}/callbacks.conf", "s|gzip off;|gzip on; gzip_min_length 0; gzip_types *;"
+               " gzip_http_version 1.0; gzip_proxied any;|")),
+    Fault("another program's answer", "callback.refusal", callbacks("return 200 success;")),
+    Fault("no answer", "callback.answered", callbacks("return 444;")),
+    Fault("nginx to a wrong port", "callback.answered",
+          callbacks("proxy_pass http://127.0.0.1:3999;")),
+)  # fmt: skip
+APPLICATION = (
+    Fault("database reset", "one_api.is_claimed",
+          f"systemctl stop one-api; cp {DATABASE} /root/db; rm {DATABASE}*; {RESTART}",
+          undo=f"systemctl stop one-api; cp -f /root/db {DATABASE};"
+               f" chown one-api: {DATABASE}; {RESTART}; rm -f {paths.ACCESS_TOKEN}"),
+    Fault("another ServerAddress in the database", "one_api.options_in_step",
+          sql("UPDATE options SET value = 'https://x.test' WHERE key = 'ServerAddress'"),
+          sql("UPDATE options SET value = 'https://DOMAIN' WHERE key = 'ServerAddress'")),
+    Fault("payment disabled", "payment.is_enabled", config("UPDATE payments SET enable = 0"),
+          config("UPDATE payments SET enable = 1")),
+    Fault("payment without a key", "payment.settings",
+          config("UPDATE payments SET config = json_set(config, '$.key', '')"),
+          config("UPDATE payments SET config = json_set(config, '$.key',"
+                 " 'epay-merchant-key-0123456789')")),
+    Fault("rate limit eaten by pay dialogs", "one_api.rate_limit",
+          variable("GLOBAL_API_RATE_LIMIT", "300")),
+    Fault("credit in batches", "one_api.batch_update", variable("BATCH_UPDATE_ENABLED", "true")),
+)  # fmt: skip
+HOOK = "/etc/one-api-infra/letsencrypt/renewal-hooks/deploy/one-api-infra"
+RENEWAL = "/etc/one-api-infra/letsencrypt/renewal/*.conf"
+FLOW = (
+    Fault("disk full", "system.disk", "mount -t tmpfs -o size=1m tmpfs /tmp", "umount /tmp"),
+    Fault("callbacks not logged", "callback_log.has_probe",
+          edit(f"{NGINX}/callbacks.conf", "s/access_log .*;/access_log off;/")),
+    Fault("timer off", "certificate.timer", "systemctl disable -q --now one-api-certificate.timer"),
+    Fault("renewal fails", "certificate.renewal",
+          f"sed -i 's/^version/broken/; s/^archive_dir.*//' {RENEWAL};"
+          " systemctl start one-api-certificate || true",
+          f"sed -i 's/^broken/version/' {RENEWAL}; sed -i \"/^version/a archive_dir ="
+          f" $(dirname {RENEWAL} | sed s/renewal/archive/)/DOMAIN\" {RENEWAL};"
+          " systemctl start one-api-certificate"),
+    Fault("hook cannot run", "certificate.hook", f"chmod -x {HOOK}"),
+    Fault("hook failed silently", "certificate.hook",
+          f"echo '{{\"ok\": false, \"message\": \"x\", \"time\": 1}}' >{paths.HOOK_RESULT}"),
+    Fault("configuration not loaded", "nginx.is_loaded",
+          "echo '# changed' >>/etc/nginx/mime.types", undo="sed -i '/^# changed/d'"
+          f" /etc/nginx/mime.types; {RELOAD}"),
+    Fault("a unit failed", "system.units", "systemd-run -q --unit=broken false; sleep 0.3"),
+    Fault("monitor stopped", "monitor.ran",
+          "systemctl disable -q --now one-api-monitor.timer;"
+          f" sed -i -E 's/\"ran\": [0-9.]+/\"ran\": 1/' {paths.MONITOR_STATE}"),
+)  # fmt: skip
+FAULTS = (*NAMES, *DNS, *NETWORK, *TLS, *HTTP, *APPLICATION, *FLOW)

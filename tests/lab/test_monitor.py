@@ -1,0 +1,175 @@
+"""The monitor: one alert for a fault, one for its end, and nothing for a healthy site."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from one_api_infra.checks import catalogue, status
+from one_api_infra.checks.verdict import State
+from one_api_infra.lab import process
+from one_api_infra.server import paths
+from tests.lab.sites import LabSite
+
+RUN = "systemctl start one-api-monitor.service"
+LIMIT = 60 * 1024  # KiB of memory for each step
+CHILD = (
+    "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True);"
+    " print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+)
+
+
+class Channel:
+    """Takes alerts (apprise's JSON) and heartbeats, as long as it is up."""
+
+    def __init__(self, address: str, port: int) -> None:
+        self.address, self.port = address, port
+        self.alerts: list[dict[str, Any]] = []
+        self.heartbeats = 0
+        self.start()
+
+    @property
+    def url(self) -> str:
+        """The channel as apprise calls it."""
+        return f"json://{self.address}:{self.port}/alerts"
+
+    def start(self) -> None:
+        """Listen."""
+        channel = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                channel.heartbeats += 1
+                self.answer()
+
+            def do_POST(self) -> None:
+                length = int(self.headers["Content-Length"])
+                channel.alerts.append(json.loads(self.rfile.read(length)))
+                self.answer()
+
+            def answer(self) -> None:
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_words: object) -> None:
+                """Silence."""
+
+        ThreadingHTTPServer.allow_reuse_address = True
+        self.server = ThreadingHTTPServer((self.address, self.port), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def stop(self) -> None:
+        """Refuse connections."""
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def channel(site: LabSite) -> Iterator[Channel]:
+    """Two channels' worth of one, and the site that knows it; its timer rests."""
+    made = Channel(site.lab.network.service("gateway"), 8090)
+    yield made
+    made.stop()
+
+
+def watched(site: LabSite, channel: Channel, **settings: Any) -> None:
+    """The site with alerts; runs are ours to start."""
+    heartbeat = f"http://{channel.address}:{channel.port}/alive"
+    site.inventory(alert_urls=[channel.url], heartbeat_url=heartbeat, **settings)
+    site.converge()
+    site.host.ssh("systemctl stop one-api-monitor.timer")
+
+
+def runs(site: LabSite, count: int) -> None:
+    """Runs of the monitor, one after the other."""
+    for _index in range(count):
+        site.host.ssh(RUN)
+
+
+@pytest.mark.parametrize(
+    ("language", "remedy", "healed"),
+    [("en", "Remedy: `systemctl start one-api`", "Healed"), ("zh_CN", "处理办法", "已恢复")],
+)
+def test_one_alert_and_one_all_clear(
+    site: LabSite, channel: Channel, language: str, remedy: str, healed: str
+) -> None:
+    watched(site, channel, language=language)
+    runs(site, 2)
+    assert channel.alerts == []
+    site.host.ssh("systemctl stop one-api")
+    runs(site, 4)
+    (alert,) = channel.alerts
+    assert "one_api.runs" in alert["message"]
+    assert remedy in alert["message"]
+    assert "docs/checks" in alert["message"]
+    site.host.ssh("systemctl start one-api; sleep 1")
+    runs(site, 4)
+    assert len(channel.alerts) == 2
+    assert healed in channel.alerts[1]["message"]
+    assert channel.heartbeats == 10
+    (changed,) = site.deploy("-y", "--json").changed
+    assert "Run the monitor by a timer" in changed
+
+
+def test_channel_that_fails_is_noticed_and_caught_up_with(site: LabSite, channel: Channel) -> None:
+    watched(site, channel)
+    channel.stop()
+    site.host.ssh("systemctl stop one-api")
+    runs(site, 2)
+    seen = {each.id: each for each in catalogue.judge(status.observe("x", site.settings))}
+    assert seen["monitor.channel"].state is State.FAILED
+    assert channel.url not in site.host.ssh("journalctl -u one-api-monitor -o cat")
+    assert "one_api_monitor_undelivered 1.0" in site.host.ssh(f"cat {paths.METRICS}")
+    channel.start()
+    runs(site, 2)
+    assert [alert["title"].startswith(site.domain) for alert in channel.alerts] == [True]
+    assert "one_api_monitor_undelivered 0.0" in site.host.ssh(f"cat {paths.METRICS}")
+
+
+def test_rights_and_memory(site: LabSite) -> None:
+    site.host.ssh(RUN)
+    for unit in ("one-api-monitor.service", "one-api-observe.service"):
+        words = site.host.ssh(f"systemd-analyze security --no-pager {unit} | tail -n 1").split()
+        assert float(next(word for word in words if word.replace(".", "").isdigit())) <= 2.5
+    refused = (
+        "/var/lib/one-api/one-api.db",
+        "/etc/one-api/access-token",
+        "/etc/one-api-infra/letsencrypt/live",
+        "/var/log/one-api-infra/callbacks.log",
+    )
+    as_user = "setpriv --reuid=one-api-monitor --regid=one-api-monitor --clear-groups"
+    for path in refused:
+        assert "denied" in site.host.ssh(f"{as_user} head -c 1 {path} 2>&1; true")
+    for step in ("monitor-look", "monitor-judge"):
+        command = (
+            f"systemd-run --quiet --pipe --wait --uid=one-api-monitor --gid=one-api-monitor"
+            f" -p RuntimeDirectory=one-api-monitor -p RuntimeDirectoryPreserve=yes"
+            f" -p StateDirectory=one-api-monitor python3 -c '{CHILD}' {paths.agent(step)}"
+        )
+        assert int(site.host.ssh(command).split()[-1]) < LIMIT
+
+
+def test_healthy_site_alarms_nobody(site: LabSite, channel: Channel) -> None:
+    """Packet loss, reloads, a renewal, a deploy, a restart and a reboot: no alert."""
+    watched(site, channel)
+    site.host.ssh(RUN)
+    interface = f"vb-{site.lab.name}{site.host.number}"
+    process.run("tc", "qdisc", "add", "dev", interface, "root", "netem", "loss", "1%")
+    for disturbance in (
+        "systemctl reload nginx",
+        "systemctl start one-api-certificate",
+        "systemctl restart one-api; sleep 1",
+        "logrotate --force /etc/logrotate.d/one-api-infra",
+    ):
+        site.host.ssh(disturbance)
+        runs(site, 3)
+    site.converge()
+    runs(site, 2)
+    site.reboot()
+    runs(site, 3)
+    assert channel.alerts == []
+    assert channel.heartbeats >= 15
