@@ -35,7 +35,7 @@ def test_external_certificate_that_is_not_there(site: LabSite) -> None:
     )
     stopped = site.deploy("-y")
     assert stopped.code != 0
-    assert "put them to /etc/ssl/missing.pem and /etc/ssl/missing.key" in stopped.stderr
+    assert "to /etc/ssl/missing.pem, and its key to /etc/ssl/missing.key" in stopped.stderr
     assert site.answers()
 
 

@@ -77,16 +77,16 @@ def test_ca_that_is_down(site: LabSite) -> None:
 def test_dns_that_points_elsewhere(site: LabSite) -> None:
     here = site.host.address
     site.lab.records(**{site.domain: {"A": ["198.51.100.7"], "AAAA": []}})
-    _says(site.deploy("-y"), "its A record points to 198.51.100.7", f"this server is {here}")
+    _says(site.deploy("-y"), "dns.points_here: the A record of", "leads to 198.51.100.7", here)
     site.lab.records(**{site.domain: {"A": [here], "AAAA": ["2001:db8::7"]}})
-    _says(site.deploy("-y"), "its AAAA record points to 2001:db8::7")
+    _says(site.deploy("-y"), "the AAAA record of", "leads to 2001:db8::7")
     site.lab.point(site.domain, site.host)
     assert site.answers()
 
 
 def test_dns_that_does_not_know_the_name(site: LabSite) -> None:
     site.inventory(domain="nowhere.lab.test")
-    _says(site.deploy("-y"), "nowhere.lab.test resolves; it does not: NXDOMAIN", "add an A record")
+    _says(site.deploy("-y"), "nowhere.lab.test has no address", "NXDOMAIN", "add an A record")
 
 
 def test_wrong_sha256(site: LabSite) -> None:
@@ -113,13 +113,13 @@ def test_port_held_by_another_server(blank: Callable[[str], LabSite], port: int)
         " ReuseAddr => 1) or die; sleep 600"
     )
     site.host.ssh(f"systemd-run --quiet perl -e '{listen}' {port}; sleep 0.5")
-    _says(site.deploy("-y"), f"port {port} is free; perl holds it")
+    _says(site.deploy("-y"), f"network.port_taken: perl holds port {port}")
     assert site.host.ssh("ls /opt") == ""
 
 
 def test_full_disk(site: LabSite) -> None:
     site.host.ssh("mount -t tmpfs -o size=50m tmpfs /opt")
-    _says(site.deploy("-y"), "MiB free on /opt")
+    _says(site.deploy("-y"), "system.disk: /opt has")
     site.host.ssh("umount /opt")
     assert site.answers()
 
@@ -127,3 +127,26 @@ def test_full_disk(site: LabSite) -> None:
 def test_unknown_setting_changes_nothing(site: LabSite) -> None:
     site.inventory(domian="x.lab.test", one_api_port="3000")
     _says(site.deploy("-y"), 'write "domain"', "one_api_port: a port number")
+
+
+EVERYTHING = (
+    "find /boot /etc /home /opt /root /srv /usr /var/lib -xdev ! -name '*.socket' -printf"
+    " '%p %y %m %u %g %l\\n' | sort; find /boot /etc /home /opt /root /srv /usr/local /var/lib -xdev"
+    " -type f -exec sha256sum {} + | sort; nft list ruleset 2>/dev/null; dpkg -l | md5sum;"
+    " systemctl list-unit-files --no-pager --no-legend; ls -A /tmp"
+)
+
+
+def test_preflight_that_fails_leaves_the_host_as_it_was(blank: Callable[[str], LabSite]) -> None:
+    site = blank("debian-13")
+    before = site.host.ssh(EVERYTHING)
+    site.lab.records(**{site.domain: {"A": ["198.18.255.9"], "CAA": ['0 issue "ca.example"']}})
+    stopped = site.deploy("-y")
+    said = " ".join(stopped.stderr.split())
+    assert stopped.code != 0
+    assert "dns.points_here: the A record of" in said
+    assert "dns.caa: the CAA record at" in said
+    assert site.host.ssh(EVERYTHING) == before
+    site.inventory(waive=["dns.points_here", "dns.caa"])
+    waived = site.deploy("--dry")
+    assert "waived: dns.caa" in " ".join(waived.stderr.split())

@@ -115,4 +115,4 @@ def test_a_foreign_site_of_the_same_name_stops_the_run(site: LabSite) -> None:
     site.host.ssh("cat >/etc/nginx/conf.d/theirs.conf", stdin=foreign)
     stopped = site.deploy("-y")
     assert stopped.code != 0
-    assert "/etc/nginx/conf.d/theirs.conf has" in " ".join(stopped.stderr.split())
+    assert "/etc/nginx/conf.d/theirs.conf has the name" in " ".join(stopped.stderr.split())
