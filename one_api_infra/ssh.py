@@ -5,7 +5,6 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,20 +42,20 @@ def address(name: str) -> str:
         return name
 
 
-@dataclass(frozen=True)
 class Server:
-    """A server, and how to run commands on it."""
+    """A server, and how to run commands on it, all over one connection."""
 
-    name: str
-    data: Mapping[str, Any]
+    def __init__(self, name: str, data: Mapping[str, Any]) -> None:
+        self.name = name
+        self.data = data
+        self.folder = tempfile.TemporaryDirectory(prefix="one-api-infra-")
+        self.configuration = Path(self.folder.name) / "ssh_config"
+        self.configuration.write_text(stanza(name, data, Path(self.folder.name)) + "\n")
 
     def run(self, command: str, seconds: float) -> tuple[str, str]:
         """The command's standard output as root, and what went wrong (empty if nothing did)."""
         shell = f"sudo -n sh -c {shlex.quote(command)}" if self.data.get("_sudo") else command
-        with tempfile.TemporaryDirectory(prefix="one-api-infra-") as folder:
-            configuration = Path(folder) / "ssh_config"
-            configuration.write_text(stanza(self.name, self.data, Path(folder)) + "\n")
-            return _output(["ssh", "-F", str(configuration), self.name, shell], seconds)
+        return _output(["ssh", "-F", str(self.configuration), self.name, shell], seconds)
 
 
 def _output(command: Sequence[str], seconds: float) -> tuple[str, str]:

@@ -123,11 +123,17 @@ CHECKS = (
         {
             "challenge": Fault(
                 N_("{url} is answered by a challenge page ({status}), which no gateway can solve"),
-                N_("let the path /api/ pass in the CDN's or the firewall's rules, or use DNS only"),
+                N_(
+                    "`pyinfra inventory.py deploys/nginx.py`; let the path /api/ pass in the CDN's"
+                    " rules, or use DNS only"
+                ),
             ),
             "forbidden": Fault(
                 N_("{url} is refused with {status} before it reaches One API"),
-                N_("remove the deny, password or WAF rule for the path /api/"),
+                N_(
+                    "`pyinfra inventory.py deploys/nginx.py`; remove the deny or WAF rule for the"
+                    " path /api/"
+                ),
             ),
         },
     ),
@@ -138,7 +144,10 @@ CHECKS = (
         {
             "rate_limit": Fault(
                 N_("{url} is answered 429: a rate limit eats callbacks"),
-                N_("`pyinfra inventory.py deploys/one_api.py` sets One API's limits anew"),
+                N_(
+                    "`pyinfra inventory.py deploys/one_api.py` sets One API's limits,"
+                    " `pyinfra inventory.py deploys/nginx.py` nginx'"
+                ),
             )
         },
     ),

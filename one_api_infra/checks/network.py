@@ -5,7 +5,8 @@ from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Judge, Le
 from one_api_infra.texts import N_, _
 
 OPEN_ALSO = N_(
-    "`systemctl restart nginx` on the server; open TCP {port} in the cloud's security group"
+    "`systemctl restart nginx`, `systemctl reload-or-restart one-api-firewall`; open TCP {port} in"
+    " the cloud's security group"
 )
 FAULTS = {
     "closed": Fault(N_("{address} refuses connections to port {port}"), OPEN_ALSO),

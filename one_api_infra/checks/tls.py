@@ -18,7 +18,10 @@ LIFE_WARNING, LIFE_FAILED = 0.25, 0.1
 NEW, OLD = ("TLSv1.2", "TLSv1.3"), ("TLSv1", "TLSv1.1")
 HTTPS = ("network.https_open",)
 SERVED = ("certificate.is_served",)
-RENEW = N_("`systemctl start one-api-certificate`, then read `journalctl -u one-api-certificate`")
+RENEW = N_(
+    "`systemctl start one-api-certificate`, then read `journalctl -u one-api-certificate`;"
+    " `pyinfra inventory.py deploys/certificate.py` lets nginx serve what is right"
+)
 
 
 def _shown(shake: Handshake) -> str:

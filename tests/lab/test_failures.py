@@ -131,7 +131,8 @@ def test_unknown_setting_changes_nothing(site: LabSite) -> None:
 
 EVERYTHING = (
     "find /boot /etc /home /opt /root /srv /usr /var/lib -xdev ! -name '*.socket' -printf"
-    " '%p %y %m %u %g %l\\n' | sort; find /boot /etc /home /opt /root /srv /usr/local /var/lib -xdev"
+    " '%p %y %m %u %g %l\\n' | sort;"
+    " find /boot /etc /home /opt /root /srv /usr/local /var/lib -xdev"
     " -type f -exec sha256sum {} + | sort; nft list ruleset 2>/dev/null; dpkg -l | md5sum;"
     " systemctl list-unit-files --no-pager --no-legend; ls -A /tmp"
 )
