@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from one_api_infra.checks import catalogue
 from one_api_infra.domain import Domain
 from one_api_infra.problems import InvalidError, Problem
 from one_api_infra.secret import Secret
@@ -189,12 +190,19 @@ def _alert_url(value: Any, path: str) -> Secret:
     return secret
 
 
+def _check_id(value: Any, path: str) -> str:
+    if value not in catalogue.BY_ID:
+        near = difflib.get_close_matches(str(value), catalogue.BY_ID, n=1, cutoff=0.0)
+        expected = _("the id of a check; it is {value!r}", value=value)
+        raise refuse(path, expected, _('write "{near}"', near=near[0]))
+    return str(value)
+
+
 _email = _matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an email address", "write it as admin@example.com")
 _path = _matching(r"/[^\s\0]+", "an absolute path", "write it from the first / on")
 _sha256 = _matching(r"[0-9a-f]{64}", "a sha256 in hexadecimal", "copy it from `sha256sum FILE`")
 _version = _matching(r"v?[0-9][0-9A-Za-z.+-]*", "a release tag", "write it as v0.14.27")
 _zone = _matching(r"[A-Za-z][A-Za-z0-9_+/-]*", "a time zone's name", "write it as Asia/Shanghai")
-_check_id = _matching(r"[a-z_]+\.[a-z_]+", "a check's id", "copy it from the failed check")
 
 SETTINGS: dict[str, Setting] = {
     "domain": Setting(_domain, REQUIRED),

@@ -39,7 +39,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"public_addresses": ["here"]}, "public_addresses[0]", "203.0.113.10"),
     ({"log_days": 0}, "log_days", "without quotes"),
     ({"lab": "yes"}, "lab", "True or False"),
-    ({"waive": ["dns"]}, "waive[0]", "failed check"),
+    ({"waive": ["dns"]}, "waive[0]", "dns."),
     ({"version": "latest"}, "version", "v0.14.27"),
     ({"time_zone": "a b"}, "time_zone", "Asia/Shanghai"),
     ({"tiktoken_data": "here"}, "tiktoken_data", "first /"),

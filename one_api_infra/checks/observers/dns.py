@@ -18,7 +18,8 @@ from dns.rdtypes.ANY.CAA import CAA
 from one_api_infra.checks.observation import Asked, Caa, Names, Target
 from one_api_infra.checks.observers.together import together
 
-SECONDS = 2.0  # for one question
+SECONDS = 2.4  # for one question, all tries
+TRIES = 3
 TOTAL = 6.0
 AUTHORITATIVE = 4  # the most that are asked
 NO_ANSWER = (dns.resolver.NoAnswer, dns.resolver.NXDOMAIN)
@@ -72,6 +73,7 @@ def _resolver(by: str | None) -> dns.resolver.Resolver:
     resolver = dns.resolver.Resolver(configure=not by)
     if by:
         resolver.nameservers = [by]
+    resolver.timeout = SECONDS / TRIES  # a lost packet is no silence
     resolver.lifetime = SECONDS
     return resolver
 

@@ -96,38 +96,45 @@ class Payments(Connection):
         if not body.get("uuid") or int(body.get("amount") or 0) < 1:
             self.refuse("invalid request")
             return
-        now = int(time.time())
         close = "UPDATE orders SET status = 'closed' WHERE status = 'pending' AND created_at < ?"
-        self.store.write(close, now - CLOSE_SECONDS)
+        self.store.write(close, int(time.time()) - CLOSE_SECONDS)
         row = self.payment(body["uuid"])
         if row is None:
             self.refuse("payment not found")
             return
-        trade_no = str(time.time_ns())
-        amount = int(body["amount"])
+        trade_no, amount = str(time.time_ns()), int(body["amount"])
         money = round(amount * RATE, 2)
-        config = json.loads(row["config"])
-        origin = row["notify_domain"] or self.store.options["ServerAddress"]
-        parameters = {
-            "pid": config["partner_id"],
-            "type": config.get("pay_type", ""),
-            "out_trade_no": trade_no,
-            "notify_url": f"{origin.removesuffix('/')}/api/payment/notify/{row['uuid']}",
-            "return_url": f"{self.store.options['ServerAddress'].removesuffix('/')}/panel/log",
-            "name": trade_no,
-            "money": f"{money:.2f}",
-        }
-        parameters |= {"sign": sign(parameters, config["key"]), "sign_type": "MD5"}
+        self.keep_order(row, trade_no, amount, money)
+        pay_domain = json.loads(row["config"])["pay_domain"].rstrip("/")
+        pay = {"url": f"{pay_domain}/submit.php", "method": "POST"}
+        params = self.submission(row, trade_no, money)
+        self.ok({"trade_no": trade_no, "type": 1, "data": {**pay, "params": params}})
+
+    def keep_order(self, row: sqlite3.Row, trade_no: str, amount: int, money: float) -> None:
+        """The order as it waits for the gateway."""
         statement = (
             "INSERT INTO orders (user_id, gateway_id, trade_no, gateway_no, amount, order_amount,"
             " order_currency, quota, fee, discount, status, created_at)"
             " VALUES (?, ?, ?, '', ?, ?, ?, ?, 0, 0, 'pending', ?)"
         )
-        quota = amount * QUOTA_PER_UNIT
+        quota, now = amount * QUOTA_PER_UNIT, int(time.time())
         values = (row["id"], trade_no, amount, money, row["currency"], quota, now)
         self.store.write(statement, self.current["id"], *values)
-        pay = {"url": f"{config['pay_domain'].rstrip('/')}/submit.php", "method": "POST"}
-        self.ok({"trade_no": trade_no, "type": 1, "data": pay | {"params": parameters}})
+
+    def submission(self, row: sqlite3.Row, trade_no: str, money: float) -> dict[str, str]:
+        """The signed parameters with which the payer is sent to the gateway."""
+        config, address = json.loads(row["config"]), self.store.options["ServerAddress"]
+        origin = row["notify_domain"] or address
+        parameters = {
+            "pid": config["partner_id"],
+            "type": config.get("pay_type", ""),
+            "out_trade_no": trade_no,
+            "notify_url": f"{origin.removesuffix('/')}/api/payment/notify/{row['uuid']}",
+            "return_url": f"{address.removesuffix('/')}/panel/log",
+            "name": trade_no,
+            "money": f"{money:.2f}",
+        }
+        return parameters | {"sign": sign(parameters, config["key"]), "sign_type": "MD5"}
 
     def payment(self, identity: str) -> sqlite3.Row | None:
         """An enabled payment row by its uuid."""
