@@ -18,5 +18,5 @@ for path in host.loop(monitor.absent(site)):
 operations.unit(
     name="Run the monitor by a timer",
     unit=monitor.TIMER,
-    beside=(monitor.SERVICE, monitor.OBSERVE),
+    beside=(monitor.SERVICE, monitor.OBSERVE, monitor.LOOK),
 )

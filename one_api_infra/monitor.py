@@ -14,15 +14,17 @@ USER = "one-api-monitor"
 TIMER = "one-api-monitor.timer"
 SERVICE = "one-api-monitor.service"
 OBSERVE = "one-api-observe.service"
+LOOK = "one-api-look.service"
 UNITS = "/etc/systemd/system"
 
 
 def files(site: Site) -> tuple[File, ...]:
     """The units; the channels' URLs, which only the monitor's user may read; a private root."""
-    agents = {name: paths.agent(f"monitor-{name}") for name in ("look", "judge")}
+    look, judge = (paths.agent(f"monitor-{name}") for name in ("look", "judge"))
     return (
-        render.file(f"{UNITS}/{OBSERVE}", keep=paths.agent("observe-keep")),
-        render.file(f"{UNITS}/{SERVICE}", user=USER, observe=OBSERVE, **agents),
+        render.file(f"{UNITS}/{LOOK}", user=USER, look=look),
+        render.file(f"{UNITS}/{OBSERVE}", look=LOOK, keep=paths.agent("observe-keep")),
+        render.file(f"{UNITS}/{SERVICE}", user=USER, observe=OBSERVE, judge=judge),
         render.file(f"{UNITS}/{TIMER}"),
         *_secrets(site),
         *_roots(site),
@@ -58,6 +60,6 @@ def wanted(site: Site) -> Wanted:
     """What to look at."""
     return Wanted(
         paths=(*(file.path for file in files(site)), *absent(site)),
-        units=(TIMER, SERVICE, OBSERVE),
+        units=(TIMER, SERVICE, OBSERVE, LOOK),
         users=(USER,),
     )

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from one_api_infra import firewall
 from one_api_infra.checks import catalogue, dns, target
@@ -35,7 +36,7 @@ def judge(
     found = [problem for check in CHECKS for problem in check(site, seen)]
     found += _clock(seen, now)
     own = tuple(line.split("/")[0] for line in seen.probes.get("addresses", ()))
-    known = target.of_settings(site.public(), (connected_to, *own))
+    known = replace(target.of_settings(site.public(), (connected_to, *own)), waive=())
     observation = Observation(known, now, names.asked, names.caa, names.bogus)
     return (*found, *_names(observation))
 

@@ -86,10 +86,7 @@ def _holders() -> dict[str, str]:
 
 def _failed_units() -> list[str]:
     lines = run("systemctl", "list-units", "--failed", "--plain", "--no-legend")[1].splitlines()
-    own = {
-        "one-api-monitor.service",
-        "one-api-observe.service",
-    }  # a fault of theirs is their own check's
+    own = {f"one-api-{name}.service" for name in ("monitor", "observe", "look")}  # monitor.ran
     return [line.split()[0] for line in lines if line.split() and line.split()[0] not in own]
 
 

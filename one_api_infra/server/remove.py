@@ -11,6 +11,7 @@ UNITS = (
     "one-api-monitor.timer",
     "one-api-monitor.service",
     "one-api-observe.service",
+    "one-api-look.service",
     "one-api.service",
     "one-api-certificate.timer",
     "one-api-certificate.service",
@@ -36,6 +37,7 @@ FOLDERS = (
     "/var/log/one-api-infra",
     paths.MONITOR,
     "/run/one-api-observe",
+    "/run/one-api-monitor",
 )
 DATA = (paths.DATA, paths.ONE_API_CONFIG, paths.LOGS)
 EMPTY = (paths.ONE_API, "/etc/systemd/system/nginx.service.d", "/etc/systemd/journald.conf.d")

@@ -142,8 +142,10 @@ def test_channel_that_fails_is_noticed_and_caught_up_with(site: LabSite, channel
 
 def test_rights_and_memory(site: LabSite) -> None:
     site.host.ssh(RUN)
-    for unit in ("one-api-monitor.service", "one-api-observe.service"):
-        words = site.host.ssh(f"systemd-analyze security --no-pager {unit} | tail -n 1").split()
+    for unit in ("one-api-monitor", "one-api-observe", "one-api-look"):
+        words = site.host.ssh(
+            f"systemd-analyze security --no-pager {unit}.service | tail -n 1"
+        ).split()
         assert float(next(word for word in words if word.replace(".", "").isdigit())) <= 2.5
     refused = (
         "/var/lib/one-api/one-api.db",

@@ -97,6 +97,11 @@ def test_address_behind_nat_can_be_named() -> None:
     assert problems(answer(ELSEWHERE), {"public_addresses": [ELSEWHERE]}) == []
 
 
+def test_a_waived_problem_is_told_all_the_same() -> None:
+    """The operation shows it, and lets the run go on."""
+    assert problems(answer(ELSEWHERE), {"waive": ["dns.points_here"]}) == ["dns.points_here"]
+
+
 def test_an_opened_port_is_not_cut_off() -> None:
     assert problems(settings={"open_ports": [6379]}, listeners=listening("redis", 6379)) == []
     assert problems(settings={"open_ports": ["51820/udp"]}, udp_listeners=UDP) == []
