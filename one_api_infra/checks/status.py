@@ -21,7 +21,9 @@ def observe(name: str, data: Mapping[str, Any]) -> Observation:
     server = Server(name, data)
     here, _error = server.run("hostname -I", SECONDS)
     connected_to = address(data.get("ssh_hostname") or name)
-    known = target.of_settings(site.public(), (connected_to, *here.split()))
+    # Without the server's word its IPv6 address is not known, and nothing can be "elsewhere".
+    addresses = (connected_to, *here.split()) if here else ()
+    known = target.of_settings(site.public(), addresses)
     return look(known, ask(server))
 
 
