@@ -3,7 +3,6 @@
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -19,28 +18,6 @@ from tests.lab.payments import add_payment
 from tests.lab.sites import LabSite
 
 SEEN = {State.FAILED, State.WARNING}
-
-
-@dataclass(frozen=True)
-class Row:
-    """A line of the matrix."""
-
-    fault: str
-    check: str
-    verdict_seconds: float
-    mend_seconds: float
-
-
-@pytest.fixture(scope="module")
-def matrix(request: pytest.FixtureRequest) -> Iterator[list[Row]]:
-    """Collects the rows, and prints them at the end."""
-    rows: list[Row] = []
-    yield rows
-    terminal = request.config.get_terminal_writer()
-    terminal.line()
-    for row in rows:
-        times = f"{row.verdict_seconds:5.1f} s to the verdict, {row.mend_seconds:5.1f} s to green"
-        terminal.line(f"{row.fault:45} {row.check:32} {times}")
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +76,7 @@ def test_healthy_site_has_no_fault(faulty: LabSite) -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_fault_is_named_and_mended(faulty: LabSite, fault: Fault, matrix: list[Row]) -> None:
+def test_fault_is_named_and_mended(faulty: LabSite, fault: Fault, matrix: list[str]) -> None:
     act(faulty, fault.do)
     started = time.monotonic()
     found = wrong(judged(faulty))
@@ -117,7 +94,8 @@ def test_fault_is_named_and_mended(faulty: LabSite, fault: Fault, matrix: list[R
         act(faulty, fault.mend)  # the next fault must find a healthy site all the same
         faulty.converge()
         raise
-    matrix.append(Row(fault.name, fault.check, seconds, time.monotonic() - started))
+    times = f"{seconds:4.1f} s to the verdict, {time.monotonic() - started:5.1f} s to green"
+    matrix.append(f"{fault.name:40} {fault.check:30} {times}")
     if fault.undo:
         act(faulty, fault.undo)
         faulty.converge()
