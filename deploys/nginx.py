@@ -12,7 +12,7 @@ if target.is_first("agent"):
     local.include("./agent.py")
 
 operations.failure(name="The agent tells the server's state", problems=system.agent_problems)
-operations.packages(name="Install nginx", names=lambda _seen: ("nginx",))
+operations.packages(name="Install nginx", names=lambda _seen: ("nginx", nginx.NJS))
 operations.directory(name="Make nginx' drop-in folder", directory=Directory(nginx.DROP_IN_FOLDER))
 for file in host.loop(nginx.notes()):
     operations.file(name=f"Write {file.path}", file=file)

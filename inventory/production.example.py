@@ -69,6 +69,10 @@ hosts = [
             # "pip_index": "https://mirror.example.com/simple",  # where PyPI is slow
             # "log_days": 180,                         # how long callbacks are kept
             #
+            # --- Payments: an agent records callbacks, sends lost ones again, asks the gateways ---
+            # "callbacks": "on",                       # off: no agent; nginx records all the same
+            # "reconcile": "act",                      # report: sends nothing, only tells
+            #
             # --- Alerts: the monitor looks every three minutes ----------------------------------
             # Channels as apprise writes them: DingTalk, WeCom, Feishu, Telegram, email, webhooks.
             # "alert_urls": os.environ["ONE_API_INFRA_ALERT_URLS"].split(),

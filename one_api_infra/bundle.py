@@ -13,6 +13,7 @@ ON_THE_SERVER = (
     "secret.py",
     "resources.py",
     "callback_domain.py",
+    "callbacks",
     "certificate.py",
     "checks",
     "editions",
@@ -39,7 +40,9 @@ def _sources() -> list[Path]:
     found: list[Path] = []
     for name in ON_THE_SERVER:
         top = PACKAGE / name
-        found += [top] if top.is_file() else [*top.rglob("*.py"), *top.rglob("*.mo")]
+        found += (
+            [top] if top.is_file() else [*top.rglob("*.py"), *top.rglob("*.mo"), *top.rglob("*.j2")]
+        )
     return sorted(found)
 
 

@@ -9,6 +9,7 @@ from one_api_infra import (
     one_api,
     system,
 )
+from one_api_infra.callbacks import units as callbacks
 from one_api_infra.checks import preflight
 from one_api_infra.resources import Wanted
 from one_api_infra.site import Site
@@ -27,6 +28,7 @@ def wanted(site: Site) -> Wanted:
             certificate_files.wanted(site),
             callback_domain.wanted(),
             monitor.wanted(site),
+            callbacks.wanted(),
         ]
     )
 
@@ -42,3 +44,4 @@ def check(site: Site) -> None:
     nginx.notes()
     certificate_files.files(site)
     monitor.files(site)
+    callbacks.files(site)

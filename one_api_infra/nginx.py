@@ -7,25 +7,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from one_api_infra import certificate, certificate_files, render
+from one_api_infra.callbacks import callback
 from one_api_infra.certificate import Certificate
 from one_api_infra.resources import File, Wanted
 from one_api_infra.server import paths
 from one_api_infra.site import Site
 from one_api_infra.snapshot import Snapshot
-from one_api_infra.system import AGENT_LOGS
 
 SERVICE = "nginx.service"
 CONF = f"{paths.NGINX}/nginx.conf"
 DEFAULT_SITE = f"{paths.NGINX}/sites-enabled/default"
 LINK = f"{paths.NGINX}/one-api"
-CALLBACK_LOG = f"{AGENT_LOGS}/callbacks.log"
 DROP_IN_FOLDER = "/etc/systemd/system/nginx.service.d"
 DROP_IN = f"{DROP_IN_FOLDER}/one-api-infra.conf"
 INCLUDES = (
     f"{paths.NGINX}/conf.d/one-api.conf",
     f"{paths.NGINX}/modules-enabled/90-one-api.conf",
 )
-PARTS = ("main", "http", "site", "tls", "acme", "proxy", "callbacks", "relay", "web", "headers")
+PARTS = (
+    *(f"{name}.conf" for name in ("main", "http", "site", "tls", "acme", "proxy", "callbacks")),
+    *(f"{name}.conf" for name in ("relay", "web", "headers")),
+)
+CALLBACK_SCRIPT = "callback.js"
+NJS = "libnginx-mod-http-js"
+NJS_MODULE = f"{paths.NGINX}/modules-enabled/50-mod-http-js.conf"
 WORKER_CONNECTIONS = 8192
 LOGIN_ROUTES = (
     "/api/user/login",
@@ -66,6 +71,7 @@ class Features:
     ipv6: bool
     default_server: bool
     owns_conf: bool
+    njs: bool
     served: Certificate | None
 
     @classmethod
@@ -81,6 +87,8 @@ class Features:
             # Beside others' sites we are nobody's default: one of theirs may be, without a word.
             default_server=not foreign,
             owns_conf=mine,
+            # Without it only the number of the answer's bytes is logged.
+            njs=NJS_MODULE in seen.paths,
             served=served(site, seen),
         )
 
@@ -123,13 +131,17 @@ def parts(site: Site, features: Features) -> dict[str, str]:
         # With a group that OpenSSL does not know nginx does not start; "?" (3.3) passes it over.
         "curves": f"?X25519MLKEM768:{CURVES}" if features.openssl >= (3, 5) else CURVES,
         "webroot": paths.WEBROOT,
-        "callback_log": CALLBACK_LOG,
+        "callback_log": paths.CALLBACK_LOG,
         "callback_routes": edition.callback_routes,
+        "callback_headers": callback.HEADERS,
+        "callback_script": f"{LINK}/{CALLBACK_SCRIPT}",
+        "njs": features.njs,
         "relay_prefixes": edition.relay_prefixes,
         "closed_routes": edition.closed_routes,
         "login_routes": LOGIN_ROUTES,
     }
-    return {f"{name}.conf": render.text(f"{LINK}/{name}.conf", **values) for name in PARTS}
+    names = (*PARTS, CALLBACK_SCRIPT) if features.njs else PARTS
+    return {name: render.text(f"{LINK}/{name}", **values) for name in names}
 
 
 def _tls(site: Site, served: Certificate | None) -> Mapping[str, object] | None:
@@ -202,14 +214,15 @@ def wanted() -> Wanted:
     return Wanted(
         paths=(
             *INCLUDES,
-            *(f"{LINK}/{name}.conf" for name in PARTS),
+            *(f"{LINK}/{name}" for name in (*PARTS, CALLBACK_SCRIPT)),
+            NJS_MODULE,
             CONF,
             DEFAULT_SITE,
             LINK,
             DROP_IN,
             paths.NGINX_SUM,
             DROP_IN_FOLDER,
-            CALLBACK_LOG,
+            paths.CALLBACK_LOG,
         ),
         units=(SERVICE,),
         probes={

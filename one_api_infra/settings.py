@@ -235,6 +235,8 @@ SETTINGS: dict[str, Setting] = {
     "public_addresses": Setting(_list(_address), ()),
     "dns_resolvers": Setting(_list(_address), ()),
     "log_days": Setting(_days, 180),
+    "callbacks": Setting(_choice("on", "off"), "on"),
+    "reconcile": Setting(_choice("act", "report"), "act"),
     "alert_urls": Setting(_list(_alert_url), ()),
     "alert_quiet_minutes": Setting(_minutes, 60),
     "heartbeat_url": Setting(_secret_url),

@@ -47,6 +47,8 @@ class Site:
     public_addresses: tuple[str, ...]
     dns_resolvers: tuple[str, ...]
     log_days: int
+    callbacks: str
+    reconcile: str
     alert_urls: tuple[Secret, ...]
     alert_quiet_minutes: int
     heartbeat_url: Secret | None

@@ -13,6 +13,7 @@ from one_api_infra.snapshot import Snapshot
 PACKAGES = (
     "ca-certificates",
     "iproute2",
+    "libnginx-mod-http-js",
     "logrotate",
     "nftables",
     "nginx",

@@ -9,6 +9,7 @@ from one_api_infra.texts import N_, _
 
 MONITOR_SECONDS = 900  # three of the monitor's runs, and the time that they take
 RENEWAL_SECONDS = 36 * 3600  # the timer's two runs a day, missed three times
+LEDGER_SECONDS = 600  # many of the agent's runs
 MONITOR = N_("`systemctl enable --now one-api-monitor.timer`, `systemctl start one-api-monitor`")
 CERTBOT = N_("read `journalctl -u one-api-certificate`, then `systemctl start one-api-certificate`")
 
@@ -108,6 +109,27 @@ def _channel(seen: Observation) -> Finding:
     return None
 
 
+def _ledger(seen: Observation) -> Finding:
+    ledger = _told_of_callbacks(seen)
+    if isinstance(ledger, Skip):
+        return ledger
+    age = min(seen.now - ledger["ran"], ledger["uptime"])
+    return Found("old", f"{age:.0f} s") if age > LEDGER_SECONDS else None
+
+
+def _cases(seen: Observation) -> Finding:
+    ledger = _told_of_callbacks(seen)
+    if isinstance(ledger, Skip):
+        return ledger
+    return Found("open", "", {"count": ledger["cases"]}) if ledger["cases"] else None
+
+
+def _told_of_callbacks(seen: Observation) -> Mapping[str, Any] | Skip:
+    if seen.server and not seen.server.get("callbacks"):
+        return Skip(_("the callbacks' agent is off"))
+    return _told(seen, "callbacks")
+
+
 def _check(name: str, means: str, faults: dict[str, Fault], judge: Any, *needs: str) -> Check:
     return Check(name, Level.FLOW, means, faults, judge, needs)
 
@@ -193,6 +215,32 @@ CHECKS = (
             )
         },
         _units,
+    ),
+    _check(
+        "ledger.is_fresh",
+        N_("The callbacks' agent has brought its ledger up to date lately"),
+        {
+            "old": Fault(
+                N_("the callbacks' agent has not finished a run for more than ten minutes"),
+                N_(
+                    "read `journalctl -u one-api-callbacks`,"
+                    " then `systemctl restart one-api-callbacks.timer`"
+                ),
+            )
+        },
+        _ledger,
+    ),
+    _check(
+        "ledger.has_no_case",
+        N_("No payment waits for the admin"),
+        {
+            "open": Fault(
+                N_("payments that the agent cannot mend: {count}"),
+                N_("`one-api-infra report` lists them with what is to be done"),
+                is_warning=True,
+            )
+        },
+        _cases,
     ),
     _check(
         "monitor.ran",

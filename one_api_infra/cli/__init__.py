@@ -7,6 +7,7 @@ import click
 from one_api_infra.cli.demo import demo
 from one_api_infra.cli.deploy import deploy
 from one_api_infra.cli.lab import lab
+from one_api_infra.cli.order import order
 from one_api_infra.cli.remove import remove
 from one_api_infra.cli.status import status
 from one_api_infra.lab.errors import LabError
@@ -22,6 +23,7 @@ def commands() -> None:
 commands.add_command(deploy)
 commands.add_command(demo)
 commands.add_command(lab)
+commands.add_command(order)
 commands.add_command(remove)
 commands.add_command(status)
 

@@ -19,11 +19,13 @@ class CallbackRoute:
 
     ``path`` is nginx' location (``= /exact`` or ``^~ /prefix/``); ``refusal`` is the answer to a
     request without parameters, which proves DNS, TLS, nginx and One API without a payment.
+    ``gateway`` is the kind of gateway that calls it; empty where a payment row says which.
     """
 
     path: str
     methods: tuple[str, ...]
     refusal: Answer
+    gateway: str = ""
 
 
 @dataclass(frozen=True)

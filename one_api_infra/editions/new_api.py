@@ -27,11 +27,13 @@ EDITION = Edition(
     offline_encoders=EMPTY,
     relay_prefixes=("/v1/", "/v1beta/", "/pg/", "/mj/", "/suno/"),
     callback_routes=(
-        CallbackRoute("= /api/user/epay/notify", ("GET", "POST"), Answer(200, "fail")),
-        CallbackRoute("= /api/subscription/epay/notify", ("GET", "POST"), Answer(200, None)),
-        CallbackRoute("= /api/stripe/webhook", ("POST",), Answer(400, None)),
-        CallbackRoute("= /api/creem/webhook", ("POST",), Answer(401, None)),
-        CallbackRoute("= /api/waffo/webhook", ("POST",), Answer(400, None)),
+        CallbackRoute("= /api/user/epay/notify", ("GET", "POST"), Answer(200, "fail"), "epay"),
+        CallbackRoute(
+            "= /api/subscription/epay/notify", ("GET", "POST"), Answer(200, None), "epay"
+        ),
+        CallbackRoute("= /api/stripe/webhook", ("POST",), Answer(400, None), "stripe"),
+        CallbackRoute("= /api/creem/webhook", ("POST",), Answer(401, None), "creem"),
+        CallbackRoute("= /api/waffo/webhook", ("POST",), Answer(400, None), "waffo"),
     ),
     closed_routes=("/api/setup",),
 )

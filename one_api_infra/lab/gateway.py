@@ -38,12 +38,13 @@ class Gateway:
     """A merchant's account at the gateway."""
 
     roots: Path
+    pay_domain: str = "https://pay.lab.test"
     partner: str = "1001"
     key: str = "epay-merchant-key-0123456789"
 
     def payment_row(self, notify_domain: str = "") -> dict[str, object]:
         """A payment row for one-hub that uses this account."""
-        config = {"pay_domain": "https://pay.lab.test", "partner_id": self.partner}
+        config = {"pay_domain": self.pay_domain, "partner_id": self.partner}
         return {
             "type": "epay",
             "name": "epay",

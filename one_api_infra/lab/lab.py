@@ -62,6 +62,7 @@ class Lab:
                 service, self.network.service(service), str(self.directory / zone), module="dns"
             )
         self._start_service("provider", self.network.service("provider"))
+        self._start_service("epay", self.network.service("gateway"))
         self.ca.start()
         if owner:
             self._start_service("reaper", str(owner), self.name)
@@ -77,7 +78,7 @@ class Lab:
         for host in self.hosts():
             host.remove()
         self.ca.stop()
-        for service in (*ZONES, "provider"):
+        for service in (*ZONES, "provider", "epay"):
             process.stop(self.directory, service)
         self.network.down()
         shutil.rmtree(self.directory, ignore_errors=True)

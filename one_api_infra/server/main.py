@@ -26,9 +26,16 @@ COMMANDS = {
     "observe-keep": "observe.keep",
     "monitor-look": "monitor.look",
     "monitor-judge": "monitor.judge",
+    "callbacks": "callbacks.run",
+    "callbacks-remove": "remove.callbacks",
+    "order": "order.show",
+    "report": "report.show",
 }
 # These change nothing of the site, or are called by a command that holds the lock.
-UNLOCKED = {"state", "deploy-hook", "observe", "observe-keep", "monitor-look", "monitor-judge"}
+UNLOCKED = {
+    *("state", "deploy-hook", "observe", "observe-keep", "monitor-look", "monitor-judge"),
+    *("callbacks", "order", "report"),
+}
 LOCK = "/run/one-api-infra.lock"
 
 

@@ -20,7 +20,6 @@ KEPT = f"{paths.STATE}/nginx"
 PREVIOUS = f"{KEPT}/previous"
 ORIGINAL_CONF = f"{KEPT}/nginx.conf.original"
 DEFAULT_SITE_WAS_ON = "default-site-was-on"
-CALLBACK_LOG = "/var/log/one-api-infra/callbacks.log"
 
 
 def apply() -> None:
@@ -51,7 +50,7 @@ def _prepare() -> None:
         shutil.copy2(conf, original)
     if Path(f"{paths.NGINX}/sites-enabled/default").is_symlink():
         (Path(KEPT) / DEFAULT_SITE_WAS_ON).touch()
-    log = Path(CALLBACK_LOG)
+    log = Path(paths.CALLBACK_LOG)
     if not log.exists():
         log.touch(0o640)
         shutil.chown(log, "www-data", "adm")

@@ -10,21 +10,23 @@ import requests
 from one_api_infra.server import paths
 from one_api_infra.texts import _
 
+URLS = Path(paths.ALERT_URLS)
 TIMEOUT = 10
 KEPT = 50  # messages that wait for a channel at most
 
 
-def _urls() -> list[str]:
-    path = Path(paths.ALERT_URLS)
+def _urls(path: Path) -> list[str]:
     return [line.strip() for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def channels() -> range:
+def channels(path: Path = URLS) -> range:
     """The channels, by their place in the settings."""
-    return range(len(_urls()))
+    return range(len(_urls(path)))
 
 
-def send(outbox: Sequence[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], list[str]]:
+def send(
+    outbox: Sequence[Mapping[str, Any]], path: Path = URLS
+) -> tuple[list[Mapping[str, Any]], list[str]]:
     """Send what waits; what could not be sent, and the channels that failed (without secrets)."""
     if not outbox:
         return [], []
@@ -32,7 +34,7 @@ def send(outbox: Sequence[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], 
     import apprise  # noqa: PLC0415
 
     logging.getLogger("apprise").setLevel(logging.CRITICAL)  # its words can hold tokens
-    urls = _urls()
+    urls = _urls(path)
     left: list[Mapping[str, Any]] = []
     failed: list[str] = []
     for entry in outbox[-KEPT:]:

@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from one_api_infra.certificate import HOOK
-from one_api_infra.server import certificate, monitor, observe_one_api, paths
+from one_api_infra.server import callbacks, certificate, monitor, observe_one_api, paths
 from one_api_infra.server.local import Site, run, site, write
 
-LOG = "/var/log/one-api-infra/callbacks.log"
 LOG_TAIL = 256 * 1024
 MOUNTS = ("/", "/var", "/tmp")  # noqa: S108  # looked at, not used
 ADDRESS = re.compile(r"inet6? ([^/ ]+)")
@@ -52,10 +51,11 @@ def observe(mark: str = "") -> dict[str, Any]:
         "failed_units": _failed_units(),
         "firewall": run("nft", "list", "chain", "inet", "one_api_infra", "input")[0] == 0,
         "nginx": {"is_loaded": _nginx_is_loaded()},
-        "callback_log": {"path": LOG, "probes": _probes(mark)},
+        "callback_log": {"path": paths.CALLBACK_LOG, "probes": _probes(mark)},
         "acme_account": _account(),
         "renewal_unit": _renewal_unit(current),
         "monitor": monitor.observe(_uptime()),
+        "callbacks": callbacks.observe(_uptime()),
         "one_api": observe_one_api.observe(current),
         **certificate.state(current),
     }
@@ -113,8 +113,8 @@ def _probes(mark: str) -> list[str]:
     """The lines of the callback log that hold the mark; the log may hold any bytes."""
     if not mark:
         return []
-    with contextlib.suppress(OSError), Path(LOG).open("rb") as stream:
-        stream.seek(max(Path(LOG).stat().st_size - LOG_TAIL, 0))
+    with contextlib.suppress(OSError), Path(paths.CALLBACK_LOG).open("rb") as stream:
+        stream.seek(max(Path(paths.CALLBACK_LOG).stat().st_size - LOG_TAIL, 0))
         lines = stream.read().decode("utf-8", "replace").split("\n")
         return [line[:500] for line in lines if mark in line][:20]
     return []

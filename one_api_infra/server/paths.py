@@ -40,6 +40,11 @@ OUTSIDE = "/run/one-api-monitor/outside.json"
 PROBE_MARK = "/run/one-api-monitor/mark"
 OBSERVATION = "/run/one-api-observe/observation.json"
 
+CALLBACK_LOG = "/var/log/one-api-infra/callbacks.log"
+CALLBACKS = "/var/lib/one-api-callbacks"
+LEDGER = f"{CALLBACKS}/ledger.db"
+REPORTS = f"{CALLBACKS}/reports"
+
 NGINX = "/etc/nginx"
 NGINX_LOADED = "/run/one-api-nginx.loaded"
 NGINX_SUM = f"{AGENT}/nginx-sum"

@@ -1,13 +1,16 @@
 """Removing the site from a server. The data and One API's secrets stay unless told otherwise."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from one_api_infra.server import paths
 from one_api_infra.server.local import must, run
 from one_api_infra.server.nginx import DEFAULT_SITE_WAS_ON, KEPT, ORIGINAL_CONF
 
+CALLBACK_UNITS = ("one-api-callbacks.timer", "one-api-callbacks.service")
 UNITS = (
+    *CALLBACK_UNITS,
     "one-api-monitor.timer",
     "one-api-monitor.service",
     "one-api-observe.service",
@@ -36,6 +39,7 @@ FOLDERS = (
     paths.CONFIG,
     "/var/log/one-api-infra",
     paths.MONITOR,
+    paths.CALLBACKS,
     "/run/one-api-observe",
     "/run/one-api-monitor",
 )
@@ -43,11 +47,23 @@ DATA = (paths.DATA, paths.ONE_API_CONFIG, paths.LOGS)
 EMPTY = (paths.ONE_API, "/etc/systemd/system/nginx.service.d", "/etc/systemd/journald.conf.d")
 
 
-def remove(data: str = "keep") -> None:
-    """Stop and remove everything that the toolkit made; with ``delete`` the data too."""
-    for unit in (*UNITS, FIREWALL_UNIT):  # One API first: the firewall guards its port
+def callbacks() -> None:
+    """Stop and remove the callbacks' agent; the log and the site stay."""
+    _stop(CALLBACK_UNITS)
+    shutil.rmtree(paths.CALLBACKS, ignore_errors=True)
+    run("userdel", "one-api-callbacks")
+    must("systemctl", "daemon-reload")
+
+
+def _stop(units: Sequence[str]) -> None:
+    for unit in units:
         run("systemctl", "disable", "--now", "--quiet", unit)
         Path(f"/etc/systemd/system/{unit}").unlink(missing_ok=True)
+
+
+def remove(data: str = "keep") -> None:
+    """Stop and remove everything that the toolkit made; with ``delete`` the data too."""
+    _stop((*UNITS, FIREWALL_UNIT))  # One API first: the firewall guards its port
     _restore_nginx()
     for path in FILES:
         Path(path).unlink(missing_ok=True)
@@ -57,6 +73,7 @@ def remove(data: str = "keep") -> None:
         if Path(folder).is_dir() and not any(Path(folder).iterdir()):
             Path(folder).rmdir()
     run("userdel", "one-api-monitor")
+    run("userdel", "one-api-callbacks")
     if data == "delete":
         run("userdel", "one-api")
     must("systemctl", "daemon-reload")

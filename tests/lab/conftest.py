@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from one_api_infra.lab import epay
 from one_api_infra.lab.gateway import Gateway
 from one_api_infra.lab.host import Host
 from one_api_infra.lab.lab import Lab
@@ -99,4 +100,4 @@ def blank(lab: Lab) -> Iterator[Callable[[str], LabSite]]:
 @pytest.fixture
 def gateway(lab: Lab) -> Gateway:
     """A payment gateway that trusts the lab's CA alone."""
-    return Gateway(lab.ca.issuer)
+    return Gateway(lab.ca.issuer, epay.url(lab.network.service("gateway")))

@@ -182,13 +182,14 @@ class Connection(BaseHTTPRequestHandler):
         print(f"GIN request {json.dumps(line | {'status': str(args[1])})}", flush=True)
 
     def page(self, query: str, fields: list[str], *values: Any) -> None:
-        """A page of rows, newest first."""
+        """A page of rows, newest first unless an order is asked for."""
         size = int(self.query.get("size") or 10) or 10
         if size > 100:
             self.refuse("size 参数不能超过 100")
             return
         page = max(int(self.query.get("page") or 1), 1)
-        rows = self.store.rows(f"{query} ORDER BY id DESC", *values)
+        oldest_first = self.query.get("order") in {"id", "created_at"}
+        rows = self.store.rows(f"{query} ORDER BY id {'' if oldest_first else 'DESC'}", *values)
         part = rows[(page - 1) * size : page * size]
         data = [shown(row, fields) for row in part]
         self.ok({"data": data, "page": page, "size": size, "total_count": len(rows)})

@@ -43,6 +43,7 @@ ORDER_FIELDS = [
     "status",
     "created_at",
 ]
+LOG_FIELDS = ["id", "user_id", "created_at", "type", "content", "username", "quota"]
 DEFAULTS = {"icon": "", "notify_domain": "", "fixed_fee": 0, "percent_fee": 0, "sort": 0}
 
 
@@ -190,6 +191,17 @@ class Payments(Connection):
 
     def orders(self) -> None:
         """GET /api/payment/order"""
-        wanted = self.query.get("trade_no")
-        where, values = (" WHERE trade_no = ?", [wanted]) if wanted else ("", [])
-        self.page(f"SELECT * FROM orders{where}", ORDER_FIELDS, *values)  # noqa: S608
+        self.filtered("orders", ORDER_FIELDS, {"trade_no": "trade_no", "status": "status"})
+
+    def logs(self) -> None:
+        """GET /api/log/"""
+        self.filtered("logs", LOG_FIELDS, {"log_type": "type"})
+
+    def filtered(self, table: str, fields: list[str], filters: dict[str, str]) -> None:
+        """Rows by equal columns and from a time on."""
+        chosen = {f"{column} = ?": self.query[name] for name, column in filters.items()
+                  if self.query.get(name)}  # fmt: skip
+        if self.query.get("start_timestamp"):
+            chosen["created_at >= ?"] = self.query["start_timestamp"]
+        where = f" WHERE {' AND '.join(chosen)}" if chosen else ""
+        self.page(f"SELECT * FROM {table}{where}", fields, *chosen.values())  # noqa: S608

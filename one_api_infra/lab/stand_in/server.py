@@ -32,6 +32,7 @@ ROUTES: list[tuple[str, str, bool, Action]] = [
     ("POST", "/api/payment/", True, Handler.add_payment),
     ("PUT", "/api/payment/", True, Handler.change_payment),
     ("GET", "/api/payment/order", True, Handler.orders),
+    ("GET", "/api/log/", True, Handler.logs),
     ("ANY", "/api/payment/notify/([^/]+)", False, Handler.notify),
     ("POST", "/api/channel/", True, Handler.add_channel),
     ("POST", "/api/token/", True, Handler.add_token),

@@ -318,6 +318,12 @@ FLOW = (
     Fault("configuration not loaded", "nginx.is_loaded",
           "echo '# changed' >>/etc/nginx/nginx.conf", undo=lambda site: site.converge()),
     Fault("a unit failed", "system.units", "systemd-run -q --unit=broken false; sleep 0.3"),
+    Fault("callbacks' agent stopped", "ledger.is_fresh",
+          "systemctl start one-api-callbacks.service;"
+          " systemctl disable -q --now one-api-callbacks.timer;"
+          " python3 -c \"import sqlite3; d = sqlite3.connect('/var/lib/one-api-callbacks/ledger.db');"
+          " d.execute('UPDATE notes SET value = 1 WHERE name = \\'ran\\''); d.commit()\"",
+          "systemctl enable -q --now one-api-callbacks.timer; systemctl start one-api-callbacks"),
     Fault("monitor stopped", "monitor.ran",
           "systemctl disable -q --now one-api-monitor.timer;"
           f" sed -i -E 's/\"ran\": [0-9.]+/\"ran\": 1/' {paths.MONITOR_STATE}"),

@@ -1,0 +1,1 @@
+"""What records, joins and mends payment callbacks on the server; design.md shows the way."""

@@ -1,0 +1,131 @@
+"""One run of the agent: read, mend, ask, credit, classify, tell."""
+
+import contextlib
+import fcntl
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from one_api_infra.callbacks import auditor, cases, intake
+from one_api_infra.callbacks.auditor import Auditor
+from one_api_infra.callbacks.books import Books
+from one_api_infra.callbacks.ledger import Ledger
+from one_api_infra.callbacks.loopback import Send
+from one_api_infra.callbacks.mend import Mender
+from one_api_infra.callbacks.order import Order
+from one_api_infra.editions.api import ApiError
+from one_api_infra.texts import _
+
+RAN, DOWN, OUTAGE_ENDED, OUTBOX, UNDELIVERED = (
+    "ran", "down", "outage_ended", "outbox", "undelivered",
+)  # fmt: skip
+GAP = 300.0  # seconds without a run that count as an outage
+FORGED_DAYS, DAY = 1, 86400.0
+
+Deliver = Callable[[Sequence[Mapping[str, Any]]], tuple[list[Mapping[str, Any]], list[str]]]
+
+
+@dataclass(frozen=True)
+class Agent:
+    """The agent on one server; ``acts`` is false where only reports are wanted."""
+
+    ledger: Ledger
+    books: Books
+    send: Send
+    log: Path
+    acts: bool
+    keep_days: int
+
+    def run(self, now: float) -> None:
+        """One run. ApiError if One API does not answer; what could be done is done."""
+        try:
+            known = intake.accounts(self.books.accounts())
+            intake.read_log(self.ledger, self.log, known)
+            intake.read_books(self.ledger, self.books, now)
+        except ApiError:
+            self.ledger.note(DOWN, now)
+            raise
+        outage_ended = self._outage_ended(now)
+        mender = Mender(self.ledger, self.books, known, self.send, now, self.acts)
+        judge = Auditor(self.ledger, known, now, self.acts)
+        mender.end_interrupted()
+        mender.replay()
+        mender.ask(self._in_question(judge.watched()), outage_ended)
+        mender.reconcile()
+        intake.read_books(self.ledger, self.books, now)
+        judge.audit()
+        self._purge(now)
+        self.ledger.note(RAN, now)
+
+    def _in_question(self, orders: Sequence[Order]) -> list[Order]:
+        """Orders whose payment only the gateway can tell: no genuine callback has told of it."""
+        return [
+            order
+            for order in orders
+            if not any(each.is_paid for each in self.ledger.notices(order.number))
+        ]
+
+    def _outage_ended(self, now: float) -> float:
+        """When the last outage ended: One API was down, callbacks failed, or nobody looked."""
+        ran, down = (float(self.ledger.note(name) or 0) for name in (RAN, DOWN))
+        query = "SELECT 1 FROM callbacks WHERE at > ? AND status >= 500 LIMIT 1"
+        failed = self.ledger.db.execute(query, (ran,)).fetchone() if ran else None
+        if down > ran or failed or (ran and now - ran > GAP):
+            self.ledger.note(OUTAGE_ENDED, now)
+        return float(self.ledger.note(OUTAGE_ENDED) or 0)
+
+    def _purge(self, now: float) -> None:
+        """Forget what is forged after a day, and what is older than the log."""
+        delete = "DELETE FROM callbacks WHERE at < ?"
+        with self.ledger.transaction():
+            old = now - FORGED_DAYS * DAY
+            self.ledger.db.execute(f"{delete} AND is_genuine = 0", (old,))
+            self.ledger.db.execute(delete, (now - self.keep_days * DAY,))
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[bool]:
+    """Whether nobody else is at it; the kernel ends the lock with its holder."""
+    with path.open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+            return
+        yield True
+
+
+def tell(ledger: Ledger, domain: str, channels: range, deliver: Deliver) -> None:
+    """Tell of new cases and of those that are mended, once; what was not taken waits."""
+    due, mended = auditor.untold(ledger), auditor.healed(ledger)
+    waiting = json.loads(ledger.note(OUTBOX) or "[]")
+    if due or mended:
+        text = {"title": _title(domain, due), "body": _body(due, mended)}
+        print(text["title"], text["body"], sep="\n", flush=True)
+        waiting += [{**text, "channel": index} for index in channels]
+        with ledger.transaction():  # before anything is sent: who dies here must not tell it twice
+            auditor.mark(ledger, due)
+            ledger.note(OUTBOX, json.dumps(waiting))
+    left, failed = deliver(waiting)
+    ledger.note(OUTBOX, json.dumps(left))
+    ledger.note(UNDELIVERED, json.dumps(failed))
+
+
+def _title(domain: str, due: Sequence[cases.Case]) -> str:
+    if due:
+        return _("{domain}: payments that need you: {count}", domain=domain, count=len(due))
+    return _("{domain}: payments are mended", domain=domain)
+
+
+def _body(due: Sequence[cases.Case], mended: Sequence[str]) -> str:
+    lines = []
+    for case in due:
+        lines += [
+            *cases.lines(case),
+            _("All of it: `one-api-infra order {number}`", number=case.number),
+            "",
+        ]
+    lines += [_("Mended: order {number}", number=number) for number in mended]
+    return "\n".join(lines)

@@ -1,0 +1,112 @@
+"""One API's books: its payment rows with their keys, its orders, and what its log says it credited.
+
+Through One API's own API, so that every database is the same. Calls raise ApiError.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from one_api_infra.callbacks.gateways import GATEWAYS
+from one_api_infra.callbacks.gateways.gateway import Account
+from one_api_infra.callbacks.order import Credit, Order, Status
+from one_api_infra.editions.api import Api, ApiError
+
+PAGE = 100
+TOPUP = 1  # the log's type of credits
+CREDITED = "在线充值成功"  # how One Hub's log line of a paid order begins (controller/order.go)
+NOTIFY = "/api/payment/notify/"
+
+
+class Books(Protocol):
+    """What the agent reads of One API; ``can_complete`` says whether it completes orders itself."""
+
+    can_complete: bool
+
+    def accounts(self) -> Sequence[Account]:
+        """The gateways' accounts."""
+
+    def orders(self, since: float) -> Iterator[Order]:
+        """Orders made since a time, and all that are pending."""
+
+    def order(self, number: str) -> Order | None:
+        """One order as it is now."""
+
+    def credits(self, since: float) -> Iterator[Credit]:
+        """Credits since a time."""
+
+    def complete(self, number: str) -> None:
+        """Let One API complete a paid order, where it can."""
+
+
+class OneHubBooks:
+    """One Hub: payment rows, orders and log by the management API; it completes no order."""
+
+    can_complete = False
+
+    def __init__(self, api: Api) -> None:
+        self.api = api
+        self._rows: dict[int, str] = {}
+
+    def accounts(self) -> Sequence[Account]:
+        rows = self.api.payments()
+        self._rows = {row["id"]: row["uuid"] for row in rows}
+        return [account for row in rows if (account := _account(row))]
+
+    def orders(self, since: float) -> Iterator[Order]:
+        for query in (f"start_timestamp={int(since)}", f"status={Status.PENDING.value}"):
+            for row in self._pages(f"/api/payment/order?{query}&order=id"):
+                yield self._order(row)
+
+    def order(self, number: str) -> Order | None:
+        path = f"/api/payment/order?trade_no={quote(number, safe='')}"
+        return next((self._order(row) for row in self._pages(path)), None)
+
+    def credits(self, since: float) -> Iterator[Credit]:
+        path = f"/api/log/?log_type={TOPUP}&start_timestamp={int(since)}&order=created_at"
+        for row in self._pages(path):
+            if str(row["content"]).startswith(CREDITED):
+                yield Credit(row["id"], row["user_id"], row["quota"], float(row["created_at"]))
+
+    def complete(self, number: str) -> None:
+        raise ApiError("One Hub completes no order by itself")
+
+    def _order(self, row: Mapping[str, Any]) -> Order:
+        return Order(
+            number=str(row["trade_no"]),
+            user=int(row["user_id"]),
+            row=self._rows.get(int(row["gateway_id"]), ""),
+            money=Decimal(str(row["order_amount"])),
+            currency=str(row["order_currency"]),
+            quota=int(row["quota"]),
+            status=Status(row["status"]),
+            created=float(row["created_at"]),
+            gateway_number=str(row["gateway_no"]),
+        )
+
+    def _pages(self, path: str) -> Iterator[Mapping[str, Any]]:
+        page = 1
+        while True:
+            answer = self.api.request("GET", f"{path}&page={page}&size={PAGE}")
+            if not answer.get("success"):
+                raise ApiError(f"{path.partition('?')[0]}: {answer.get('message') or answer}")
+            data = answer["data"]
+            yield from data["data"] or []
+            if page * PAGE >= data["total_count"] or not data["data"]:
+                return
+            page += 1
+
+
+def _account(row: Mapping[str, Any]) -> Account | None:
+    """The account of a payment row; None for a kind that the agent does not know."""
+    gateway = GATEWAYS.get(str(row["type"]))
+    try:
+        config = json.loads(row.get("config") or "{}")
+    except ValueError:
+        config = {}
+    if gateway is None or not isinstance(config, dict):
+        return None
+    found = gateway.account(str(row["uuid"]), f"{NOTIFY}{row['uuid']}", config)
+    return found if row["enable"] else Account(**{**vars(found), "is_enabled": False})

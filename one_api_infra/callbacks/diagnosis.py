@@ -1,0 +1,96 @@
+"""Why an order stands as it does, in one sentence: pure, from what the ledger holds of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from one_api_infra.callbacks.audit import Class
+from one_api_infra.callbacks.gateways.gateway import Said, Word
+from one_api_infra.texts import N_, _
+
+TITLES = {
+    Class.CREDITED: N_("credited"),
+    Class.WAITING: N_("not paid yet"),
+    Class.ABANDONED: N_("closed without a payment"),
+    Class.PAID_PENDING: N_("paid, but pending"),
+    Class.PAID_CLOSED: N_("paid, but closed by One API"),
+    Class.CREDITED_UNPAID: N_("credited without a payment"),
+    Class.CREDITED_TWICE: N_("credited more than once"),
+    Class.SUCCESS_UNCREDITED: N_("a success without a credit"),
+    Class.AMOUNT_DIFFERS: N_("the amount differs"),
+    Class.UNKNOWN_ORDER: N_("unknown to One API"),
+}
+LOST = {
+    "silent": N_(
+        "The gateway has not called: no callback of this order is in the log."
+        " `one-api-infra status` shows whether it could."
+    ),
+    "waiting": N_("The gateway has not called, and says that the order is not paid."),
+    "unreachable": N_("The gateway has not called, and could not be asked: {detail}"),
+    "unclear": N_("The gateway contradicts itself, so nothing is credited: {detail}"),
+    "forged": N_(
+        "The callback's signature is wrong: the key in the payment row is not the gateway's,"
+        " or somebody forged it."
+    ),
+    "no_row": N_("The callback is for a payment row that is gone: nobody can verify it."),
+    "disabled": N_("The payment row is disabled in One API: enable it, and the callback is sent."),
+    "down": N_("One API did not run when the callback came (HTTP {status})."),
+    "slow": N_("One API did not answer the callback in time (HTTP {status})."),
+    "limited": N_("One API's rate limit refused the callback (HTTP 429)."),
+    "failed": N_("One API failed over the callback (HTTP {status})."),
+    "cut": N_("The gateway hung up before One API had answered (HTTP 499)."),
+    "refused": N_("One API refused the callback: {answer}"),
+    "unpaid": N_("The gateway called, but to say that the order is not paid."),
+    "dropped": N_("One API answered the callback with a yes, but the order is still pending."),
+}
+STATUSES = {502: "down", 503: "down", 504: "slow", 429: "limited", 499: "cut"}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A callback as the ledger holds it."""
+
+    status: int
+    answer: bytes | None
+    is_taken: bool
+    is_genuine: bool
+    is_paid: bool
+    has_row: bool
+
+
+def title(found: Class) -> str:
+    """The class in words."""
+    return _(TITLES[found])
+
+
+def loss(seen: Sequence[Seen], word: Word | None) -> str:
+    """Why the payment was not credited by a callback; empty if one was taken."""
+    last = seen[-1] if seen else None
+    if last is None:
+        return _silent(word)
+    values = {"status": last.status, "answer": (last.answer or b"")[:80].decode("utf-8", "replace")}
+    return _say(_kind(last), **values)
+
+
+def _kind(last: Seen) -> str:
+    if not last.has_row:
+        return "no_row"
+    if not last.is_genuine:
+        return "forged"
+    if last.status in STATUSES or last.status >= 500:
+        return STATUSES.get(last.status, "failed")
+    if b"payment not found" in (last.answer or b""):
+        return "disabled"
+    if not last.is_paid:
+        return "unpaid"
+    return "dropped" if last.is_taken else "refused"
+
+
+def _silent(word: Word | None) -> str:
+    if word is None or word.said is Said.PAID:
+        return _say("silent")
+    kinds = {Said.WAITING: "waiting", Said.CLOSED: "waiting", Said.UNCLEAR: "unclear"}
+    return _say(kinds.get(word.said, "unreachable"), detail=word.detail)
+
+
+def _say(kind: str, **values: object) -> str:
+    return _(LOST[kind], **values)

@@ -1,0 +1,80 @@
+"""From the callback log and One API's books into the ledger."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from one_api_infra.callbacks import log
+from one_api_infra.callbacks.books import Books
+from one_api_infra.callbacks.callback import Callback, parse
+from one_api_infra.callbacks.gateways import GATEWAYS
+from one_api_infra.callbacks.gateways.gateway import Account, Notice
+from one_api_infra.callbacks.ledger import Ledger, callback_row
+from one_api_infra.callbacks.schedule import HORIZON
+
+PLACE = "log_place"
+ORDERS_READ, CREDITS_READ = "orders_read", "credits_read"
+OVERLAP = 120.0  # seconds that are read again: clocks differ, and a row may be written late
+NOBODY = Notice("", "", None, "", "", is_paid=False, is_genuine=False)
+
+Accounts = Mapping[str, Account]
+
+
+def accounts(found: Sequence[Account]) -> Accounts:
+    """Accounts by what a callback tells: the payment row's uuid, or the path."""
+    return {key: account for account in found for key in (account.row, account.path) if key}
+
+
+def read_log(ledger: Ledger, path: Path, known: Accounts) -> int:
+    """Put new callbacks in; how many lines there were."""
+    count = 0
+    for lines, place in log.batches(path, log.Place.parse(ledger.note(PLACE))):
+        rows = [row for line in lines if (row := _row(line, known))]
+        with ledger.transaction():
+            ledger.add_callbacks(rows)
+            ledger.note(PLACE, place.plain())
+        count += len(lines)
+    return count
+
+
+def _row(line: bytes, known: Accounts) -> tuple[Any, ...] | None:
+    """A callback's row; None for what says nothing of an order (a probe, a scanner, no JSON)."""
+    callback = parse(line)
+    if callback is None:
+        return None
+    account = known.get(callback.row) or known.get(callback.path)
+    if account is None:
+        return _nobodys(callback, line)
+    gateway = GATEWAYS[account.gateway]
+    said = gateway.notice(callback, account)
+    if said is None:
+        return None
+    taken = gateway.is_taken(callback.status, callback.answer, callback.answer_bytes)
+    return callback_row(callback, gateway.kind, said, is_taken=taken, line=line)
+
+
+def _nobodys(callback: Callback, line: bytes) -> tuple[Any, ...] | None:
+    """A callback for a payment row that is gone: nobody can verify it, but it is shown."""
+    number = callback.parameters.get("out_trade_no", "")
+    said = Notice(number, "", None, "", "", is_paid=False, is_genuine=False)
+    if not number:
+        return None
+    return callback_row(callback, "", said, is_taken=False, line=line)
+
+
+def read_books(ledger: Ledger, books: Books, now: float) -> None:
+    """Put in what One API knows of orders and credits since the last time.
+
+    Orders that the ledger holds as pending and One API does no longer are looked up one by one.
+    """
+    since = float(ledger.note(ORDERS_READ) or now - HORIZON) - OVERLAP
+    found = {order.number: order for order in books.orders(since)}
+    for order in ledger.orders("status = 'pending'"):
+        if order.number not in found and (current := books.order(order.number)):
+            found[order.number] = current
+    credited = list(books.credits(float(ledger.note(CREDITS_READ) or now - HORIZON) - OVERLAP))
+    with ledger.transaction():
+        ledger.add_orders(found.values(), now)
+        ledger.add_credits(credited)
+        ledger.note(ORDERS_READ, now)
+        ledger.note(CREDITS_READ, now)

@@ -1,0 +1,197 @@
+"""The ledger: one SQLite file that joins callbacks, orders, the gateways' words and our own acts.
+
+What is read of the log and how far it was read stand in one transaction, and so do an act and its
+result; a run that is killed leaves the ledger as before its last transaction.
+"""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from one_api_infra.callbacks.callback import Callback
+from one_api_infra.callbacks.gateways.gateway import Notice, Said, Word
+from one_api_infra.callbacks.order import Credit, Order, Status
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS callbacks (
+  id TEXT PRIMARY KEY, at REAL NOT NULL, gateway TEXT NOT NULL, account TEXT NOT NULL,
+  number TEXT NOT NULL, gateway_number TEXT NOT NULL, money TEXT, currency TEXT NOT NULL,
+  merchant TEXT NOT NULL, is_paid INTEGER NOT NULL, is_genuine INTEGER NOT NULL,
+  is_test INTEGER NOT NULL, client TEXT NOT NULL, status INTEGER NOT NULL, answer BLOB,
+  is_taken INTEGER NOT NULL, seconds REAL NOT NULL, request_id TEXT NOT NULL, line BLOB);
+CREATE INDEX IF NOT EXISTS callbacks_number ON callbacks (number);
+CREATE INDEX IF NOT EXISTS callbacks_at ON callbacks (at);
+CREATE TABLE IF NOT EXISTS orders (
+  number TEXT PRIMARY KEY, user INTEGER NOT NULL, account TEXT NOT NULL, money TEXT NOT NULL,
+  currency TEXT NOT NULL, quota INTEGER NOT NULL, status TEXT NOT NULL, created REAL NOT NULL,
+  gateway_number TEXT NOT NULL, since REAL NOT NULL,
+  class TEXT NOT NULL DEFAULT '', class_since REAL NOT NULL DEFAULT 0,
+  is_settled INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX IF NOT EXISTS orders_created ON orders (created);
+CREATE INDEX IF NOT EXISTS orders_status ON orders (status);
+CREATE TABLE IF NOT EXISTS credits (
+  id INTEGER PRIMARY KEY, user INTEGER NOT NULL, quota INTEGER NOT NULL, at REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS credits_at ON credits (at);
+CREATE TABLE IF NOT EXISTS words (
+  number TEXT PRIMARY KEY, at REAL NOT NULL, said TEXT NOT NULL, gateway_number TEXT NOT NULL,
+  money TEXT, currency TEXT NOT NULL, merchant TEXT NOT NULL, detail TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS acts (
+  id INTEGER PRIMARY KEY, number TEXT NOT NULL, callback TEXT NOT NULL, kind TEXT NOT NULL,
+  started REAL NOT NULL, ended REAL, result TEXT NOT NULL DEFAULT '');
+CREATE INDEX IF NOT EXISTS acts_number ON acts (number);
+CREATE TABLE IF NOT EXISTS cases (
+  number TEXT NOT NULL, class TEXT NOT NULL, opened REAL NOT NULL, closed REAL,
+  told INTEGER NOT NULL DEFAULT 0, detail TEXT NOT NULL DEFAULT '',
+  PRIMARY KEY (number, class));
+CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+VERSION = 1
+
+
+class Ledger:
+    """The ledger at ``path``; sqlite3's errors (a full disk, a lock) are the caller's to see."""
+
+    def __init__(self, path: str | Path, *, read_only: bool = False) -> None:
+        where = f"file:{path}?mode=ro" if read_only else str(path)
+        self.db = sqlite3.connect(where, timeout=10, isolation_level=None, uri=read_only)
+        self.db.row_factory = sqlite3.Row
+        if not read_only:
+            self.db.execute("PRAGMA journal_mode = WAL")
+            self.db.execute("PRAGMA synchronous = FULL")
+            self.db.executescript(SCHEMA)
+            self.db.execute(f"PRAGMA user_version = {VERSION}")
+
+    def close(self) -> None:
+        """Close it."""
+        self.db.close()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of it, or nothing."""
+        self.db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self.db.execute("ROLLBACK")
+            raise
+        self.db.execute("COMMIT")
+
+    def note(self, name: str, value: object = None) -> str:
+        """A note by name; with a value it is set."""
+        if value is not None:
+            self.db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (name, str(value)))
+            return str(value)
+        found = self.db.execute("SELECT value FROM notes WHERE name = ?", (name,)).fetchone()
+        return str(found[0]) if found else ""
+
+    def add_callbacks(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Rows of ``callback_row``; those that are there already are left alone."""
+        marks = ", ".join("?" * 19)
+        self.db.executemany(f"INSERT OR IGNORE INTO callbacks VALUES ({marks})", rows)  # noqa: S608
+
+    def add_orders(self, orders: Iterable[Order], now: float) -> None:
+        """Put in orders as One API holds them now."""
+        statement = (
+            "INSERT INTO orders (number, user, account, money, currency, quota, status, created,"
+            " gateway_number, since) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (number) DO UPDATE SET since = CASE WHEN status = excluded.status"
+            " THEN since ELSE excluded.since END, status = excluded.status,"
+            " gateway_number = excluded.gateway_number"
+        )
+        self.db.executemany(statement, (_order_row(order, now) for order in orders))
+
+    def add_credits(self, credits: Iterable[Credit]) -> None:
+        """Put in credits of One API's log."""
+        rows = ((each.id, each.user, each.quota, each.at) for each in credits)
+        self.db.executemany("INSERT OR IGNORE INTO credits VALUES (?, ?, ?, ?)", rows)
+
+    def add_word(self, number: str, word: Word, now: float) -> None:
+        """Put in what a gateway said of an order."""
+        money = None if word.money is None else str(word.money)
+        row = (number, now, word.said.value, word.gateway_number, money, word.currency)
+        self.db.execute(
+            "INSERT OR REPLACE INTO words VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (*row, word.merchant, word.detail),
+        )
+
+    def orders(self, where: str, *values: Any) -> list[Order]:
+        """Orders by a condition of ours."""
+        rows = self.db.execute(f"SELECT * FROM orders WHERE {where}", values)  # noqa: S608
+        return [order(row) for row in rows]
+
+    def credits(self, since: float) -> list[Credit]:
+        """Credits since a time."""
+        rows = self.db.execute("SELECT id, user, quota, at FROM credits WHERE at >= ?", (since,))
+        return [Credit(*row) for row in rows]
+
+    def notices(self, number: str) -> list[Notice]:
+        """What genuine callbacks said of an order."""
+        query = "SELECT * FROM callbacks WHERE number = ? AND is_genuine = 1 ORDER BY at"
+        return [notice(row) for row in self.db.execute(query, (number,))]
+
+    def word(self, number: str) -> Word | None:
+        """The gateway's last word on an order."""
+        row = self.db.execute("SELECT * FROM words WHERE number = ?", (number,)).fetchone()
+        return word(row) if row else None
+
+    def asked(self, number: str) -> float | None:
+        """When the gateway was last asked for an order."""
+        row = self.db.execute("SELECT at FROM words WHERE number = ?", (number,)).fetchone()
+        return float(row[0]) if row else None
+
+    def start_act(self, number: str, callback: str, kind: str, now: float) -> int:
+        """Note that something is about to be sent to One API; durable before it is sent."""
+        statement = "INSERT INTO acts (number, callback, kind, started) VALUES (?, ?, ?, ?)"
+        return self.db.execute(statement, (number, callback, kind, now)).lastrowid or 0
+
+    def end_act(self, identity: int, result: str, now: float) -> None:
+        """Note what came of it."""
+        statement = "UPDATE acts SET ended = ?, result = ? WHERE id = ?"
+        self.db.execute(statement, (now, result, identity))
+
+
+def callback_row(
+    callback: Callback, gateway: str, said: Notice, *, is_taken: bool, line: bytes
+) -> tuple[Any, ...]:
+    """A callback as a row; ``line`` is kept for those that may be sent again."""
+    money = None if said.money is None else str(said.money)
+    keep = said.is_genuine and said.is_paid and callback.body_is_whole
+    what = (said.number, said.gateway_number, money, said.currency, said.merchant)
+    flags = (int(said.is_paid), int(said.is_genuine), int(said.is_test))
+    head = (callback.id, callback.at, gateway, callback.row, *what, *flags, callback.client)
+    tail = (callback.status, callback.answer, int(is_taken), callback.seconds, callback.request_id)
+    return (*head, *tail, line if keep else None)
+
+
+def _order_row(order: Order, now: float) -> tuple[Any, ...]:
+    head = (order.number, order.user, order.row, str(order.money), order.currency, order.quota)
+    return (*head, order.status.value, order.created, order.gateway_number, now)
+
+
+def order(row: sqlite3.Row) -> Order:
+    """An order from its row."""
+    return Order(
+        row["number"], row["user"], row["account"], Decimal(row["money"]), row["currency"],
+        row["quota"], Status(row["status"]), row["created"], row["gateway_number"],
+    )  # fmt: skip
+
+
+def notice(row: sqlite3.Row) -> Notice:
+    """A notice from a callback's row."""
+    money = None if row["money"] is None else Decimal(row["money"])
+    return Notice(
+        row["number"], row["gateway_number"], money, row["currency"], row["merchant"],
+        bool(row["is_paid"]), bool(row["is_genuine"]), bool(row["is_test"]),
+    )  # fmt: skip
+
+
+def word(row: sqlite3.Row) -> Word:
+    """A gateway's word from its row."""
+    money = None if row["money"] is None else Decimal(row["money"])
+    return Word(
+        Said(row["said"]), row["number"], row["gateway_number"], money, row["currency"],
+        row["merchant"], row["detail"],
+    )  # fmt: skip

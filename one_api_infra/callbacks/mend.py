@@ -1,0 +1,127 @@
+"""Replay and reconciliation: what One API did not credit is sent to it again, by its own way.
+
+One API credits an order once, because it asks whether the order is pending. So it is asked anew
+right before each sending, and an act is written down before it is done: a run that is killed in
+between finds it, and waits until One API must be through with it.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from one_api_infra.callbacks import audit, schedule
+from one_api_infra.callbacks.books import Books
+from one_api_infra.callbacks.callback import parse
+from one_api_infra.callbacks.gateways import GATEWAYS
+from one_api_infra.callbacks.gateways.gateway import (
+    Account,
+    AskError,
+    Notification,
+    Said,
+    Word,
+)
+from one_api_infra.callbacks.intake import Accounts
+from one_api_infra.callbacks.ledger import Ledger, notice
+from one_api_infra.callbacks.loopback import Send, as_it_came
+from one_api_infra.callbacks.order import Order, Status
+
+ASKING = 8  # gateways' answers are waited for side by side
+REPLAY, RECONCILE, COMPLETE = "replay", "reconcile", "complete"
+CREDITED, REFUSED, INTERRUPTED = "credited", "refused", "interrupted"
+
+
+@dataclass(frozen=True)
+class Mender:
+    """What mends. ``now`` is the run's time; ``acts`` is false where only reports are wanted."""
+
+    ledger: Ledger
+    books: Books
+    accounts: Accounts
+    send: Send
+    now: float
+    acts: bool = True
+
+    def replay(self) -> None:
+        """Send genuine callbacks of orders that are still pending again, oldest first."""
+        query = (
+            "SELECT callbacks.* FROM callbacks JOIN orders USING (number)"
+            " WHERE orders.status = 'pending' AND is_genuine = 1 AND is_paid = 1"
+            " AND line IS NOT NULL GROUP BY number HAVING at = max(at) ORDER BY at"
+        )
+        for row in self.ledger.db.execute(query).fetchall():
+            gateway = GATEWAYS[row["gateway"]]
+            attempts, last = self._attempts(row["number"], row["id"])
+            due = schedule.resend_due(row["at"], attempts, last, self.now, gateway.deadline)
+            callback = parse(row["line"]) if due else None
+            order = self.ledger.orders("number = ?", row["number"])[0]
+            if callback and not audit.differs(order, notice(row)):
+                self._act(order.number, callback.id, REPLAY, as_it_came(callback))
+
+    def ask(self, orders: Sequence[Order], outage_ended: float) -> None:
+        """Ask the gateways for orders that are not settled, as their schedule says."""
+        due = [order for order in orders if self._is_due(order, outage_ended)]
+        with ThreadPoolExecutor(ASKING) as pool:
+            for order, word in zip(due, pool.map(self._asked, due), strict=True):
+                known = self.ledger.word(order.number)
+                # "paid" is not forgotten because the gateway is silent now.
+                keep = known is not None and known.said is Said.PAID and word.said is Said.UNKNOWN
+                self.ledger.add_word(order.number, known if keep and known else word, self.now)
+
+    def reconcile(self) -> None:
+        """Credit what the gateway says is paid, where One API has a way in."""
+        for order in self.ledger.orders("status = 'pending' ORDER BY created"):
+            word, account = self.ledger.word(order.number), self.accounts.get(order.row)
+            if word is None or account is None:
+                continue
+            if not audit.may_credit(order, account.merchant, word):
+                continue
+            attempts, last = self._attempts(order.number, "")
+            made = GATEWAYS[account.gateway].notification(account, word)
+            if made and schedule.resend_due(0, attempts, last, self.now, None):
+                self._act(order.number, "", RECONCILE, made)
+
+    def end_interrupted(self) -> None:
+        """Acts of a run that died: what came of them, the order tells."""
+        query = "SELECT id FROM acts WHERE ended IS NULL AND started < ?"
+        for row in self.ledger.db.execute(query, (self.now - schedule.LEASE,)).fetchall():
+            self.ledger.end_act(row["id"], INTERRUPTED, self.now)
+
+    def _attempts(self, number: str, callback: str) -> tuple[int, float | None]:
+        """How often this was sent, and when last, by whatever act."""
+        query = (
+            "SELECT count(*) FILTER (WHERE callback = ?), max(started) FROM acts WHERE number = ?"
+        )
+        count, last = self.ledger.db.execute(query, (callback, number)).fetchone()
+        return max(count, 1 if last else 0), last
+
+    def _act(self, number: str, callback: str, kind: str, made: Notification) -> None:
+        """Send one notification, if the order waits for it and nobody is at it."""
+        open_act = "SELECT 1 FROM acts WHERE number = ? AND ended IS NULL"
+        if not self.acts or self.ledger.db.execute(open_act, (number,)).fetchone():
+            return
+        current = self.books.order(number)
+        if current is None or current.status is not Status.PENDING:
+            return
+        act = self.ledger.start_act(number, callback, kind, self.now)
+        answer = self.send(made)
+        after = self.books.order(number)
+        done = after is not None and after.status is Status.SUCCESS
+        words = f"{answer.status} {answer.body[:80]!r}"
+        with self.ledger.transaction():
+            self.ledger.end_act(act, CREDITED if done else f"{REFUSED}: {words}", self.now)
+            if after:
+                self.ledger.add_orders([after], self.now)
+
+    def _is_due(self, order: Order, outage_ended: float) -> bool:
+        if order.row not in self.accounts:
+            return False
+        asked = self.ledger.asked(order.number)
+        return schedule.ask_due(order.created, asked, self.now, outage_ended)
+
+    def _asked(self, order: Order) -> Word:
+        """The gateway's word; every failure is one that says nothing."""
+        account: Account = self.accounts[order.row]
+        try:
+            return GATEWAYS[account.gateway].ask(account, order.number, order.created)
+        except AskError as error:
+            return Word(Said.UNKNOWN, order.number, detail=str(error))

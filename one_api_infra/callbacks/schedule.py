@@ -1,0 +1,37 @@
+"""When a gateway is asked, and when a callback is sent again: pure. All times in seconds."""
+
+FIRST = 60.0
+# Ages at which an order that is not settled is asked for. The agent's runs are half a minute apart
+# at best; One Hub closes orders three hours old, gateways know theirs for a day and more.
+ASK_AT = (60, 120, 240, 480, 900, 1800, 3600, 7200, 10200, 21600, 43200, 86400)
+HORIZON = 26 * 3600.0
+BACK_OFF = 15.0
+LONGEST = 600.0
+LEASE = 60.0  # what One API may take for a callback; a sending that died is looked at after it
+SETTLE = 10.0  # an answer of "success" may stand before the order's row does
+
+
+def ask_due(created: float, asked: float | None, now: float, outage_ended: float = 0.0) -> bool:
+    """Whether an order made at ``created`` and last asked for at ``asked`` is to be asked for.
+
+    After an outage every order of the horizon is asked for once.
+    """
+    age = now - created
+    if age < FIRST or age > HORIZON:
+        return False
+    if asked is None or asked < outage_ended:
+        return True
+    steps = [step for step in ASK_AT if step <= age]
+    return bool(steps) and asked < created + steps[-1]
+
+
+def resend_due(
+    at: float, attempts: int, last: float | None, now: float, deadline: float | None
+) -> bool:
+    """Whether a callback of ``at``, sent again ``attempts`` times, is to be sent again."""
+    if deadline is not None and now - at > deadline - 5:
+        return False
+    if last is None:
+        return now - at >= SETTLE
+    pause: float = min(BACK_OFF * 2 ** min(attempts - 1, 10), LONGEST)
+    return now - last >= pause

@@ -1,0 +1,35 @@
+"""``one-api-infra order``: what became of one payment."""
+
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+from one_api_infra import inventory as inventories
+from one_api_infra.cli import pyinfra
+from one_api_infra.cli.deploy import INVENTORY, LIMIT
+from one_api_infra.server import paths
+from one_api_infra.ssh import Server
+from one_api_infra.texts import _, language
+
+SECONDS = 60.0  # it asks the gateway, too
+
+
+@click.command()
+@click.argument("number")
+@INVENTORY
+@LIMIT
+def order(number: str, inventory: Path, limit: str | None) -> None:
+    """Show what is known of order NUMBER: callbacks, answers, the gateway's word, the verdict."""
+    names = pyinfra.hosts(inventory, limit)
+    failed = False
+    for name, data in inventories.read(inventory):
+        if name in names:
+            command = paths.agent(f"order {shlex.quote(number)}")
+            shell = f"ONE_API_INFRA_LANGUAGE={language()} {command}"
+            output, error = Server(name, data).run(shell, SECONDS)
+            click.secho(_("{name}: order {number}", name=name, number=number), bold=True)
+            click.echo(output or error)
+            failed = failed or bool(error)
+    sys.exit(int(failed))

@@ -1,0 +1,66 @@
+"""Looking into the agent's ledger on a host, and letting the agent run."""
+
+import json
+from typing import Any
+
+from tests.lab import payments
+from tests.lab.sites import LabSite
+
+LEDGER = "/var/lib/one-api-callbacks/ledger.db"
+
+
+def run(site: LabSite) -> None:
+    """One run of the agent now; the timer's own are as far away as they are."""
+    journal = "journalctl -u one-api-callbacks -n 30 --no-pager -o cat"
+    site.host.ssh(f"systemctl start one-api-callbacks.service || {{ {journal} >&2; exit 1; }}")
+
+
+def rows(site: LabSite, query: str) -> list[list[Any]]:
+    """Rows of the ledger, read from its file; none before the agent's first run."""
+    if site.host.ssh(f"test -e {LEDGER}; echo $?").strip() != "0":
+        return []
+    return site.rows(query, LEDGER)
+
+
+def age(site: LabSite, number: str, seconds: int) -> None:
+    """Let an order be older than it is, in One API's database."""
+    statement = f"UPDATE orders SET created_at = created_at - {seconds} WHERE trade_no = '{number}'"
+    write(site, statement)
+
+
+def write(site: LabSite, statement: str) -> None:
+    """Change One API's database behind its back."""
+    script = (
+        "import sqlite3, sys;"
+        "db = sqlite3.connect('/var/lib/one-api/one-api.db', timeout=20);"
+        "db.execute(sys.stdin.read()); db.commit()"
+    )
+    site.host.ssh(f'python3 -c "{script}"', stdin=statement)
+
+
+def status(site: LabSite, number: str) -> str:
+    """An order's state in One API's database."""
+    found = site.rows(f"SELECT status FROM orders WHERE trade_no = '{number}'")
+    return str(found[0][0])
+
+
+def cases(site: LabSite) -> dict[str, str]:
+    """Open cases: number to class."""
+    return dict(map(tuple, rows(site, "SELECT number, class FROM cases WHERE closed IS NULL")))
+
+
+def acts(site: LabSite, number: str) -> list[tuple[str, str]]:
+    """What was sent to One API for an order."""
+    query = f"SELECT kind, result FROM acts WHERE number = '{number}' ORDER BY id"
+    return [(kind, result) for kind, result in rows(site, query)]
+
+
+def log(site: LabSite) -> list[dict[str, Any]]:
+    """The callback log, its lines that name an order or hold a body."""
+    text = site.host.ssh("cat /var/log/one-api-infra/callbacks.log")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def credited(site: LabSite) -> int:
+    """Root's quota."""
+    return payments.credited(site)
