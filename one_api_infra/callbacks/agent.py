@@ -46,6 +46,7 @@ class Agent:
             intake.read_books(self.ledger, self.books, now)
         except ApiError:
             self.ledger.note(DOWN, now)
+            self.ledger.add_run(now, down=True)
             raise
         outage_ended = self._outage_ended(now)
         mender = Mender(self.ledger, self.books, known, self.send, now, self.acts)
@@ -57,6 +58,7 @@ class Agent:
         intake.read_books(self.ledger, self.books, now)
         judge.audit()
         self._purge(now)
+        self.ledger.add_run(now, down=False)
         self.ledger.note(RAN, now)
 
     def _in_question(self, orders: Sequence[Order]) -> list[Order]:
@@ -83,6 +85,11 @@ class Agent:
             old = now - FORGED_DAYS * DAY
             self.ledger.db.execute(f"{delete} AND is_genuine = 0", (old,))
             self.ledger.db.execute(delete, (now - self.keep_days * DAY,))
+            # What is settled is not sent again; the log itself keeps every byte.
+            self.ledger.db.execute(
+                "UPDATE callbacks SET line = NULL WHERE line IS NOT NULL AND number IN"
+                " (SELECT number FROM orders WHERE is_settled = 1)"
+            )
 
 
 @contextlib.contextmanager

@@ -46,6 +46,8 @@ CREATE TABLE IF NOT EXISTS cases (
   number TEXT NOT NULL, class TEXT NOT NULL, opened REAL NOT NULL, closed REAL,
   told INTEGER NOT NULL DEFAULT 0, detail TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (number, class));
+CREATE TABLE IF NOT EXISTS hours (
+  hour INTEGER PRIMARY KEY, runs INTEGER NOT NULL, down INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 VERSION = 1
@@ -86,6 +88,14 @@ class Ledger:
             return str(value)
         found = self.db.execute("SELECT value FROM notes WHERE name = ?", (name,)).fetchone()
         return str(found[0]) if found else ""
+
+    def add_run(self, now: float, *, down: bool) -> None:
+        """Count a run of the agent, and whether One API was down."""
+        statement = (
+            "INSERT INTO hours VALUES (?, 1, ?)"
+            " ON CONFLICT (hour) DO UPDATE SET runs = runs + 1, down = down + excluded.down"
+        )
+        self.db.execute(statement, (int(now // 3600), int(down)))
 
     def add_callbacks(self, rows: Iterable[tuple[Any, ...]]) -> None:
         """Rows of ``callback_row``; those that are there already are left alone."""

@@ -1,6 +1,7 @@
 """Reading the callback log from where it was left, over rotations and compression."""
 
 import gzip
+import hashlib
 import json
 import time
 from collections.abc import Iterator
@@ -16,9 +17,13 @@ LONGEST = 256 * 1024  # bytes; a body of 64 KiB is 88 in base64
 
 @dataclass(frozen=True)
 class Place:
-    """How far the log was read: the file (its inode) and the bytes of it."""
+    """How far the log was read: the file, by its first line, and the bytes of it.
 
-    inode: int = 0
+    The first line holds a request's id. An inode would be given to the next file as soon as this
+    one is compressed, and its lines would be passed over.
+    """
+
+    head: str = ""
     offset: int = 0
 
     @classmethod
@@ -34,26 +39,38 @@ class Place:
 def batches(log: Path, place: Place) -> Iterator[tuple[list[bytes], Place]]:
     """New lines, oldest first, each batch with the place after it.
 
-    A file that is not known (rotated twice while nobody read, or compressed since) is read from
-    its beginning: what the ledger has already, it leaves alone. A line that is still being written
-    is left for the next time.
+    If the file that was read last is gone, all are read: what the ledger has already, it leaves
+    alone. A line that is still being written is left for the next time.
     """
-    for path in _files(log, place):
-        inode, is_written = path.stat().st_ino, time.time() - path.stat().st_mtime < HANDOVER
-        start = place.offset if inode == place.inode else 0
+    for path, head in _files(log, place):
+        is_written = time.time() - path.stat().st_mtime < HANDOVER
+        start = place.offset if head == place.head else 0
         with _open(path) as stream:
             stream.seek(start)
-            yield from _lines(stream, inode, start)
+            yield from _lines(stream, head, start)
         if is_written and path.name != log.name:
             return
 
 
-def _files(log: Path, place: Place) -> list[Path]:
-    """The files that may hold something new, oldest first."""
-    found = [path for path in log.parent.glob(f"{log.name}*") if path.is_file()]
-    found.sort(key=lambda path: (-_number(path), path.suffix != ".gz"))
-    known = [at for at, path in enumerate(found) if path.stat().st_ino == place.inode]
-    return found[known[0] :] if known else found
+def _files(log: Path, place: Place) -> list[tuple[Path, str]]:
+    """The files that may hold something new, oldest first, with their first lines' sums."""
+    paths = [path for path in log.parent.glob(f"{log.name}*") if path.is_file()]
+    paths.sort(key=_number, reverse=True)
+    found: list[tuple[Path, str]] = []
+    for path in reversed(paths):  # the newest first: the one that was read last is among them
+        if head := _head(path):
+            found.insert(0, (path, head))
+        if head and head == place.head:
+            break
+    return found
+
+
+def _head(path: Path) -> str:
+    """The sum of a file's first line; empty while it has none."""
+    with _open(path) as stream:
+        line = stream.readline(LONGEST)
+    is_whole = line.endswith(b"\n") or len(line) == LONGEST
+    return hashlib.sha256(line).hexdigest()[:16] if is_whole else ""
 
 
 def _number(path: Path) -> int:
@@ -66,7 +83,7 @@ def _open(path: Path) -> BinaryIO:
     return cast(BinaryIO, gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb"))
 
 
-def _lines(stream: BinaryIO, inode: int, start: int) -> Iterator[tuple[list[bytes], Place]]:
+def _lines(stream: BinaryIO, head: str, start: int) -> Iterator[tuple[list[bytes], Place]]:
     lines: list[bytes] = []
     offset = start
     while line := stream.readline(LONGEST):
@@ -75,6 +92,6 @@ def _lines(stream: BinaryIO, inode: int, start: int) -> Iterator[tuple[list[byte
         offset += len(line)
         lines.append(line)
         if len(lines) == BATCH:
-            yield lines, Place(inode, offset)
+            yield lines, Place(head, offset)
             lines = []
-    yield lines, Place(inode, offset)
+    yield lines, Place(head, offset)

@@ -1,8 +1,7 @@
 """Sending a callback to One API on this server, past nginx."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 import requests
 
@@ -23,11 +22,7 @@ class Answer:
     body: bytes
 
 
-class Send(Protocol):
-    """Something that sends to One API."""
-
-    def __call__(self, notification: Notification) -> Answer:
-        """Send it once."""
+Send = Callable[[Notification], Answer]
 
 
 class Loopback:

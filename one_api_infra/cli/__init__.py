@@ -9,6 +9,7 @@ from one_api_infra.cli.deploy import deploy
 from one_api_infra.cli.lab import lab
 from one_api_infra.cli.order import order
 from one_api_infra.cli.remove import remove
+from one_api_infra.cli.report import report
 from one_api_infra.cli.status import status
 from one_api_infra.lab.errors import LabError
 from one_api_infra.problems import InvalidError
@@ -25,6 +26,7 @@ commands.add_command(demo)
 commands.add_command(lab)
 commands.add_command(order)
 commands.add_command(remove)
+commands.add_command(report)
 commands.add_command(status)
 
 

@@ -12,7 +12,7 @@ from one_api_infra.callbacks.books import Books, OneHubBooks
 from one_api_infra.callbacks.ledger import Ledger
 from one_api_infra.callbacks.loopback import Loopback
 from one_api_infra.editions.api import Api, ApiError
-from one_api_infra.server import notify, paths
+from one_api_infra.server import notify, paths, report
 from one_api_infra.server.local import CommandError, Site, edition, site
 from one_api_infra.texts import _
 
@@ -40,6 +40,7 @@ def run() -> None:
             made.run(time.time())
         except ApiError as error:
             print(_("One API's books could not be read: {error}", error=error), file=sys.stderr)
+        report.keep(ledger, current, time.time())
         urls = _credential("alert-urls", paths.ALERT_URLS)
         agent.tell(
             ledger, current["domain"], notify.channels(urls), lambda box: notify.send(box, urls)

@@ -24,8 +24,10 @@ def chinese() -> Catalog:
 
 
 def messages() -> set[str]:
-    """All messages of the package: in ``_("…")``, and in the tables of domain and settings."""
+    """All messages: in ``_("…")``, in the tables of domain and settings, in pages."""
     found = {str(entry[2]) for entry in extract_from_dir(str(PACKAGE))}
+    for page in PACKAGE.rglob("*.html.j2"):
+        found |= set(re.findall(r'\b_\("([^"]+)"', page.read_text()))
     for name in TABLES:
         source = (PACKAGE / name).read_text()
         rows = re.findall(r'^    \(.*?, "([^"]+)", "([^"]+)"\),$', source, re.M)

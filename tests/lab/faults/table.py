@@ -321,7 +321,7 @@ FLOW = (
     Fault("callbacks' agent stopped", "ledger.is_fresh",
           "systemctl start one-api-callbacks.service;"
           " systemctl disable -q --now one-api-callbacks.timer;"
-          " python3 -c \"import sqlite3; d = sqlite3.connect('/var/lib/one-api-callbacks/ledger.db');"
+          f" python3 -c \"import sqlite3; d = sqlite3.connect('{paths.LEDGER}');"
           " d.execute('UPDATE notes SET value = 1 WHERE name = \\'ran\\''); d.commit()\"",
           "systemctl enable -q --now one-api-callbacks.timer; systemctl start one-api-callbacks"),
     Fault("monitor stopped", "monitor.ran",

@@ -1,0 +1,53 @@
+"""``report``: the page about payments, on demand; the agent leaves one a day."""
+
+import contextlib
+import time
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from one_api_infra.callbacks import report
+from one_api_infra.callbacks.ledger import Ledger
+from one_api_infra.server import paths
+from one_api_infra.server.local import CommandError, Site, site, write
+from one_api_infra.texts import _
+
+KEPT = 30  # pages
+
+
+def show() -> None:
+    """Print the page."""
+    if not Path(paths.LEDGER).exists():
+        raise CommandError(
+            _("There is no ledger here: the agent is off. Remedy: deploy with `callbacks` on.")
+        )
+    ledger = Ledger(paths.LEDGER, read_only=True)
+    try:
+        print(_page(ledger, site(), time.time()))
+    finally:
+        ledger.close()
+
+
+def keep(ledger: Ledger, site: Site, now: float) -> None:
+    """Leave today's page if there is none yet; the oldest ones go."""
+    folder = Path(paths.REPORTS)
+    today = folder / f"{time.strftime('%Y-%m-%d', time.gmtime(now))}.html"
+    if today.exists():
+        return
+    folder.mkdir(exist_ok=True)
+    write(today, _page(ledger, site, now), 0o640)
+    for old in sorted(folder.glob("*.html"))[:-KEPT]:
+        old.unlink()
+
+
+def _page(ledger: Ledger, site: Site, now: float) -> str:
+    return report.page(ledger, site["domain"], now, _certificate_ends())
+
+
+def _certificate_ends() -> float | None:
+    """When the certificate that is served ends, as the monitor saw it."""
+    with contextlib.suppress(OSError, ValueError):
+        for family in text_string_to_metric_families(Path(paths.METRICS).read_text()):
+            if family.name == "one_api_certificate_not_after_seconds" and family.samples:
+                return float(min(sample.value for sample in family.samples))
+    return None

@@ -1,0 +1,117 @@
+"""The class of an order, the credit that is its own, and when something is done about it."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from one_api_infra.callbacks import audit, order, schedule
+from one_api_infra.callbacks.audit import Class, Facts
+from one_api_infra.callbacks.gateways.gateway import Notice, Said, Word
+from one_api_infra.callbacks.order import Credit, Order, Status
+
+NOW = 10000.0
+ORDER = Order("1", 7, "row", Decimal("73.00"), "CNY", 500, Status.PENDING, NOW - 100)
+PAID = Notice("1", "G1", Decimal(73), "CNY", "1001", is_paid=True, is_genuine=True)
+WORD = Word(Said.PAID, "1", "G1", Decimal("73.0"), "CNY", "1001")
+WAITING = replace(WORD, said=Said.WAITING)
+DONE = replace(ORDER, status=Status.SUCCESS)
+CLOSED = replace(ORDER, status=Status.CLOSED)
+CHEAP = replace(PAID, money=Decimal("0.01"))
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        (Facts(ORDER, [], None, 0, 0), Class.WAITING),
+        (Facts(ORDER, [], WAITING, 0, 0), Class.WAITING),
+        (Facts(ORDER, [PAID], None, 0, 0), Class.PAID_PENDING),
+        (Facts(ORDER, [], WORD, 0, 0), Class.PAID_PENDING),
+        (Facts(ORDER, [replace(PAID, is_genuine=False)], None, 0, 0), Class.WAITING),
+        (Facts(ORDER, [replace(PAID, is_paid=False)], None, 0, 0), Class.WAITING),
+        (Facts(DONE, [PAID], None, 1, 0), Class.CREDITED),
+        (Facts(DONE, [], None, 1, 0), Class.CREDITED),
+        (Facts(DONE, [], WORD, 1, 0), Class.CREDITED),
+        (Facts(DONE, [], WAITING, 1, 0), Class.CREDITED_UNPAID),
+        (Facts(DONE, [PAID], WAITING, 1, 0), Class.CREDITED),
+        (Facts(DONE, [PAID], None, 2, 0), Class.CREDITED_TWICE),
+        (Facts(DONE, [PAID], None, 0, NOW - 10), Class.CREDITED),
+        (Facts(DONE, [PAID], None, 0, NOW - 90), Class.SUCCESS_UNCREDITED),
+        (Facts(CLOSED, [PAID], None, 0, 0), Class.PAID_CLOSED),
+        (Facts(CLOSED, [], WORD, 0, 0), Class.PAID_CLOSED),
+        (Facts(CLOSED, [], None, 0, 0), Class.ABANDONED),
+        (Facts(ORDER, [CHEAP], None, 0, 0), Class.AMOUNT_DIFFERS),
+        (Facts(DONE, [CHEAP], None, 1, 0), Class.AMOUNT_DIFFERS),
+        (Facts(ORDER, [], replace(WORD, currency="USD"), 0, 0), Class.AMOUNT_DIFFERS),
+        (Facts(None, [PAID], None, 0, 0), Class.UNKNOWN_ORDER),
+        (Facts(None, [], None, 0, 0), Class.WAITING),
+    ],
+)
+def test_class(facts: Facts, expected: Class) -> None:
+    assert audit.classify(facts, NOW) is expected
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        WAITING,
+        replace(WORD, said=Said.UNCLEAR),
+        replace(WORD, number="2"),
+        replace(WORD, number=""),
+        replace(WORD, gateway_number=""),
+        replace(WORD, money=None),
+        replace(WORD, money=Decimal("72.99")),
+        replace(WORD, currency="USD"),
+        replace(WORD, merchant="1002"),
+    ],
+)
+def test_only_the_whole_word_credits(word: Word) -> None:
+    assert audit.may_credit(ORDER, "1001", WORD)
+    assert not audit.may_credit(ORDER, "1001", word)
+
+
+def test_credits_find_their_orders() -> None:
+    orders = [replace(DONE, number=str(n), created=NOW + n * 100) for n in range(3)]
+    credits = [Credit(1, 7, 500, NOW + 10), Credit(2, 7, 500, NOW + 310), Credit(3, 8, 500, NOW)]
+    assert order.match(orders, credits) == {"0": 1, "1": 1, "2": 0}
+    more = [*credits, Credit(4, 7, 500, NOW + 320), Credit(5, 7, 500, NOW + 330)]
+    assert order.match(orders, more) == {"0": 1, "1": 1, "2": 2}
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 1000)), max_size=40))
+def test_no_credit_is_counted_twice(made: list[tuple[int, int]]) -> None:
+    orders = [
+        replace(DONE, number=str(at), user=user, created=float(when))
+        for at, (user, when) in enumerate(made)
+    ]
+    credits = [Credit(at, user, 500, when + 1.0) for at, (user, when) in enumerate(made)]
+    assert set(order.match(orders, credits).values()) <= {1}
+
+
+def test_asked_on_a_growing_schedule() -> None:
+    asked: list[float] = []
+    last = None
+    for now in range(0, 2 * 86400, 20):
+        if schedule.ask_due(0, last, now):
+            last = float(now)
+            asked.append(last)
+    assert [round(each, -1) for each in asked] == [float(step) for step in schedule.ASK_AT]
+
+
+def test_an_outage_asks_for_all_once_more() -> None:
+    assert not schedule.ask_due(0, 130, 140)
+    assert schedule.ask_due(0, 130, 140, outage_ended=135)
+    assert not schedule.ask_due(0, 136, 140, outage_ended=135)
+
+
+def test_resent_with_back_off_and_not_after_the_deadline() -> None:
+    assert not schedule.resend_due(100, 0, None, 105, None)
+    assert schedule.resend_due(100, 0, None, 111, None)
+    assert not schedule.resend_due(100, 1, 111, 120, None)
+    assert schedule.resend_due(100, 1, 111, 127, None)
+    assert not schedule.resend_due(100, 3, 111, 127, None)
+    assert schedule.resend_due(100, 30, 111, 111 + schedule.LONGEST, None)
+    assert schedule.resend_due(100, 0, None, 390, 300.0)
+    assert not schedule.resend_due(100, 0, None, 396, 300.0)

@@ -1,0 +1,107 @@
+"""One order's story: every kind of loss has its sentence, and no signature stands in it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from one_api_infra.callbacks import timeline
+from one_api_infra.callbacks.gateways.gateway import Said
+from one_api_infra.callbacks.ledger import Ledger
+from one_api_infra.callbacks.order import Status
+from tests.unit.callbacks.lines import PATH, line, notification
+from tests.unit.callbacks.test_agent import make
+from tests.unit.callbacks.world import World
+
+__all__ = ["make"]  # the fixture
+NOT_FOUND = b'{"success":false,"message":"payment not found"}'
+
+
+def came(status: int, answer: bytes = b"<html>", **changed: str) -> Callable[[World], None]:
+    """A callback that was answered so, and changed nothing."""
+
+    def do(world: World) -> None:
+        with (world.folder / "callbacks.log").open("ab") as log:
+            log.write(
+                line(notification("1", **changed), at=world.now, status=status, answer=answer)
+            )
+
+    return do
+
+
+def silent(said: Said, detail: str = "") -> Callable[[World], None]:
+    """No callback came, and the gateway says so when it is asked."""
+
+    def do(world: World) -> None:
+        world.pay("1")
+        world.paid["1"] = replace(world.paid["1"], said=said, detail=detail)
+        world.now += 90
+
+    return do
+
+
+def for_another_row(world: World) -> None:
+    uri = notification("1").replace(PATH, "/api/payment/notify/gone")
+    with (world.folder / "callbacks.log").open("ab") as log:
+        log.write(line(uri, at=world.now, answer=NOT_FOUND))
+
+
+def paid_when_closed(world: World) -> None:
+    world.orders_made["1"] = replace(world.orders_made["1"], status=Status.CLOSED)
+    world.notify("1")
+
+
+def credited_by_nobody(world: World) -> None:
+    world.notify("1")
+    world.credited.clear()
+    world.run()
+    world.now += 90
+
+
+def credited_twice(world: World) -> None:
+    world.notify("1")
+    world.credited.append(replace(world.credited[0], id=2))
+
+
+KINDS = {
+    "One API did not run": came(502),
+    "did not answer the callback in time": came(504),
+    "rate limit": came(429, b""),
+    "failed over the callback": came(500),
+    "hung up": came(499, b""),
+    "signature is wrong": came(200, b"fail", key="guessed"),
+    "disabled": came(200, NOT_FOUND),
+    "refused the callback: fail": came(200, b"fail"),
+    "to say that the order is not paid": came(200, b"fail", trade_status="WAIT"),
+    "still pending": came(200, b"success"),
+    "has not called, and says": silent(Said.WAITING),
+    "contradicts itself": silent(Said.UNCLEAR, "status=1"),
+    "could not be asked: ReadTimeout": silent(Said.UNKNOWN, "ReadTimeout"),
+    "payment row that is gone": for_another_row,
+    "closed by One API": paid_when_closed,
+    "amount differs": came(200, b"success", money="0.01"),
+    "nothing was credited": credited_by_nobody,
+    "more than once": credited_twice,
+}
+
+
+@pytest.mark.parametrize(("words", "do"), KINDS.items(), ids=KINDS)
+def test_loss_is_named(
+    make: Callable[..., World], tmp_path: Path, words: str, do: Callable[[World], None]
+) -> None:
+    world = make()
+    world.create("1")
+    do(world)
+    world.run()
+    story = _story(tmp_path)
+    assert words in story
+    assert "sign=***" in story or "sign=" not in story
+
+
+def _story(folder: Path) -> str:
+    ledger = Ledger(folder / "ledger.db")
+    try:
+        return "\n".join(timeline.lines(ledger, "1"))
+    finally:
+        ledger.close()
