@@ -42,6 +42,11 @@ def lines(ledger: Ledger, number: str) -> Iterator[str]:
         yield from cases.lines(Case(number, case["class"], order, case["detail"]))
 
 
+def is_known(ledger: Ledger, number: str) -> bool:
+    """Whether the ledger has anything of that number."""
+    return any(True for _each in _events(ledger, number))
+
+
 def _events(ledger: Ledger, number: str) -> Iterator[Event]:
     for order in ledger.orders("number = ?", number):
         words = _(

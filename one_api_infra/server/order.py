@@ -29,9 +29,17 @@ def show(number: str) -> None:
     try:
         with contextlib.suppress(ApiError):
             _look(ledger, callbacks.books(site()), number)
-        story = list(timeline.lines(ledger, number))
+        story = list(timeline.lines(ledger, number)) if timeline.is_known(ledger, number) else []
     finally:
         ledger.close()
+    if not story:
+        raise CommandError(
+            _(
+                "Nothing is known of order {number}: neither One API nor the callback log has it."
+                " Remedy: compare the number with One API's list of orders.",
+                number=number,
+            )
+        )
     print("\n".join([*story, *_said(number)]))
 
 

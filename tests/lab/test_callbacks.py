@@ -2,23 +2,22 @@
 
 import base64
 import binascii
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 
+from one_api_infra.callbacks import schedule
 from one_api_infra.lab import epay
 from one_api_infra.lab.gateway import Gateway
 from tests.lab import ledgers, payments
-from tests.lab.sites import LabSite
+from tests.lab.sites import ROOT, LabSite
 
 QUOTA = 5000000
-
-
-@pytest.fixture(scope="module")
-def shared() -> dict[str, LabSite]:
-    return {}
 
 
 @pytest.fixture
@@ -95,6 +94,83 @@ def test_wrong_amount_and_forgery_are_cases_and_no_credit(paid: LabSite, gateway
     assert found[order["out_trade_no"]] == "amount_differs"
     assert sorted(found.values()) == ["amount_differs", "forged"]
     assert ledgers.rows(paid, "SELECT count(*) FROM cases")[0][0] == 2
+
+
+def test_order_and_report_are_one_command_each(
+    paid: LabSite, gateway: Gateway, tmp_path: Path
+) -> None:
+    order = payments.create_order(paid, gateway)
+    number = order["out_trade_no"]
+    paid.host.ssh("systemctl stop one-api.service")
+    paid.notified(gateway, _url_of(order), order)
+    paid.host.ssh("systemctl start one-api.service")
+    ledgers.run(paid)
+    shown = _command(paid, "order", number)
+    assert "HTTP 502" in shown
+    assert "One API did not run when the callback came (HTTP 502)." in shown
+    assert gateway.key not in shown
+    assert dict(gateway.notification(order))["sign"] not in shown
+    assert "回调到达时 One API 没有运行" in _command(paid, "order", number, language="zh_CN.UTF-8")
+    assert "nothing is known" in _command(paid, "order", "404").lower()
+    _command(paid, "report", "--output", str(tmp_path))
+    page = (tmp_path / f"{paid.host.name}.html").read_text()
+    assert paid.domain in page
+    assert gateway.key not in page
+
+
+def test_agent_that_is_killed_forgets_and_doubles_nothing(paid: LabSite, gateway: Gateway) -> None:
+    """SIGKILL at a hundred moments, while orders wait to be replayed and asked for."""
+    address = paid.lab.network.service("gateway")
+    orders = [payments.create_order(paid, gateway) for _each in range(20)]
+    before = ledgers.credited(paid)
+    paid.host.ssh("systemctl stop one-api.service")
+    for order in orders[::2]:
+        paid.notified(gateway, _url_of(order), order)
+    paid.host.ssh("systemctl start one-api.service")
+    for order in orders:
+        epay.pay(address, order)
+        ledgers.age(paid, order["out_trade_no"], 100)
+    kill = "systemctl kill --signal=KILL one-api-callbacks.service"
+    script = (
+        "for n in $(seq 100); do systemctl start --no-block one-api-callbacks.service;"
+        f" sleep 0.$(shuf -i 1-7 -n 1); {kill} 2>/dev/null; done; true"
+    )
+    paid.host.ssh(script)
+    time.sleep(schedule.LEASE)
+    for _run in range(3):
+        ledgers.run(paid)
+        time.sleep(schedule.BACK_OFF)
+    assert {ledgers.status(paid, order["out_trade_no"]) for order in orders} == {"success"}
+    assert ledgers.credited(paid) == before + len(orders) * QUOTA
+    assert ledgers.rows(paid, "PRAGMA integrity_check") == [["ok"]]
+    ended = "SELECT number FROM acts WHERE result = 'credited' GROUP BY number HAVING count(*) > 1"
+    assert ledgers.rows(paid, ended) == []
+
+
+def test_off_leaves_a_site_and_nothing_of_the_agent(paid: LabSite, gateway: Gateway) -> None:
+    ledgers.run(paid)
+    paid.settings["callbacks"] = "off"
+    paid.converge()
+    places = "/etc/systemd/system/one-api-callbacks* /var/lib/one-api-callbacks"
+    left = f"ls -d {places}; id one-api-callbacks"
+    assert "one-api-callbacks" not in paid.host.ssh(f"({left}) 2>/dev/null; true")
+    order = payments.create_order(paid, gateway)
+    assert paid.notified(gateway, _url_of(order), order).is_taken
+    assert paid.deploy("-y", "--json").changed == []
+
+
+def _command(site: LabSite, *arguments: str, language: str = "C.UTF-8") -> str:
+    """Our own command's output, whatever its exit code."""
+    site.inventory()
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("one-api-infra")), *arguments],
+        cwd=ROOT,
+        env=site.environment(LC_ALL=language),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout + done.stderr
 
 
 def _url_of(order: dict[str, str]) -> str:

@@ -1,0 +1,1 @@
+"""Benchmarks that anyone can run; each prints the command that comes next."""
