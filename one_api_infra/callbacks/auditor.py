@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from one_api_infra.callbacks import audit, order
 from one_api_infra.callbacks.audit import Class, Facts
 from one_api_infra.callbacks.cases import FORGED, Case
+from one_api_infra.callbacks.gateways import GATEWAYS
 from one_api_infra.callbacks.intake import Accounts
 from one_api_infra.callbacks.ledger import Ledger
 from one_api_infra.callbacks.order import Order, Status
@@ -64,8 +65,18 @@ class Auditor:
         self._case(each.number, found.value if is_case else "", self._detail(each))
 
     def _can_mend(self, each: Order) -> bool:
+        """Whether there is still something to send to One API for it."""
         account = self.accounts.get(each.row)
-        return self.is_active and account is not None and account.is_enabled
+        if account is None or not (self.is_active and account.is_enabled):
+            return False
+        gateway = GATEWAYS[account.gateway]
+        since = 0.0 if gateway.deadline is None else self.now - gateway.deadline
+        query = (
+            "SELECT 1 FROM callbacks WHERE number = ? AND is_genuine = 1 AND is_paid = 1"
+            " AND line IS NOT NULL AND at > ?"
+        )
+        kept = self.ledger.db.execute(query, (each.number, since)).fetchone()
+        return gateway.can_sign or kept is not None
 
     def _detail(self, each: Order) -> str:
         """What the last act, or the gateway, said."""

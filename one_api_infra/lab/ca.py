@@ -16,6 +16,8 @@ from one_api_infra.lab import process
 
 PORTS = {"production": (14000, 15000), "staging": (14001, 15001), "short": (14002, 15002)}
 ALWAYS = ("production", "staging")
+# What this root also speaks for in the lab: the APIs of payment gateways.
+GATEWAY_NAMES = ("openapi.alipay.com", "api.mch.weixin.qq.com", "api.stripe.com")
 DAY = datetime.timedelta(days=1)
 LIFETIME = 90 * 86400
 ENVIRONMENT = {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0", "PEBBLE_AUTHZREUSE": "0"}
@@ -33,6 +35,13 @@ class Ca:
     def https_root(self) -> Path:
         """The root that signs Pebble's own HTTPS certificate: what certbot must trust."""
         return self.directory / "https-root.pem"
+
+    @property
+    def trusted(self) -> Path:
+        """All roots that a server in the lab trusts: its gateways' and its own."""
+        path = self.directory / "trusted.pem"
+        path.write_text(self.issuer.read_text() + self.https_root.read_text())
+        return path
 
     @property
     def issuer(self) -> Path:
@@ -98,14 +107,16 @@ class Ca:
 
 
 def _write_certificates(directory: Path, address: str) -> None:
-    """A root, and a certificate for Pebble's address signed by it."""
+    """A root, and a certificate for Pebble's address and the gateways' names signed by it."""
     root_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     root_name, name = _name("one-api-infra lab root"), _name("pebble")
     constraint = x509.BasicConstraints(ca=True, path_length=0)
     root = _builder(root_name, root_name, root_key).add_extension(constraint, critical=True)
     identifier = x509.SubjectKeyIdentifier.from_public_key(root_key.public_key())
     root = root.add_extension(identifier, critical=False).add_extension(_SIGNS, critical=True)
-    alternative = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
+    names = [x509.DNSName(each) for each in GATEWAY_NAMES]
+    own = x509.IPAddress(ipaddress.ip_address(address))
+    alternative = x509.SubjectAlternativeName([own, *names])
     leaf = _builder(name, root_name, key).add_extension(alternative, critical=False)
     authority = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
     leaf = leaf.add_extension(authority, critical=False)

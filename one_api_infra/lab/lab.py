@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from one_api_infra.lab import image, process, stand_in
-from one_api_infra.lab.ca import Ca
+from one_api_infra.lab.ca import GATEWAY_NAMES, Ca
 from one_api_infra.lab.errors import LabError
 from one_api_infra.lab.host import Host
 from one_api_infra.lab.network import Network
@@ -64,6 +64,7 @@ class Lab:
         self._start_service("provider", self.network.service("provider"))
         self._start_service("epay", self.network.service("gateway"))
         self.ca.start()
+        self._start_service("apis", self.network.service("gateway"), str(self.ca.directory))
         if owner:
             self._start_service("reaper", str(owner), self.name)
 
@@ -78,7 +79,7 @@ class Lab:
         for host in self.hosts():
             host.remove()
         self.ca.stop()
-        for service in (*ZONES, "provider", "epay"):
+        for service in (*ZONES, "provider", "epay", "apis"):
             process.stop(self.directory, service)
         self.network.down()
         shutil.rmtree(self.directory, ignore_errors=True)
@@ -120,6 +121,7 @@ class Lab:
         """Replace the DNS zone."""
         here = {"NS": ["ns.lab.test."], "SOA": [SOA]}
         own = {"lab.test": here, "ns.lab.test": {"A": [self.network.service("dns")]}}
+        own |= {name: {"A": [self.network.service("gateway")]} for name in GATEWAY_NAMES}
         self._write_zone("dns", own | records)
 
     def differ(self, records: dict[str, dict[str, list[str]]]) -> None:
@@ -154,7 +156,7 @@ class Lab:
             "acme_server": self.ca.url("production"),
             "acme_staging_server": self.ca.url("staging"),
             "acme_ca_file": str(self.ca.https_root),
-            "trusted_ca_file": str(self.ca.issuer),
+            "trusted_ca_file": str(self.ca.trusted),
             "dns_resolvers": [self.network.service(service) for service in ZONES],
             "token_encoders": False,
             "artifact": os.environ.get("ONE_API_BINARY") or str(self.stand_in),

@@ -48,6 +48,7 @@ class Epay(Gateway):
     """epay."""
 
     kind = "epay"
+    can_sign = True
 
     def account(self, row: str, path: str, config: Mapping[str, object]) -> Account:
         shown, secrets = split(config, "key", "private_key")

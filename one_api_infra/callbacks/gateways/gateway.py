@@ -82,10 +82,12 @@ class Gateway(ABC):
     """One kind of gateway.
 
     ``deadline`` is how many seconds old a callback may be when One API gets it; its signature is
-    refused later. None: it never ages.
+    refused later. None: it never ages. ``can_sign`` says whether the merchant's own key makes a
+    notification; else a payment can be sent to One API only as it was recorded.
     """
 
     kind: str
+    can_sign: bool = False
     deadline: float | None = None
     currency: str = "CNY"
 

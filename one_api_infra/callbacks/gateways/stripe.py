@@ -7,6 +7,7 @@ callback (payment/gateway/stripe/payment.go).
 import hashlib
 import hmac
 import json
+import os
 import time
 from collections.abc import Mapping
 from decimal import Decimal
@@ -66,6 +67,8 @@ class Stripe(Gateway):
     def ask(self, account: Account, number: str, created: float) -> Word:
         import stripe  # noqa: PLC0415  # heavy, and needed for some sites alone
 
+        # Its own roots are all it trusts, unless it is told as everything else is told.
+        stripe.ca_bundle_path = os.environ.get("REQUESTS_CA_BUNDLE", stripe.ca_bundle_path)
         client = stripe.StripeClient(
             account.reveal("secret_key"), http_client=stripe.RequestsClient(timeout=TIMEOUT)
         )

@@ -7,6 +7,7 @@ key, and it does not change with the platform's certificates.
 import base64
 import binascii
 import json
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,6 +31,8 @@ PROBE = "WECHATPAY/SIGNTEST/"  # WeChat tries whether signatures are checked at 
 WAITING = frozenset({"NOTPAY", "USERPAYING", "ACCEPT"})
 CLOSED = frozenset({"CLOSED", "REVOKED", "PAYERROR", "REFUND"})
 TIMEOUT = 10
+_clients: dict[str, Any] = {}
+_lock = threading.Lock()
 
 
 class Wxpay(Gateway):
@@ -65,10 +68,21 @@ class Wxpay(Gateway):
         return status == 204 or (status == 200 and length == 0)
 
     def ask(self, account: Account, number: str, created: float) -> Word:
-        from wechatpayv3 import WeChatPay, WeChatPayType  # noqa: PLC0415
-
         try:
-            client = WeChatPay(
+            code, text = _client(account).query(out_trade_no=number)
+            found = json.loads(text or "{}")
+        except Exception as error:  # the library raises plain Exception, too
+            raise AskError(type(error).__name__) from None
+        return _word(code, found, number)
+
+
+def _client(account: Account) -> Any:
+    """The account's client; each has to fetch the platform's certificates first."""
+    from wechatpayv3 import WeChatPay, WeChatPayType  # noqa: PLC0415  # heavy, and for some alone
+
+    with _lock:
+        if account.row not in _clients:
+            _clients[account.row] = WeChatPay(
                 wechatpay_type=WeChatPayType.NATIVE,
                 mchid=account.merchant,
                 private_key=rsa.private_pem(account.reveal("mch_private_key")),
@@ -77,11 +91,7 @@ class Wxpay(Gateway):
                 appid=account.public.get("app_id", ""),
                 timeout=(TIMEOUT, TIMEOUT),
             )
-            code, text = client.query(out_trade_no=number)
-            found = json.loads(text or "{}")
-        except Exception as error:  # the library raises plain Exception, too
-            raise AskError(type(error).__name__) from None
-        return _word(code, found, number)
+        return _clients[account.row]
 
 
 def _opened(body: bytes, key: str) -> dict[str, Any]:

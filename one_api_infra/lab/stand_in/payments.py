@@ -8,11 +8,17 @@ import time
 import uuid
 from collections import defaultdict
 from typing import ClassVar
+from urllib.parse import parse_qsl
 
+from . import gateways
 from .connection import Connection, shown
 from .store import QUOTA_PER_UNIT, RATE, sign
 
 CLOSE_SECONDS = 3 * 3600
+TEXT = "text/plain; charset=utf-8"
+COLD = {"alipay": (500, b"", TEXT), "wxpay": (400, b'{"code":"FAIL"}', "application/json")}
+Said = tuple[int, bytes, str]
+Taken = tuple[tuple[str, str] | None, Said, Said]
 PAYMENT_FIELDS = [
     "id",
     "type",
@@ -50,7 +56,8 @@ DEFAULTS = {"icon": "", "notify_domain": "", "fixed_fee": 0, "percent_fee": 0, "
 class Payments(Connection):
     """What users and gateways call."""
 
-    gateways: ClassVar[dict[str, threading.Lock]] = defaultdict(threading.Lock)
+    locks: ClassVar[dict[str, threading.Lock]] = defaultdict(threading.Lock)
+    warm: ClassVar[set[str]] = set()
 
     def payments(self) -> None:
         """GET /api/payment/"""
@@ -104,8 +111,13 @@ class Payments(Connection):
             self.refuse("payment not found")
             return
         trade_no, amount = str(time.time_ns()), int(body["amount"])
-        money = round(amount * RATE, 2)
+        money = round(amount * (RATE if row["currency"] == "CNY" else 1), 2)
         self.keep_order(row, trade_no, amount, money)
+        self.warm.add(row["type"])
+        if row["type"] != "epay":
+            data = {"out_trade_no": trade_no, "money": f"{money:.2f}", "notify_url": self.url(row)}
+            self.ok({"trade_no": trade_no, "type": 2, "data": {"params": data}})
+            return
         pay_domain = json.loads(row["config"])["pay_domain"].rstrip("/")
         pay = {"url": f"{pay_domain}/submit.php", "method": "POST"}
         params = self.submission(row, trade_no, money)
@@ -125,17 +137,21 @@ class Payments(Connection):
     def submission(self, row: sqlite3.Row, trade_no: str, money: float) -> dict[str, str]:
         """The signed parameters with which the payer is sent to the gateway."""
         config, address = json.loads(row["config"]), self.store.options["ServerAddress"]
-        origin = row["notify_domain"] or address
         parameters = {
             "pid": config["partner_id"],
             "type": config.get("pay_type", ""),
             "out_trade_no": trade_no,
-            "notify_url": f"{origin.removesuffix('/')}/api/payment/notify/{row['uuid']}",
+            "notify_url": self.url(row),
             "return_url": f"{address.removesuffix('/')}/panel/log",
             "name": trade_no,
             "money": f"{money:.2f}",
         }
         return parameters | {"sign": sign(parameters, config["key"]), "sign_type": "MD5"}
+
+    def url(self, row: sqlite3.Row) -> str:
+        """Where the gateway is told to call."""
+        origin = row["notify_domain"] or self.store.options["ServerAddress"]
+        return f"{origin.removesuffix('/')}/api/payment/notify/{row['uuid']}"
 
     def payment(self, identity: str) -> sqlite3.Row | None:
         """An enabled payment row by its uuid."""
@@ -149,18 +165,55 @@ class Payments(Connection):
         if row is None:
             self.refuse("payment not found")
             return
-        config = json.loads(row["config"])
-        signed = hmac.compare_digest(sign(self.query, config["key"]), self.query.get("sign", ""))
-        if not (signed and self.query.get("trade_status") == "TRADE_SUCCESS"):
-            self.reply(200, b"fail", "text/plain; charset=utf-8")
+        kind, config = str(row["type"]), json.loads(row["config"])
+        if kind in COLD and kind not in self.warm:
+            # Its client is made with the first order of this process.
+            self.reply(*COLD[kind])
+            return
+        try:
+            paid, yes, no = getattr(self, f"take_{kind}")(config)
+        except (TypeError, KeyError):
+            self.reply(500, b"", TEXT)
+            return
+        if paid is None:
+            self.reply(*no)
             return
         # The answer is decided before the database is asked: an error there only logs.
         try:
-            with self.gateways[self.query.get("trade_no", "")]:
-                self.credit(self.query["out_trade_no"], self.query.get("trade_no", ""))
-        except (KeyError, sqlite3.Error) as error:
+            with self.locks[paid[1]]:
+                self.credit(*paid)
+        except sqlite3.Error as error:
             print(f"gateway callback failed to update order: {error}", flush=True)
-        self.reply(200, b"success", "text/plain; charset=utf-8")
+        self.reply(*yes)
+
+    def take_epay(self, config: dict[str, str]) -> Taken:
+        """Only the query string is read."""
+        signed = hmac.compare_digest(sign(self.query, config["key"]), self.query.get("sign", ""))
+        is_paid = signed and self.query.get("trade_status") == "TRADE_SUCCESS"
+        paid = (self.query["out_trade_no"], self.query.get("trade_no", "")) if is_paid else None
+        return paid, (200, b"success", TEXT), (200, b"fail", TEXT)
+
+    def take_alipay(self, config: dict[str, str]) -> Taken:
+        """Query and form together."""
+        plain = self.body.decode("latin-1")
+        charset = "gb18030" if "CHARSET=GB" in plain.upper() else "utf-8"
+        form = dict(parse_qsl(plain, keep_blank_values=True, encoding=charset))
+        paid = gateways.alipay(self.query | form, config)
+        return paid, (200, b"success", TEXT), (200, b"failure", TEXT)
+
+    def take_wxpay(self, config: dict[str, str]) -> Taken:
+        """204, or 400 with a reason."""
+        try:
+            paid = gateways.wxpay(self.headers, self.body, config)
+        except (ValueError, KeyError) as error:
+            body = json.dumps({"code": "FAIL", "message": str(error)}).encode()
+            return None, (204, b"", TEXT), (400, body, "application/json")
+        return paid, (204, b"", TEXT), (204, b"", TEXT)
+
+    def take_stripe(self, config: dict[str, str]) -> Taken:
+        """200 with nothing, whatever happened."""
+        paid = gateways.stripe(self.headers.get("Stripe-Signature") or "", self.body, config)
+        return paid, (200, b"", TEXT), (200, b"", TEXT)
 
     def credit(self, trade_no: str, gateway_no: str) -> None:
         """Order, then quota, then log: three statements, no transaction."""

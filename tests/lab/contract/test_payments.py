@@ -5,8 +5,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+import requests
 
 from one_api_infra.lab.gateway import Gateway
+from one_api_infra.lab.gateways import Alipay, Call, Wxpay
 from one_api_infra.lab.stand_in.store import sign
 from tests.lab.contract.conftest import OneApi
 
@@ -172,3 +174,55 @@ def test_hazard_a_disabled_row_answers_200(one_api: OneApi, payment: dict[str, A
     bare = one_api.call("GET", f"/api/payment/notify/{payment['uuid']}")
     assert (bare.status_code, bare.json()["success"]) == (200, False)
     one_api.call("PUT", "/api/payment/", {"id": payment["id"], "enable": True})
+
+
+@pytest.fixture(scope="module")
+def alipay_row(one_api: OneApi, lab: Any) -> tuple[Alipay, dict[str, Any]]:
+    """An account at Alipay, and its payment row; nobody has ordered with it yet."""
+    one_api.login()
+    account = Alipay()
+    added = one_api.call("POST", "/api/payment/", account.payment_row())
+    assert added.status_code == 201
+    return account, dict(added.json()["data"])
+
+
+def _post(one_api: OneApi, row: dict[str, Any], call: Call) -> requests.Response:
+    url = f"{one_api.base}/api/payment/notify/{row['uuid']}"
+    headers = {**call.headers, "Accept-Encoding": "identity"}
+    return one_api.session.post(url, data=call.body, headers=headers, timeout=10)
+
+
+def _alipay_order(one_api: OneApi, row: dict[str, Any]) -> dict[str, str]:
+    body = {"uuid": row["uuid"], "amount": 10}
+    answer = one_api.call("POST", "/api/user/order", body).json()
+    assert answer["success"], answer
+    return {"out_trade_no": answer["data"]["trade_no"], "money": "73.00"}
+
+
+def test_hazard_alipay_is_cold_until_the_first_order(
+    one_api: OneApi, alipay_row: tuple[Alipay, dict[str, Any]]
+) -> None:
+    account, row = alipay_row
+    order = {"out_trade_no": "1", "money": "73.00"}
+    assert _post(one_api, row, account.call(order)).status_code == 500
+    _alipay_order(one_api, row)
+    assert _post(one_api, row, account.call(order, sign="AAAA")).text == "failure"
+
+
+def test_alipay_in_gbk_credits_once(
+    one_api: OneApi, alipay_row: tuple[Alipay, dict[str, Any]]
+) -> None:
+    account, row = alipay_row
+    order = _alipay_order(one_api, row)
+    before = _quota(one_api)
+    for _time in range(2):
+        reply = _post(one_api, row, account.call(order))
+        assert (reply.status_code, reply.text) == (200, "success")
+    assert _quota(one_api) == before + 5000000
+
+
+def test_hazard_wxpay_is_cold_until_the_first_order(one_api: OneApi) -> None:
+    account = Wxpay()
+    row = one_api.call("POST", "/api/payment/", account.payment_row()).json()["data"]
+    reply = _post(one_api, row, account.call({"out_trade_no": "1", "money": "1"}))
+    assert (reply.status_code, reply.json()["code"]) == (400, "FAIL")

@@ -1,0 +1,276 @@
+"""Payments under faults: ``python -m benchmarks.payments --seed 1`` (root; about ten minutes).
+
+A site in the lab, four gateways, and faults at random: One API killed and restarted, its database
+locked, nginx reloaded, the host rebooted, the certificate renewed, the network cut; gateways that
+call once, never, twice, or twice at once; forged calls. Then everything is whole again, and after
+a while One API's own database is compared with what the gateways know to be paid.
+"""
+
+import argparse
+import os
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from one_api_infra.lab import apis, epay
+from one_api_infra.lab.errors import LabError
+from one_api_infra.lab.gateway import Gateway
+from one_api_infra.lab.gateways import Alipay, Call, Stripe, Wxpay
+from one_api_infra.lab.lab import Lab
+from tests.lab import ledgers
+from tests.lab.sites import LabSite
+
+RETRIES = (0.0, 5.0, 15.0, 40.0)  # epay's 0, 1, 3, 19 and 55 minutes, compressed
+SETTLE = 900.0
+QUOTA_PER_UNIT = 500000
+
+
+@dataclass
+class Payment:
+    """An order that somebody pays; ``tries`` is how often the gateway calls at most."""
+
+    number: str
+    kind: str
+    order: dict[str, str]
+    paid_at: float = 0.0
+    tries: int = len(RETRIES)
+
+
+@dataclass
+class Shop:
+    """The site and its four accounts."""
+
+    site: LabSite
+    chance: random.Random
+    payments: list[Payment] = field(default_factory=list)
+    done: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.address = self.site.lab.network.service("gateway")
+        self.epay = Gateway(self.site.lab.ca.issuer, epay.url(self.address))
+        self.others = {"alipay": Alipay(), "wxpay": Wxpay(), "stripe": Stripe()}
+
+    def open(self) -> None:
+        """Make the payment rows, and let the gateways know the keys."""
+        api = self.site.api()
+        for row in (self.epay.payment_row(), *(a.payment_row() for a in self.others.values())):
+            api.request("POST", "/api/payment/", row)
+        self.site.converge()
+        self.rows = {row["type"]: row["uuid"] for row in api.payments()}
+        alipay, wxpay = self.others["alipay"], self.others["wxpay"]
+        apis.tell(self.address, "keys", {"alipay": alipay.private, "wxpay": wxpay.key})  # type: ignore[union-attr]
+
+    def order(self, kind: str) -> Payment | None:
+        """Somebody orders; None if One API does not answer."""
+        try:
+            body = {"uuid": self.rows[kind], "amount": self.chance.randint(1, 20)}
+            answer = self.site.api().request("POST", "/api/user/order", body)
+            params = dict(answer["data"]["data"]["params"])
+        except Exception:  # whatever the fault of the moment does to it
+            return None
+        return Payment(params["out_trade_no"], kind, params)
+
+    def pay(self, payment: Payment) -> None:
+        """Somebody pays: from now on the gateway says so."""
+        payment.paid_at = time.time()
+        self.payments.append(payment)
+        if payment.kind == "epay":
+            epay.pay(self.address, payment.order)
+            return
+        told = {"number": payment.number, "money": payment.order["money"], "gateway": payment.kind}
+        merchant = getattr(self.others[payment.kind], "merchant", "")
+        apis.tell(self.address, "payment", {**told, "merchant": merchant})
+
+    def call(self, payment: Payment, *, forged: bool = False) -> bool:
+        """The gateway calls once; whether it was taken."""
+        path = "/" + payment.order["notify_url"].split("/", 3)[3]
+        call = self._call(payment, forged=forged)
+        try:
+            headers = dict(call.headers)
+            answer = self.site.outside.request(
+                call.method, "https", path + call.query, headers, call.body or None
+            )
+        except OSError:
+            return False
+        if payment.kind in {"epay", "alipay"}:
+            return answer.status == 200 and answer.body == b"success"
+        return answer.status in {200, 204}
+
+    def _call(self, payment: Payment, *, forged: bool) -> Call:
+        if payment.kind == "epay":
+            account = Gateway(self.epay.roots, key="guessed") if forged else self.epay
+            from urllib.parse import urlencode  # noqa: PLC0415
+
+            return Call(b"", {}, "GET", f"?{urlencode(account.notification(payment.order))}")
+        account = self.others[payment.kind]
+        return (type(account)() if forged else account).call(payment.order)
+
+    def deliver(self, payment: Payment) -> None:
+        """The gateway's whole schedule for one payment."""
+        begun = time.monotonic()
+        for delay in RETRIES[: payment.tries]:
+            while time.monotonic() - begun < delay:
+                time.sleep(0.2)
+            if self.call(payment):
+                return
+
+
+def faults(site: LabSite) -> dict[str, Callable[[], Any]]:
+    """What goes wrong."""
+    host = site.host
+    lock = (
+        "python3 -c \"import sqlite3, time; d = sqlite3.connect('/var/lib/one-api/one-api.db',"
+        " isolation_level=None, timeout=20); d.execute('BEGIN EXCLUSIVE'); time.sleep(6)\""
+    )
+    cut = f"sleep 20; ip link set dev {host.interface} up"
+    return {
+        "One API killed": lambda: host.ssh("systemctl kill --signal=KILL one-api", check=False),
+        "One API restarted": lambda: host.ssh("systemctl restart one-api", check=False),
+        "One API away for 20 s": lambda: host.ssh(
+            "systemctl stop one-api; sleep 20; systemctl start one-api", check=False
+        ),
+        "database locked": lambda: host.ssh(lock, check=False),
+        "nginx reloaded": lambda: host.ssh("systemctl reload nginx", check=False),
+        "host rebooted": lambda: _reboot(site),
+        "certificate renewed": lambda: host.ssh("systemctl start one-api-certificate", check=False),
+        "network cut": lambda: os.system(f"ip link set dev {host.interface} down; {cut}"),
+        "agent killed": lambda: host.ssh(
+            "systemctl kill --signal=KILL one-api-callbacks.service", check=False
+        ),
+    }
+
+
+def _reboot(site: LabSite) -> None:
+    try:
+        site.reboot()
+    except LabError:
+        time.sleep(5)
+
+
+def run(shop: Shop, count: int, pace: float) -> Counter[str]:
+    """Pay ``count`` times, with faults; which there were."""
+    seen: Counter[str] = Counter()
+
+    def break_things() -> None:
+        chance, kinds = random.Random(shop.chance.random()), faults(shop.site)
+        while not shop.done.wait(chance.uniform(4, 12)):
+            name = chance.choice(list(kinds))
+            seen[name] += 1
+            kinds[name]()
+
+    breaker = threading.Thread(target=break_things)
+    breaker.start()
+    with ThreadPoolExecutor(200) as pool:
+        while len(shop.payments) < count:
+            _one(shop, pool)
+            time.sleep(pace)
+    shop.done.set()
+    breaker.join()
+    return seen
+
+
+def _one(shop: Shop, pool: ThreadPoolExecutor) -> None:
+    payment = shop.order(shop.chance.choice(list(shop.rows)))
+    fate = shop.chance.random()
+    if payment is None or fate < 0.1:  # ordered, never paid
+        return
+    if fate < 0.15:
+        pool.submit(shop.call, payment, forged=True)
+        if fate < 0.12:
+            return
+    payment.tries = 0 if fate > 0.92 else 1 if fate > 0.8 else len(RETRIES)
+    shop.pay(payment)
+    pool.submit(shop.deliver, payment)
+    if 0.2 < fate < 0.3:  # twice, or twice at once
+        time.sleep(0 if fate < 0.25 else 0.3)
+        pool.submit(shop.call, payment)
+
+
+def settle(shop: Shop) -> float:
+    """Wait until every paid order is credited or a case; how long that took."""
+    begun = time.monotonic()
+    while time.monotonic() - begun < SETTLE and _open(shop):
+        time.sleep(10)
+    return time.monotonic() - begun
+
+
+def _open(shop: Shop) -> set[str]:
+    done = {row[0] for row in shop.site.rows("SELECT trade_no FROM orders WHERE status='success'")}
+    return {each.number for each in shop.payments} - done - set(ledgers.cases(shop.site))
+
+
+def table(shop: Shop) -> list[tuple[str, str]]:
+    """What One API's database, the ledger and the gateways say, side by side."""
+    site, paid = shop.site, {each.number: each for each in shop.payments}
+    rows = site.rows("SELECT trade_no, quota FROM orders WHERE status = 'success'")
+    done = {number for number, _quota in rows}
+    credits = site.rows(
+        "SELECT quota, created_at FROM logs WHERE type = 1 AND content LIKE '在线充值%'"
+    )
+    acts = ledgers.rows(site, "SELECT number, kind, ended FROM acts WHERE result = 'credited'")
+    ways = Counter({number: kind for number, kind, _ended in acts}.values())
+    cases = {n: k for n, k in ledgers.cases(site).items() if k != "forged"}
+    at = dict(
+        ledgers.rows(site, "SELECT number, at FROM callbacks WHERE is_taken ORDER BY at DESC")
+    )
+    at |= {number: ended for number, _kind, ended in acts}
+    delays = sorted(max(at[n] - paid[n].paid_at, 0) for n in done if n in paid and n in at)
+    wanted = Counter(quota for _number, quota in rows)
+    return [
+        ("paid at the gateways", str(len(paid))),
+        ("credited by callback", str(len(done) - sum(ways.values()))),
+        ("credited by replay", str(ways["replay"])),
+        ("credited by asking the gateway", str(ways["reconcile"])),
+        ("open cases", f"{len(set(cases) - done)} {dict(Counter(cases.values()))}"),
+        ("lost (paid, neither credited nor a case)", str(len(set(paid) - done - set(cases)))),
+        ("invented (credited, not paid)", str(len(done - set(paid)))),
+        ("doubled", str(len(credits) - sum((wanted & Counter(c[0] for c in credits)).values()))),
+        (
+            "a success without its credit",
+            str(sum((wanted - Counter(c[0] for c in credits)).values())),
+        ),
+        ("delay p50 / p95 / max", " / ".join(f"{each:.1f} s" for each in _shares(delays))),
+    ]
+
+
+def _shares(values: Sequence[float]) -> tuple[float, ...]:
+    if not values:
+        return (0.0, 0.0, 0.0)
+    return values[len(values) // 2], values[int(len(values) * 0.95)], values[-1]
+
+
+def main() -> None:
+    """One run, and its table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--payments", type=int, default=1000)
+    parser.add_argument("--pace", type=float, default=0.3, help="seconds between orders")
+    parser.add_argument("--system", default="debian-13")
+    options = parser.parse_args()
+    lab = Lab("payments")
+    lab.down()
+    lab.up(owner=os.getpid())
+    try:
+        host = lab.create("shop", options.system)
+        lab.point("shop.lab.test", host)
+        settings = host.connection() | lab.settings() | {"domain": "shop.lab.test"}
+        site = LabSite(lab, host, settings)
+        site.converge()
+        shop = Shop(site, random.Random(options.seed))
+        shop.open()
+        seen = run(shop, options.payments, options.pace)
+        print("faults:", dict(seen), flush=True)
+        print(f"settled after {settle(shop):.0f} s", flush=True)
+        for name, value in table(shop):
+            print(f"{name:45} {value}")
+    finally:
+        lab.down()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""The APIs of Alipay, WeChat Pay and Stripe, as far as payments are asked for.
+
+Run as ``python -m one_api_infra.lab.apis ADDRESS CA_DIRECTORY``; the lab's DNS leads the gateways'
+names here. ``POST /lab/payment`` puts a payment in, ``POST /lab/keys`` the accounts' keys.
+"""
+
+import base64
+import datetime
+import json
+import secrets
+import ssl
+import sys
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import parse_qs, urlsplit
+
+import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from one_api_infra.callbacks.gateways import rsa as signatures
+from one_api_infra.lab.ca import GATEWAY_NAMES
+
+PORT = 443
+ALIPAY, WXPAY, STRIPE = GATEWAY_NAMES
+PLATFORM = rsa.generate_private_key(65537, 2048)
+SILENCE = 30
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One request, to whichever gateway its Host names."""
+
+    protocol_version = "HTTP/1.1"
+    payments: ClassVar[dict[str, dict[str, Any]]] = {}
+    keys: ClassVar[dict[str, str]] = {}
+
+    def do_POST(self) -> None:
+        """Alipay's gateway, and what tests put in."""
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.path == "/lab/payment":
+            found = json.loads(body)
+            self.payments.setdefault(found["number"], {}).update(found)
+            self._answer(b"{}")
+        elif self.path == "/lab/keys":
+            self.keys.update(json.loads(body))
+            self._answer(b"{}")
+        else:
+            self._alipay({k: v[0] for k, v in parse_qs(body.decode()).items()})
+
+    def do_GET(self) -> None:
+        """WeChat Pay's certificates and orders, Stripe's sessions."""
+        path = urlsplit(self.path).path
+        if self.headers["Host"].startswith(STRIPE):
+            self._stripe()
+        elif path == "/v3/certificates":
+            self._signed(json.dumps({"data": [_certificate(self.keys["wxpay"])]}), 200)
+        else:
+            self._wxpay(path.rpartition("/")[2])
+
+    def _payment(self, number: str) -> dict[str, Any] | None:
+        found = self.payments.get(number)
+        if found and found.get("silent"):
+            time.sleep(SILENCE)
+        return found
+
+    def _alipay(self, asked: dict[str, str]) -> None:
+        number = json.loads(asked["biz_content"])["out_trade_no"]
+        paid = self._payment(number)
+        inner: dict[str, str] = {"code": "40004", "sub_code": "ACQ.TRADE_NOT_EXIST"}
+        if paid:
+            inner = {"code": "10000", "out_trade_no": number, "trade_no": f"A{number}"}
+            inner |= {"trade_status": "TRADE_SUCCESS", "total_amount": paid["money"]}
+        text = json.dumps(inner)
+        sign = signatures.sign(text, self.keys["alipay"])
+        self._answer(f'{{"alipay_trade_query_response":{text},"sign":"{sign}"}}'.encode())
+
+    def _wxpay(self, number: str) -> None:
+        paid = self._payment(number)
+        if not paid:
+            self._signed(json.dumps({"code": "ORDER_NOT_EXIST"}), 404)
+            return
+        total = int(float(paid["money"]) * 100 + 0.5)
+        found = {"mchid": paid["merchant"], "out_trade_no": number, "trade_state": "SUCCESS"}
+        amount = {"total": total, "currency": "CNY"}
+        self._signed(json.dumps({**found, "transaction_id": f"W{number}", "amount": amount}), 200)
+
+    def _stripe(self) -> None:
+        found = [
+            {
+                "id": f"cs_{number}",
+                "object": "checkout.session",
+                "client_reference_id": number,
+                "payment_intent": f"pi_{number}",
+                "payment_status": "paid",
+                "status": "complete",
+                "amount_total": int(float(paid["money"]) * 100 + 0.5),
+                "currency": "usd",
+            }
+            for number, paid in self.payments.items()
+            if paid.get("gateway") == "stripe"
+        ]
+        answer = {
+            "object": "list",
+            "data": found,
+            "has_more": False,
+            "url": "/v1/checkout/sessions",
+        }
+        self._answer(json.dumps(answer).encode())
+
+    def _signed(self, text: str, status: int) -> None:
+        """As WeChat Pay signs its answers."""
+        stamp, nonce = str(int(time.time())), secrets.token_hex(8)
+        sign = signatures.sign(f"{stamp}\n{nonce}\n{text}\n", _pem(PLATFORM))
+        headers = {"Timestamp": stamp, "Nonce": nonce, "Serial": "01", "Signature": sign}
+        headers["Signature-Type"] = "WECHATPAY2-SHA256-RSA2048"
+        named = {f"Wechatpay-{name}": value for name, value in headers.items()}
+        self._answer(text.encode(), status, named)
+
+    def _answer(
+        self, body: bytes, status: int = 200, headers: dict[str, str] | None = None
+    ) -> None:
+        self.send_response(status)
+        own = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+        for name, value in (own | (headers or {})).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep quiet."""
+
+
+def _pem(key: rsa.RSAPrivateKey) -> str:
+    kind, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    return key.private_bytes(serialization.Encoding.PEM, kind, plain).decode()
+
+
+def _certificate(apiv3_key: str) -> dict[str, Any]:
+    """The platform's certificate, sealed for the merchant."""
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "platform")])
+    now, day = datetime.datetime.now(datetime.UTC), datetime.timedelta(days=1)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).serial_number(1)
+    builder = builder.not_valid_before(now - day).not_valid_after(now + day)
+    made = builder.public_key(PLATFORM.public_key()).sign(PLATFORM, hashes.SHA256())
+    text = made.public_bytes(serialization.Encoding.PEM)
+    sealed = AESGCM(apiv3_key.encode()).encrypt(b"0123456789ab", text, b"certificate")
+    inner = {"algorithm": "AEAD_AES_256_GCM", "nonce": "0123456789ab"}
+    inner |= {"associated_data": "certificate", "ciphertext": base64.b64encode(sealed).decode()}
+    times = {"effective_time": (now - day).isoformat(), "expire_time": (now + day).isoformat()}
+    return {"serial_no": "01", "encrypt_certificate": inner, **times}
+
+
+def tell(address: str, what: str, data: dict[str, Any]) -> None:
+    """Put a payment or keys in."""
+    url = f"https://{address}/lab/{what}"
+    # The tests' own back door; its certificate names the gateways.
+    reply = requests.post(url, json=data, timeout=5, verify=False)  # noqa: S501
+    reply.raise_for_status()
+
+
+def main() -> None:
+    """Serve until killed."""
+    server = ThreadingHTTPServer((sys.argv[1], PORT), Handler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    folder = Path(sys.argv[2])
+    context.load_cert_chain(folder / "https.pem", folder / "https.key")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
