@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 from one_api_infra.lab import apis, epay
 from one_api_infra.lab.errors import LabError
@@ -53,7 +54,12 @@ class Shop:
     def __post_init__(self) -> None:
         self.address = self.site.lab.network.service("gateway")
         self.epay = Gateway(self.site.lab.ca.issuer, epay.url(self.address))
-        self.others = {"alipay": Alipay(), "wxpay": Wxpay(), "stripe": Stripe()}
+        self.alipay, self.wxpay = Alipay(), Wxpay()
+        self.others: dict[str, Alipay | Wxpay | Stripe] = {
+            "alipay": self.alipay,
+            "wxpay": self.wxpay,
+            "stripe": Stripe(),
+        }
 
     def open(self) -> None:
         """Make the payment rows, and let the gateways know the keys."""
@@ -62,8 +68,7 @@ class Shop:
             api.request("POST", "/api/payment/", row)
         self.site.converge()
         self.rows = {row["type"]: row["uuid"] for row in api.payments()}
-        alipay, wxpay = self.others["alipay"], self.others["wxpay"]
-        apis.tell(self.address, "keys", {"alipay": alipay.private, "wxpay": wxpay.key})  # type: ignore[union-attr]
+        apis.tell(self.address, "keys", {"alipay": self.alipay.private, "wxpay": self.wxpay.key})
 
     def order(self, kind: str) -> Payment | None:
         """Somebody orders; None if One API does not answer."""
@@ -104,11 +109,10 @@ class Shop:
     def _call(self, payment: Payment, *, forged: bool) -> Call:
         if payment.kind == "epay":
             account = Gateway(self.epay.roots, key="guessed") if forged else self.epay
-            from urllib.parse import urlencode  # noqa: PLC0415
-
             return Call(b"", {}, "GET", f"?{urlencode(account.notification(payment.order))}")
-        account = self.others[payment.kind]
-        return (type(account)() if forged else account).call(payment.order)
+        strangers: dict[str, Alipay | Wxpay | Stripe]
+        strangers = {"alipay": Alipay(), "wxpay": Wxpay(), "stripe": Stripe()}
+        return (strangers if forged else self.others)[payment.kind].call(payment.order)
 
     def deliver(self, payment: Payment) -> None:
         """The gateway's whole schedule for one payment."""

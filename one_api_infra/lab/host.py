@@ -134,6 +134,11 @@ class Host:
         """systemd-nspawn's name for it; its interface here is ``vb-`` and that, if it fits."""
         return f"{self.network.name}{self.number}"
 
+    @property
+    def interface(self) -> str:
+        """The host's end of its wire on this machine: down, it is a cut network."""
+        return f"vb-{self._machine}"
+
     def _mount(self) -> None:
         if os.path.ismount(self.root):
             return
@@ -143,7 +148,7 @@ class Host:
 
     def _drop_interface(self) -> None:
         """The kernel removes it with the host's namespace, at times only after many seconds."""
-        name = f"vb-{self._machine}"
+        name = self.interface
         subprocess.run(["ip", "link", "del", name], capture_output=True, check=False)
         path = Path("/sys/class/net") / name
         process.wait_until(lambda: not path.exists(), 30, f"{name} to go")
