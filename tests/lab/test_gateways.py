@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from one_api_infra.lab import apis
+from one_api_infra.lab import apis, process
 from one_api_infra.lab.gateways import Alipay, Call, Stripe, Wxpay
 from one_api_infra.outside import Answer
 from tests.lab import ledgers
@@ -62,6 +62,7 @@ def test_callback_replay_and_question(shop: LabSite, account: Account) -> None:
     shop.host.ssh("systemctl stop one-api.service")
     assert _call(shop, lost, call).status == 502
     shop.host.ssh("systemctl start one-api.service")
+    process.wait_until(shop.answers, 20, "One API")
     _order(shop)  # One API's clients of Alipay and WeChat Pay are made with the first order
     _pay(shop, account, silent)
     for each in (silent, unpaid):
