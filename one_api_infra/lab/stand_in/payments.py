@@ -231,9 +231,11 @@ class Payments(Connection):
         content = (
             f"在线充值成功，充值积分: {order['quota']}，支付金额：{order['order_amount']:.2f} CNY"
         )
-        statement = "INSERT INTO logs (user_id, created_at, type, content, username, source_ip)"
-        values = (order["user_id"], int(time.time()), 1, content, "root", self.client())
-        self.store.write(f"{statement} VALUES (?, ?, ?, ?, ?, ?)", *values)
+        statement = (
+            "INSERT INTO logs (user_id, created_at, type, content, username, quota, source_ip)"
+        )
+        values = (order["user_id"], int(time.time()), 1, content, "root", order["quota"])
+        self.store.write(f"{statement} VALUES (?, ?, ?, ?, ?, ?, ?)", *values, self.client())
 
     def order_status(self) -> None:
         """GET /api/user/order/status"""

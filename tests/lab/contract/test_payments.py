@@ -85,6 +85,10 @@ def test_callback_credits_once(one_api: OneApi, payment: dict[str, Any], account
     assert one_api.call("GET", status).json()["success"] is True
     logged = one_api.rows("SELECT type, content FROM logs WHERE type = 1 ORDER BY id DESC LIMIT 1")
     assert "5000000" in logged[0][1]
+    log = one_api.call("GET", "/api/log/?log_type=1&order=created_at&size=100&page=1").json()
+    last = log["data"]["data"][-1]
+    assert (last["user_id"], last["quota"]) == (1, 5000000)
+    assert last["content"].startswith("在线充值成功")
     listed = one_api.call(
         "GET", f"/api/payment/order?page=1&size=10&trade_no={order['out_trade_no']}"
     )
