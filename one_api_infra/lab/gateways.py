@@ -24,7 +24,7 @@ from one_api_infra.callbacks.gateways import rsa as signatures
 from one_api_infra.callbacks.gateways.stripe import COMPLETED
 
 Order = Mapping[str, str]
-FORM = "application/x-www-form-urlencoded; text/html; charset=GBK"
+FORM = "application/x-www-form-urlencoded; charset=GBK"
 
 
 @dataclass(frozen=True)
