@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from tests.lab import payments
-from tests.lab.sites import LabSite
+from tests.lab.sites import DATABASE, LabSite
 
 LEDGER = "/var/lib/one-api-callbacks/ledger.db"
 
@@ -28,11 +28,16 @@ def age(site: LabSite, number: str, seconds: int) -> None:
     write(site, statement)
 
 
-def write(site: LabSite, statement: str) -> None:
-    """Change One API's database behind its back."""
+def pass_time(site: LabSite, seconds: float) -> None:
+    """Let the agent's acts be older than they are."""
+    write(site, f"UPDATE acts SET started = started - {seconds}", LEDGER)
+
+
+def write(site: LabSite, statement: str, database: str = DATABASE) -> None:
+    """Change a database, One API's if no other is named, behind its owner's back."""
     script = (
         "import sqlite3, sys;"
-        "db = sqlite3.connect('/var/lib/one-api/one-api.db', timeout=20);"
+        f"db = sqlite3.connect('{database}', timeout=20);"
         "db.execute(sys.stdin.read()); db.commit()"
     )
     site.host.ssh(f'python3 -c "{script}"', stdin=statement)
