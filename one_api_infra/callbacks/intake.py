@@ -65,16 +65,26 @@ def _nobodys(callback: Callback, line: bytes) -> tuple[Any, ...] | None:
 def read_books(ledger: Ledger, books: Books, now: float) -> None:
     """Put in what One API knows of orders and credits since the last time.
 
-    Orders that the ledger holds as pending and One API does no longer are looked up one by one.
+    Orders that the ledger holds as pending and One API does no longer are looked up one by one,
+    and so are those that a callback names and the ledger does not know: they may be old.
     """
     since = float(ledger.note(ORDERS_READ) or now - HORIZON) - OVERLAP
     found = {order.number: order for order in books.orders(since)}
-    for order in ledger.orders("status = 'pending'"):
-        if order.number not in found and (current := books.order(order.number)):
-            found[order.number] = current
+    pending = [order.number for order in ledger.orders("status = 'pending'")]
+    for number in (*pending, *_strangers(ledger, now)):
+        if number not in found and (current := books.order(number)):
+            found[number] = current
     credited = list(books.credits(float(ledger.note(CREDITS_READ) or now - HORIZON) - OVERLAP))
     with ledger.transaction():
         ledger.add_orders(found.values(), now)
         ledger.add_credits(credited)
         ledger.note(ORDERS_READ, now)
         ledger.note(CREDITS_READ, now)
+
+
+def _strangers(ledger: Ledger, now: float) -> list[str]:
+    query = (
+        "SELECT DISTINCT number FROM callbacks LEFT JOIN orders USING (number)"
+        " WHERE is_genuine = 1 AND is_paid = 1 AND orders.number IS NULL AND at > ?"
+    )
+    return [row["number"] for row in ledger.db.execute(query, (now - HORIZON,)).fetchall()]

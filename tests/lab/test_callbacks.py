@@ -78,6 +78,10 @@ def test_payment_of_a_silent_gateway_is_reconciled(paid: LabSite, gateway: Gatew
     assert states == ["success", "pending", "pending"]
     assert ledgers.credited(paid) == before + QUOTA
     assert ledgers.acts(paid, order["out_trade_no"]) == [("reconcile", "credited")]
+    assert gateway.key not in _everything_written(paid)
+    analyze = "systemd-analyze security --no-pager one-api-callbacks.service | tail -n 1"
+    words = paid.host.ssh(analyze).split()
+    assert float(next(word for word in words if word.replace(".", "").isdigit())) <= 2.5
 
 
 def test_wrong_amount_and_forgery_are_cases_and_no_credit(paid: LabSite, gateway: Gateway) -> None:
@@ -158,6 +162,13 @@ def test_off_leaves_a_site_and_nothing_of_the_agent(paid: LabSite, gateway: Gate
     order = payments.create_order(paid, gateway)
     assert paid.notified(gateway, _url_of(order), order).is_taken
     assert paid.deploy("-y", "--json").changed == []
+
+
+def _everything_written(site: LabSite) -> str:
+    """What the agent left anywhere, and what stands in the journal."""
+    places = "/var/lib/one-api-callbacks /var/log/one-api-infra"
+    text = "tr -cd '[:print:]'"
+    return site.host.ssh(f"cat $(find {places} -type f) | {text}; journalctl --no-pager")
 
 
 def _command(site: LabSite, *arguments: str, language: str = "C.UTF-8") -> str:
