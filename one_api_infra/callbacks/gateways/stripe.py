@@ -69,6 +69,7 @@ class Stripe(Gateway):
 
         # Its own roots are all it trusts, unless it is told as everything else is told.
         stripe.ca_bundle_path = os.environ.get("REQUESTS_CA_BUNDLE", stripe.ca_bundle_path)
+        stripe.enable_telemetry = False  # a file in the home, and an id in every question
         client = stripe.StripeClient(
             account.reveal("secret_key"), http_client=stripe.RequestsClient(timeout=TIMEOUT)
         )
