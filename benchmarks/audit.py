@@ -1,8 +1,8 @@
 """Reading the callback log into the ledger: ``python -m benchmarks.audit`` (a minute or two).
 
 10 000, 100 000 and a million callbacks (half a year's), each an order of its own with a signature
-to verify, the last day's orders and credits audited; time, memory of the process, and the time for a
-day's more.
+to verify, the last day's orders and credits audited; time, memory of the process, and the time for
+a day's more.
 """
 
 import argparse
