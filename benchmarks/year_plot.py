@@ -34,12 +34,13 @@ COLUMNS = (
     "hours without a valid certificate", "first failed run at",
 )  # fmt: skip
 TAIL = """
-*Orders*: Let's Encrypt allows 5 certificates for the same names in 7 days, and 300 orders in three
-hours. *First failed run*: the part of the lifetime that was over when the renewal failed for the
-first time; the monitor announces `certificate.renewal` with its second run after it, within seven
-minutes. An outage that is shorter than a step of the clock can pass unseen. *Hours without a valid certificate*: from its end on, until another one was served:
-none in a year, and none when the CA is away for ten days, but with certificates of six days, whose
-second half is three days long. So those are for who watches; the default profile is the long one.
+*Orders*: Let's Encrypt allows 5 certificates for the same names in 7 days, and 300 orders in
+three hours. *First failed run*: the part of the lifetime that was over when the renewal failed
+for the first time; the monitor announces `certificate.renewal` with its second run after it,
+within seven minutes. An outage shorter than a step of the clock can pass unseen. *Hours without a
+valid certificate*: from its end on, until another one was served: none in a year, and none when
+the CA is away for ten days, but with certificates of six days, whose second half is three days
+long. So those are for who watches; the default profile is the long one.
 """
 
 Scenario = Mapping[str, Any]
