@@ -28,7 +28,7 @@ from tests.lab.sites import LabSite
 
 RETRIES = (0.0, 5.0, 15.0, 40.0)  # epay's 0, 1, 3, 19 and 55 minutes, compressed
 SETTLE = 900.0
-QUOTA_PER_UNIT = 500000
+RATE = 7.3  # One Hub's own yuan for a dollar
 
 
 @dataclass
@@ -75,13 +75,17 @@ class Shop:
 
     def order(self, kind: str) -> Payment | None:
         """Somebody orders; None if One API does not answer."""
+        amount = self.chance.randint(1, 20)
         try:
-            body = {"uuid": self.rows[kind], "amount": self.chance.randint(1, 20)}
-            answer = self.site.api().request("POST", "/api/user/order", body)
-            params = dict(answer["data"]["data"]["params"])
+            body = {"uuid": self.rows[kind], "amount": amount}
+            data = self.site.api().request("POST", "/api/user/order", body)["data"]
+            number, params = str(data["trade_no"]), data["data"]["params"]
         except Exception:  # whatever the fault of the moment does to it
             return None
-        return Payment(params["out_trade_no"], kind, params)
+        url = f"https://{self.site.domain}/api/payment/notify/{self.rows[kind]}"
+        money = f"{amount * (1 if kind == 'stripe' else RATE):.2f}"
+        order = {"out_trade_no": number, "notify_url": url, "money": money}
+        return Payment(number, kind, dict(params) if kind == "epay" else order)
 
     def pay(self, payment: Payment) -> None:
         """Somebody pays: from now on the gateway says so."""
