@@ -104,14 +104,21 @@ def alone(path: Path) -> Iterator[bool]:
         yield True
 
 
-def tell(ledger: Ledger, domain: str, channels: range, deliver: Deliver) -> None:
-    """Tell of new cases and of those that are mended, once; what was not taken waits."""
+def tell(
+    ledger: Ledger, domain: str, channels: range, deliver: Deliver, summary: Mapping[str, str]
+) -> None:
+    """Tell of new cases and of those that are mended, once, and the day's summary if there is one.
+
+    What a channel does not take waits for the next run.
+    """
     due, mended = auditor.untold(ledger), auditor.healed(ledger)
     waiting = json.loads(ledger.note(OUTBOX) or "[]")
-    if due or mended:
-        text = {"title": _title(domain, due), "body": _body(due, mended)}
-        print(text["title"], text["body"], sep="\n", flush=True)
-        waiting += [{**text, "channel": index} for index in channels]
+    case = {"title": _title(domain, due), "body": _body(due, mended)} if due or mended else {}
+    texts = [text for text in (case, summary) if text]
+    if texts:
+        for text in texts:
+            print(text["title"], text["body"], sep="\n", flush=True)
+            waiting += [{**text, "channel": index} for index in channels]
         with ledger.transaction():  # before anything is sent: who dies here must not tell it twice
             auditor.mark(ledger, due)
             ledger.note(OUTBOX, json.dumps(waiting))

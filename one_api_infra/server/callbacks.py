@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from one_api_infra.callbacks import agent
+from one_api_infra.callbacks import agent, summary
 from one_api_infra.callbacks.books import Books, OneHubBooks
 from one_api_infra.callbacks.ledger import Ledger
 from one_api_infra.callbacks.loopback import Loopback
@@ -40,11 +40,12 @@ def run() -> None:
             made.run(time.time())
         except ApiError as error:
             print(_("One API's books could not be read: {error}", error=error), file=sys.stderr)
-        report.keep(ledger, current, time.time())
+        now = time.time()
+        is_next_day = report.keep(ledger, current, now)
+        day = summary.message(ledger, current["domain"], now) if is_next_day else {}
         urls = _credential("alert-urls", paths.ALERT_URLS)
-        agent.tell(
-            ledger, current["domain"], notify.channels(urls), lambda box: notify.send(box, urls)
-        )
+        channels = notify.channels(urls)
+        agent.tell(ledger, current["domain"], channels, lambda box: notify.send(box, urls), day)
         ledger.close()
 
 

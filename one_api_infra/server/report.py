@@ -28,16 +28,18 @@ def show() -> None:
         ledger.close()
 
 
-def keep(ledger: Ledger, site: Site, now: float) -> None:
-    """Leave today's page if there is none yet; the oldest ones go."""
+def keep(ledger: Ledger, site: Site, now: float) -> bool:
+    """Leave today's page if there is none yet; whether a day has passed since the one before."""
     folder = Path(paths.REPORTS)
     today = folder / f"{time.strftime('%Y-%m-%d', time.gmtime(now))}.html"
     if today.exists():
-        return
+        return False
     folder.mkdir(exist_ok=True)
+    is_first = not any(folder.glob("*.html"))
     write(today, _page(ledger, site, now), 0o640)
     for old in sorted(folder.glob("*.html"))[:-KEPT]:
         old.unlink()
+    return not is_first
 
 
 def _page(ledger: Ledger, site: Site, now: float) -> str:

@@ -1,12 +1,14 @@
 """The agent in a world of faults: every paid order credited once, or a case; none invented."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
 
 import pytest
 
+from one_api_infra.callbacks import agent, summary
 from one_api_infra.callbacks.gateways import GATEWAYS
+from one_api_infra.callbacks.ledger import Ledger
 from tests.unit.callbacks.lines import notification
 from tests.unit.callbacks.world import FaultyEpay, World
 
@@ -146,3 +148,55 @@ def test_any_faults_at_all(make: Make, seed: int) -> None:
     assert done <= paid
     assert paid == done | cases
     assert not cases & done
+
+
+def test_told_once_and_healed_once(make: Make, tmp_path: Path) -> None:
+    world = make()
+    world.create("1")
+    world.call(notification("1", money="0.01"))
+    sent: list[str] = []
+
+    def tell(day: dict[str, str]) -> None:
+        ledger = Ledger(tmp_path / "ledger.db")
+        agent.tell(ledger, "pay.example.com", range(2), deliver, day)
+        ledger.close()
+
+    def deliver(box: Sequence[Mapping[str, str]]) -> tuple[list[Mapping[str, str]], list[str]]:
+        sent.extend(each["body"] for each in box)
+        return [], []
+
+    world.run()
+    for _run in range(3):
+        tell({})
+    assert len(sent) == 2  # a channel each
+    assert "1" in sent[0]
+    assert "another amount" in sent[0]
+
+
+def test_what_a_channel_does_not_take_waits(make: Make, tmp_path: Path) -> None:
+    make()
+    ledger = Ledger(tmp_path / "ledger.db")
+    tried: list[int] = []
+
+    def deliver(box: Sequence[Mapping[str, str]]) -> tuple[list[Mapping[str, str]], list[str]]:
+        tried.append(len(box))
+        return list(box) if len(tried) < 3 else [], []
+
+    day = {"title": "day", "body": "day"}
+    for each in (day, {}, {}, {}):
+        agent.tell(ledger, "pay.example.com", range(1), deliver, each)
+    ledger.close()
+    assert tried == [1, 1, 1, 0]
+
+
+def test_summary_of_the_day(make: Make, tmp_path: Path) -> None:
+    world = make()
+    ledger = Ledger(tmp_path / "ledger.db")
+    assert summary.message(ledger, "pay.example.com", world.now) == {}
+    ledger.close()
+    world.create("1")
+    world.notify("1")
+    pass_time(world, 60)
+    ledger = Ledger(tmp_path / "ledger.db")
+    assert "1" in summary.message(ledger, "pay.example.com", world.now)["body"]
+    ledger.close()
