@@ -160,7 +160,9 @@ def _reboot(site: LabSite) -> None:
     try:
         site.reboot()
     except LabError:
-        time.sleep(5)
+        # systemd-nspawn gives up if the kernel still holds the interface of before.
+        site.host.stop()
+        site.host.boot()
 
 
 def run(shop: Shop, count: int, pace: float) -> Counter[str]:
