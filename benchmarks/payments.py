@@ -7,6 +7,7 @@ a while One API's own database is compared with what the gateways know to be pai
 """
 
 import argparse
+import contextlib
 import os
 import random
 import threading
@@ -18,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-from one_api_infra.lab import apis, epay
+from one_api_infra.lab import apis, epay, process
 from one_api_infra.lab.errors import LabError
 from one_api_infra.lab.gateway import Gateway
 from one_api_infra.lab.gateways import Alipay, Call, Stripe, Wxpay
@@ -138,7 +139,6 @@ def faults(site: LabSite) -> dict[str, Callable[[], Any]]:
         "python3 -c \"import sqlite3, time; d = sqlite3.connect('/var/lib/one-api/one-api.db',"
         " isolation_level=None, timeout=20); d.execute('BEGIN EXCLUSIVE'); time.sleep(6)\""
     )
-    cut = f"sleep 20; ip link set dev {host.interface} up"
     return {
         "One API killed": lambda: host.ssh("systemctl kill --signal=KILL one-api", check=False),
         "One API restarted": lambda: host.ssh("systemctl restart one-api", check=False),
@@ -149,11 +149,17 @@ def faults(site: LabSite) -> dict[str, Callable[[], Any]]:
         "nginx reloaded": lambda: host.ssh("systemctl reload nginx", check=False),
         "host rebooted": lambda: _reboot(site),
         "certificate renewed": lambda: host.ssh("systemctl start one-api-certificate", check=False),
-        "network cut": lambda: os.system(f"ip link set dev {host.interface} down; {cut}"),
+        "network cut": lambda: _cut(site),
         "agent killed": lambda: host.ssh(
             "systemctl kill --signal=KILL one-api-callbacks.service", check=False
         ),
     }
+
+
+def _cut(site: LabSite) -> None:
+    for state, seconds in (("down", 20), ("up", 2)):
+        process.run("ip", "link", "set", "dev", site.host.interface, state)
+        time.sleep(seconds)
 
 
 def _reboot(site: LabSite) -> None:
@@ -207,7 +213,10 @@ def _one(shop: Shop, pool: ThreadPoolExecutor) -> None:
 def settle(shop: Shop) -> float:
     """Wait until every paid order is credited or a case; how long that took."""
     begun = time.monotonic()
-    while time.monotonic() - begun < SETTLE and _open(shop):
+    while time.monotonic() - begun < SETTLE:
+        with contextlib.suppress(LabError):
+            if not _open(shop):
+                break
         time.sleep(10)
     return time.monotonic() - begun
 

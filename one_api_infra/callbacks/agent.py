@@ -56,6 +56,7 @@ class Agent:
         mender.ask(self._in_question(judge.watched()), outage_ended)
         mender.reconcile()
         intake.read_books(self.ledger, self.books, now)
+        intake.read_log(self.ledger, self.log, known)  # a credit's callback may have come meanwhile
         judge.audit()
         self._purge(now)
         self.ledger.add_run(now, down=False)
@@ -138,8 +139,16 @@ def _body(due: Sequence[cases.Case], mended: Sequence[str]) -> str:
     for case in due:
         lines += [
             *cases.lines(case),
-            _("All of it: `one-api-infra order {number}`", number=case.number),
+            *_next(case),
             "",
         ]
     lines += [_("Mended: order {number}", number=number) for number in mended]
     return "\n".join(lines)
+
+
+def _next(case: cases.Case) -> list[str]:
+    """What to do with a case of one order."""
+    if case.kind == cases.FORGED:
+        return []
+    all_of_it = _("All of it: `one-api-infra order {number}`", number=case.number)
+    return [all_of_it, cases.when_done(case.number)]

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 
 from one_api_infra.callbacks.gateways.gateway import Notice, Said, Word
 from one_api_infra.callbacks.order import Order, Status
 
+CENT = Decimal("0.01")
 GRACE = 60.0  # seconds between an order's success and its line in One API's log
 MENDING = 300.0  # seconds in which the agent mends by itself before it calls somebody
 
@@ -34,7 +36,7 @@ class Facts:
     """What is known of an order: of its genuine notices, the gateway's last word, its credits.
 
     ``order`` is None if One API does not know the number. ``since`` is when what is known now was
-    first seen so.
+    first seen so, ``asked`` when the gateway gave its word.
     """
 
     order: Order | None
@@ -42,6 +44,7 @@ class Facts:
     word: Word | None
     credits: int
     since: float
+    asked: float = 0.0
 
 
 def is_paid(facts: Facts) -> bool:
@@ -51,8 +54,11 @@ def is_paid(facts: Facts) -> bool:
 
 
 def differs(order: Order, said: Notice | Word) -> str:
-    """What of the gateway's statement is not the order's: ``money``, ``currency``, or nothing."""
-    if said.money is None or said.money != order.money:
+    """What of the gateway's statement is not the order's: ``money``, ``currency``, or nothing.
+
+    One Hub orders from WeChat Pay what ``int64(money * 100)`` leaves, at times a fen less.
+    """
+    if said.money is None or not 0 <= order.money - said.money <= CENT or not said.money:
         return "money"
     if said.currency and order.currency and said.currency != order.currency:
         return "currency"
@@ -90,7 +96,9 @@ def _succeeded(facts: Facts, paid: bool, now: float) -> Class:
         return Class.CREDITED_TWICE
     if not facts.credits:
         return Class.SUCCESS_UNCREDITED if now - facts.since > GRACE else Class.CREDITED
-    denied = facts.word is not None and facts.word.said in {Said.WAITING, Said.CLOSED}
+    # A word of before the credit says nothing: people pay after the gateway was asked.
+    denied = facts.asked > facts.since and now - facts.since > GRACE
+    denied = denied and facts.word is not None and facts.word.said in {Said.WAITING, Said.CLOSED}
     return Class.CREDITED_UNPAID if denied and not paid else Class.CREDITED
 
 

@@ -7,13 +7,14 @@ from one_api_infra.callbacks import audit, order
 from one_api_infra.callbacks.audit import Class, Facts
 from one_api_infra.callbacks.cases import FORGED, Case
 from one_api_infra.callbacks.gateways import GATEWAYS
-from one_api_infra.callbacks.intake import Accounts
+from one_api_infra.callbacks.intake import BOOKS_BEGIN, Accounts
 from one_api_infra.callbacks.ledger import Ledger
-from one_api_infra.callbacks.order import Order, Status
+from one_api_infra.callbacks.order import Order
 from one_api_infra.callbacks.schedule import HORIZON
 
 SETTLED = 600.0  # seconds after which a credited order is looked at only if it gets more credits
 WATCHED = HORIZON + 3600
+DONE = 3  # in cases.told: the admin has dealt with it
 
 
 @dataclass(frozen=True)
@@ -26,35 +27,44 @@ class Auditor:
     is_active: bool = True
 
     def watched(self) -> list[Order]:
-        """Orders that are not settled: of the last day, and those with an open case."""
+        """Orders that are not settled: of the last day, late payments, and open cases."""
         return self.ledger.orders(
-            "(created >= ? AND is_settled = 0) OR number IN"
-            " (SELECT number FROM cases WHERE closed IS NULL)",
-            self.now - WATCHED,
+            "(created >= :since AND is_settled = 0)"
+            " OR number IN (SELECT number FROM cases WHERE closed IS NULL)"
+            " OR (status != 'success' AND number IN (SELECT number FROM callbacks"
+            "     WHERE is_genuine = 1 AND is_paid = 1 AND at >= :since))",
+            {"since": self.now - WATCHED},
         )
 
     def audit(self) -> None:
         """Classify, open and close cases: one transaction."""
-        since = self.now - WATCHED
-        everybody = self.ledger.orders("created >= ?", since)
-        credits = order.match(everybody, self.ledger.credits(since))
-        twice = {number for number, count in credits.items() if count > 1}
         chosen = {each.number: each for each in self.watched()}
-        chosen |= {each.number: each for each in everybody if each.number in twice}
+        floor = min([self.now - WATCHED, *(each.created for each in chosen.values())])
+        # From well before: a credit whose order is out of sight would count for a younger one.
+        everybody = self.ledger.orders("created >= ?", floor - WATCHED)
+        credits = order.match(everybody, self.ledger.credits(floor - WATCHED))
+        chosen |= {
+            each.number: each
+            for each in everybody
+            if credits.get(each.number, 0) > 1 and each.created >= floor
+        }
         with self.ledger.transaction():
             for each in chosen.values():
-                self._classify(each, credits)
+                self._classify(each, self._credits(each, credits))
             self._strangers()
             self._forged()
 
-    def _classify(self, each: Order, credits: Mapping[str, int]) -> None:
+    def _credits(self, each: Order, credits: Mapping[str, int]) -> int:
+        """An order's credits; one is taken for granted where the ledger does not go back so far."""
+        begin = float(self.ledger.note(BOOKS_BEGIN) or 0) + WATCHED
+        return 1 if each.created < begin else credits.get(each.number, 0)
+
+    def _classify(self, each: Order, count: int) -> None:
         notices, word = self.ledger.notices(each.number), self.ledger.word(each.number)
         query = "SELECT since, class, class_since FROM orders WHERE number = ?"
         row = self.ledger.db.execute(query, (each.number,)).fetchone()
-        # An old order's credit may be older than what was read of the log.
-        count = credits.get(each.number, 1 if each.status is Status.SUCCESS else 0)
-        facts = Facts(each, notices, word, count, row["since"])
-        found = audit.classify(facts, self.now)
+        asked = self.ledger.asked(each.number) or 0.0
+        found = audit.classify(Facts(each, notices, word, count, row["since"], asked), self.now)
         since = row["class_since"] if row["class"] == found else self.now
         settled = found is Class.CREDITED and self.now - since > SETTLED
         self.ledger.db.execute(
@@ -96,8 +106,9 @@ class Auditor:
             self.ledger.db.execute(
                 "INSERT INTO cases (number, class, opened, detail) VALUES (?, ?, ?, ?)"
                 " ON CONFLICT (number, class) DO UPDATE SET detail = excluded.detail,"
-                " told = CASE WHEN closed IS NULL THEN told ELSE 0 END, closed = NULL",
-                (number, kind, self.now, detail),
+                " told = CASE WHEN closed IS NULL THEN told ELSE 0 END, closed = NULL"
+                " WHERE told != ?",
+                (number, kind, self.now, detail, DONE),
             )
 
     def _strangers(self) -> None:
@@ -146,8 +157,17 @@ def opened(ledger: Ledger) -> list[Case]:
 
 def healed(ledger: Ledger) -> list[str]:
     """Numbers of cases that people were told of, and that are closed since."""
-    query = "SELECT number FROM cases WHERE closed IS NOT NULL AND told = 1"
+    query = (
+        "SELECT number FROM cases WHERE closed IS NOT NULL AND told = 1 AND number NOT IN"
+        " (SELECT number FROM cases WHERE closed IS NULL)"
+    )
     return [row["number"] for row in ledger.db.execute(query).fetchall()]
+
+
+def done(ledger: Ledger, number: str, now: float) -> int:
+    """Close the open cases of an order for good; how many there were."""
+    statement = "UPDATE cases SET closed = ?, told = ? WHERE number = ? AND closed IS NULL"
+    return ledger.db.execute(statement, (now, DONE, number)).rowcount
 
 
 def mark(ledger: Ledger, told: Iterable[Case]) -> None:

@@ -9,7 +9,7 @@ import binascii
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 HEADERS = (
     "stripe-signature",
@@ -48,7 +48,12 @@ class Callback:
     @property
     def path(self) -> str:
         """The path without the query."""
-        return urlsplit(self.uri).path
+        return self.uri.partition("?")[0]
+
+    @property
+    def query(self) -> str:
+        """The query as it came."""
+        return self.uri.partition("?")[2]
 
     @property
     def row(self) -> str:
@@ -60,8 +65,16 @@ class Callback:
         """The query's and a form's parameters; the query wins, as One API reads it alone."""
         form = self.body if "form" in self.content_type else b""
         pairs = parse_qsl(form.decode("latin-1"), keep_blank_values=True, encoding="utf-8")
-        query = parse_qsl(urlsplit(self.uri).query, keep_blank_values=True)
+        query = parse_qsl(self.query, keep_blank_values=True)
         return dict(pairs) | dict(query)
+
+
+def clean(value: object) -> str:
+    """A text without lone surrogates: what was no UTF-8, or a hostile JSON escape, becomes "?".
+
+    SQLite and every encoder refuse them, and one such line would stop the agent for ever.
+    """
+    return str(value).encode("utf-8", "replace").decode()
 
 
 def parse(line: bytes) -> Callback | None:
@@ -77,22 +90,22 @@ def _callback(found: Mapping[str, str]) -> Callback:
     body = _body(found)
     size = int(found.get("size") or 0)
     return Callback(
-        id=str(found["id"]),
+        id=clean(found["id"]),
         at=float(found["at"]),
-        client=str(found["client"]),
-        method=str(found["method"]),
-        uri=str(found["uri"]),
-        gateway=str(found["gateway"]),
-        agent=str(found["agent"]),
-        content_type=str(found["type"]),
-        headers={name: str(found[name]) for name in HEADERS if found.get(name)},
+        client=clean(found["client"]),
+        method=clean(found["method"]),
+        uri=clean(found["uri"]),
+        gateway=clean(found["gateway"]),
+        agent=clean(found["agent"]),
+        content_type=clean(found["type"]),
+        headers={name: clean(found[name]) for name in HEADERS if found.get(name)},
         body=body,
         body_is_whole=len(body) == size or (size == 0 and "size" in found),
         status=int(found["status"]),
         answer=_answer(found),
         answer_bytes=int(found["bytes"]),
         seconds=float(found["seconds"]),
-        request_id=str(found["request_id"]),
+        request_id=clean(found["request_id"]),
     )
 
 

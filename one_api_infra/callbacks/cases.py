@@ -93,6 +93,11 @@ class Case:
     detail: str
 
 
+def when_done(number: str) -> str:
+    """How a case that a human has dealt with is closed."""
+    return _("When it is done: `one-api-infra order {number} --done`", number=number)
+
+
 def lines(case: Case) -> tuple[str, str]:
     """Cause and remedy in the operator's language."""
     kind, order = KINDS[case.kind], case.order

@@ -13,7 +13,9 @@ from one_api_infra.callbacks.ledger import Ledger, callback_row
 from one_api_infra.callbacks.schedule import HORIZON
 
 PLACE = "log_place"
-ORDERS_READ, CREDITS_READ = "orders_read", "credits_read"
+BOOKS_READ, BOOKS_BEGIN = "books_read", "books_begin"
+FIRST = 3 * HORIZON  # how far the first look goes back: a credit's order is older than the credit
+LOOKUPS = 200  # single orders in a run; One API limits its callers, the agent too
 OVERLAP = 120.0  # seconds that are read again: clocks differ, and a row may be written late
 NOBODY = Notice("", "", None, "", "", is_paid=False, is_genuine=False)
 
@@ -29,12 +31,21 @@ def read_log(ledger: Ledger, path: Path, known: Accounts) -> int:
     """Put new callbacks in; how many lines there were."""
     count = 0
     for lines, place in log.batches(path, log.Place.parse(ledger.note(PLACE))):
-        rows = [row for line in lines if (row := _row(line, known))]
+        rows = [row for line in lines if (row := _safe_row(line, known))]
         with ledger.transaction():
             ledger.add_callbacks(rows)
             ledger.note(PLACE, place.plain())
         count += len(lines)
     return count
+
+
+def _safe_row(line: bytes, known: Accounts) -> tuple[Any, ...] | None:
+    """A callback's row; a line that nobody foresaw is passed over, since it would come for ever."""
+    try:
+        return _row(line, known)
+    except Exception as error:
+        print(f"a callback was passed over: {type(error).__name__}", flush=True)
+        return None
 
 
 def _row(line: bytes, known: Accounts) -> tuple[Any, ...] | None:
@@ -47,7 +58,7 @@ def _row(line: bytes, known: Accounts) -> tuple[Any, ...] | None:
         return _nobodys(callback, line)
     gateway = GATEWAYS[account.gateway]
     said = gateway.notice(callback, account)
-    if said is None:
+    if said is None or (said.is_genuine and not said.number):  # not of an order of ours
         return None
     taken = gateway.is_taken(callback.status, callback.answer, callback.answer_bytes)
     return callback_row(callback, gateway.kind, said, is_taken=taken, line=line)
@@ -68,18 +79,20 @@ def read_books(ledger: Ledger, books: Books, now: float) -> None:
     Orders that the ledger holds as pending and One API does no longer are looked up one by one,
     and so are those that a callback names and the ledger does not know: they may be old.
     """
-    since = float(ledger.note(ORDERS_READ) or now - HORIZON) - OVERLAP
+    since = float(ledger.note(BOOKS_READ) or now - FIRST) - OVERLAP
+    # Credits first: one that comes in between would have no order else, and be another's second.
+    credited = list(books.credits(since))
     found = {order.number: order for order in books.orders(since)}
-    pending = [order.number for order in ledger.orders("status = 'pending'")]
-    for number in (*pending, *_strangers(ledger, now)):
+    gone = [order.number for order in ledger.orders("status = 'pending' ORDER BY created")]
+    gone = [number for number in gone if number not in found][:LOOKUPS]
+    for number in (*gone, *_strangers(ledger, now)[:LOOKUPS]):
         if number not in found and (current := books.order(number)):
             found[number] = current
-    credited = list(books.credits(float(ledger.note(CREDITS_READ) or now - HORIZON) - OVERLAP))
     with ledger.transaction():
         ledger.add_orders(found.values(), now)
         ledger.add_credits(credited)
-        ledger.note(ORDERS_READ, now)
-        ledger.note(CREDITS_READ, now)
+        ledger.note(BOOKS_BEGIN, ledger.note(BOOKS_BEGIN) or since)
+        ledger.note(BOOKS_READ, now)
 
 
 def _strangers(ledger: Ledger, now: float) -> list[str]:

@@ -6,12 +6,12 @@ result; a run that is killed leaves the ledger as before its last transaction.
 
 import contextlib
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from one_api_infra.callbacks.callback import Callback
+from one_api_infra.callbacks.callback import Callback, clean
 from one_api_infra.callbacks.gateways.gateway import Notice, Said, Word
 from one_api_infra.callbacks.order import Credit, Order, Status
 
@@ -51,6 +51,7 @@ CREATE TABLE IF NOT EXISTS hours (
 CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 VERSION = 1
+LONGEST = 200  # characters of a number that a stranger sends
 
 
 class Ledger:
@@ -128,8 +129,9 @@ class Ledger:
         )
 
     def orders(self, where: str, *values: Any) -> list[Order]:
-        """Orders by a condition of ours."""
-        rows = self.db.execute(f"SELECT * FROM orders WHERE {where}", values)  # noqa: S608
+        """Orders by a condition of ours; its values by place, or as one mapping by name."""
+        bound = values[0] if values and isinstance(values[0], Mapping) else values
+        rows = self.db.execute(f"SELECT * FROM orders WHERE {where}", bound)  # noqa: S608
         return [order(row) for row in rows]
 
     def credits(self, since: float) -> list[Credit]:
@@ -169,7 +171,9 @@ def callback_row(
     """A callback as a row; ``line`` is kept for those that may be sent again."""
     money = None if said.money is None else str(said.money)
     keep = said.is_genuine and said.is_paid and callback.body_is_whole
-    what = (said.number, said.gateway_number, money, said.currency, said.merchant)
+    texts = (said.number, said.gateway_number, said.currency, said.merchant)
+    number, gateway_number, currency, merchant = (clean(text)[:LONGEST] for text in texts)
+    what = (number, gateway_number, money, currency, merchant)
     flags = (int(said.is_paid), int(said.is_genuine), int(said.is_test))
     head = (callback.id, callback.at, gateway, callback.row, *what, *flags, callback.client)
     tail = (callback.status, callback.answer, int(is_taken), callback.seconds, callback.request_id)

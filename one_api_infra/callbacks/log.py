@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 BATCH = 5000  # lines in one transaction
+BATCH_BYTES = 8 * 1024 * 1024
 # seconds; a worker writes to the rotated file until it is told to open the new one
 HANDOVER = 5.0
 LONGEST = 256 * 1024  # bytes; a body of 64 KiB is 88 in base64
@@ -85,13 +86,14 @@ def _open(path: Path) -> BinaryIO:
 
 def _lines(stream: BinaryIO, head: str, start: int) -> Iterator[tuple[list[bytes], Place]]:
     lines: list[bytes] = []
-    offset = start
+    offset, size = start, 0
     while line := stream.readline(LONGEST):
         if not line.endswith(b"\n") and len(line) < LONGEST:
             break
         offset += len(line)
+        size += len(line)
         lines.append(line)
-        if len(lines) == BATCH:
+        if len(lines) == BATCH or size >= BATCH_BYTES:
             yield lines, Place(head, offset)
-            lines = []
+            lines, size = [], 0
     yield lines, Place(head, offset)

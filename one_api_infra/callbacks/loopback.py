@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from one_api_infra.callbacks.callback import Callback
 from one_api_infra.callbacks.gateways.gateway import Notification
@@ -45,7 +46,7 @@ class Loopback:
             reply = self.session.send(request, timeout=TIMEOUT, allow_redirects=False, stream=True)
             with reply:
                 return Answer(reply.status_code, reply.raw.read(MOST))
-        except (requests.RequestException, OSError):
+        except (requests.RequestException, HTTPError, OSError):
             return Answer(0, b"")
 
 

@@ -5,6 +5,8 @@ right before each sending, and an act is written down before it is done: a run t
 between finds it, and waits until One API must be through with it.
 """
 
+import time
+from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,7 +27,8 @@ from one_api_infra.callbacks.ledger import Ledger, notice
 from one_api_infra.callbacks.loopback import Send, as_it_came
 from one_api_infra.callbacks.order import Order, Status
 
-ASKING = 8  # gateways' answers are waited for side by side
+ASKING = 8  # accounts that are asked side by side
+ASK_SECONDS = 60.0  # for an account in a run: replays must not wait
 REPLAY, RECONCILE, COMPLETE = "replay", "reconcile", "complete"
 CREDITED, REFUSED, INTERRUPTED = "credited", "refused", "interrupted"
 
@@ -58,14 +61,26 @@ class Mender:
                 self._act(order.number, callback.id, REPLAY, as_it_came(callback))
 
     def ask(self, orders: Sequence[Order], outage_ended: float) -> None:
-        """Ask the gateways for orders that are not settled, as their schedule says."""
-        due = [order for order in orders if self._is_due(order, outage_ended)]
+        """Ask the gateways for orders that are not settled, as their schedule says.
+
+        Accounts are asked side by side, each for one order after the other, who waited longest
+        first; an account that does not answer is left alone until the next run.
+        """
+        due: dict[str, list[Order]] = defaultdict(list)
+        for order in sorted(orders, key=lambda each: self.ledger.asked(each.number) or 0):
+            if self._is_due(order, outage_ended):
+                due[order.row].append(order)
         with ThreadPoolExecutor(ASKING) as pool:
-            for order, word in zip(due, pool.map(self._asked, due), strict=True):
-                known = self.ledger.word(order.number)
-                # "paid" is not forgotten because the gateway is silent now.
-                keep = known is not None and known.said is Said.PAID and word.said is Said.UNKNOWN
-                self.ledger.add_word(order.number, known if keep and known else word, self.now)
+            for words in pool.map(self._asked, due.values()):
+                for order, word in words:
+                    self._keep(order, word)
+
+    def _keep(self, order: Order, word: Word) -> None:
+        """Note a word; "paid" is not forgotten because the gateway is silent now."""
+        known = self.ledger.word(order.number)
+        if known and known.said is Said.PAID and word.said is Said.UNKNOWN:
+            word = known
+        self.ledger.add_word(order.number, word, self.now)
 
     def reconcile(self) -> None:
         """Credit what the gateway says is paid, where One API has a way in."""
@@ -118,10 +133,30 @@ class Mender:
         asked = self.ledger.asked(order.number)
         return schedule.ask_due(order.created, asked, self.now, outage_ended)
 
-    def _asked(self, order: Order) -> Word:
-        """The gateway's word; every failure is one that says nothing."""
+    def _asked(self, orders: Sequence[Order]) -> list[tuple[Order, Word]]:
+        """What one account's gateway says of its orders, as far as the time goes."""
+        until = time.monotonic() + ASK_SECONDS
+        words: list[tuple[Order, Word]] = []
+        for order in orders:
+            try:
+                word = self._word(order)
+            except AskError as error:
+                words.append((order, Word(Said.UNKNOWN, order.number, detail=str(error))))
+                break
+            words.append((order, word))
+            if time.monotonic() > until:
+                break
+        return words
+
+    def _word(self, order: Order) -> Word:
         account: Account = self.accounts[order.row]
         try:
-            return GATEWAYS[account.gateway].ask(account, order.number, order.created)
-        except AskError as error:
-            return Word(Said.UNKNOWN, order.number, detail=str(error))
+            word = GATEWAYS[account.gateway].ask(account, order.number, order.created)
+        except AskError:
+            raise
+        except Exception as error:  # libraries and hostile answers; nobody's order may stop the run
+            raise AskError(type(error).__name__) from None
+        if word.said is not Said.UNKNOWN and word.number != order.number:
+            # Some clones ignore the number and tell of their latest order.
+            return Word(Said.UNKNOWN, order.number, detail=f"tells of {word.number[:50]!r}")
+        return word

@@ -4,7 +4,7 @@ import datetime
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 from one_api_infra.callbacks import cases, diagnosis
 from one_api_infra.callbacks.audit import Class
@@ -40,6 +40,7 @@ def lines(ledger: Ledger, number: str) -> Iterator[str]:
     for case in ledger.db.execute(query, (number,)).fetchall():
         order = found[0] if found else None
         yield from cases.lines(Case(number, case["class"], order, case["detail"]))
+        yield cases.when_done(number)
 
 
 def is_known(ledger: Ledger, number: str) -> bool:
@@ -88,10 +89,10 @@ def _callback(row: sqlite3.Row) -> str:
 
 def redacted(uri: str) -> str:
     """A URI without signatures and keys."""
-    parts = urlsplit(uri)
-    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    path, _mark, query = uri.partition("?")
+    pairs = parse_qsl(query, keep_blank_values=True)
     shown = [(name, "***" if name in HIDDEN else value) for name, value in pairs]
-    return f"{parts.path}?{urlencode(shown, safe='*')}" if shown else parts.path
+    return f"{path}?{urlencode(shown, safe='*')}" if shown else path
 
 
 def _seen(ledger: Ledger, number: str) -> list[Seen]:

@@ -20,13 +20,15 @@ SECONDS = 60.0  # it asks the gateway, too
 @click.argument("number")
 @INVENTORY
 @LIMIT
-def order(number: str, inventory: Path, limit: str | None) -> None:
+@click.option("--done", is_flag=True, help="Close its cases: you have dealt with them.")
+def order(number: str, inventory: Path, limit: str | None, done: bool) -> None:
     """Show what is known of order NUMBER: callbacks, answers, the gateway's word, the verdict."""
     names = pyinfra.hosts(inventory, limit)
     failed = False
     for name, data in inventories.read(inventory):
         if name in names:
-            command = paths.agent(f"order {shlex.quote(number)}")
+            verb = "order-done" if done else "order"
+            command = paths.agent(f"{verb} {shlex.quote(number)}")
             shell = f"ONE_API_INFRA_LANGUAGE={language()} {command}"
             output, error = Server(name, data).run(shell, SECONDS)
             click.secho(_("{name}: order {number}", name=name, number=number), bold=True)

@@ -38,6 +38,7 @@ def run() -> None:
         )
         try:
             made.run(time.time())
+            ledger.note(agent.RAN, time.time())  # a long run is no outage
         except ApiError as error:
             print(_("One API's books could not be read: {error}", error=error), file=sys.stderr)
         now = time.time()

@@ -29,12 +29,13 @@ COMMANDS = {
     "callbacks": "callbacks.run",
     "callbacks-remove": "remove.callbacks",
     "order": "order.show",
+    "order-done": "order.done",
     "report": "report.show",
 }
 # These change nothing of the site, or are called by a command that holds the lock.
 UNLOCKED = {
     *("state", "deploy-hook", "observe", "observe-keep", "monitor-look", "monitor-judge"),
-    *("callbacks", "order", "report"),
+    *("callbacks", "order", "order-done", "report"),
 }
 LOCK = "/run/one-api-infra.lock"
 

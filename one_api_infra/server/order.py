@@ -4,7 +4,7 @@ import contextlib
 import time
 from pathlib import Path
 
-from one_api_infra.callbacks import intake, timeline
+from one_api_infra.callbacks import auditor, intake, timeline
 from one_api_infra.callbacks.auditor import Auditor
 from one_api_infra.callbacks.books import Books
 from one_api_infra.callbacks.ledger import Ledger
@@ -41,6 +41,16 @@ def show(number: str) -> None:
             )
         )
     print("\n".join([*story, *_said(number)]))
+
+
+def done(number: str) -> None:
+    """Close the cases of an order that the admin has dealt with; they stay closed."""
+    ledger = Ledger(paths.LEDGER)
+    try:
+        count = auditor.done(ledger, number, time.time())
+    finally:
+        ledger.close()
+    print(_("Cases of order {number} closed: {count}", number=number, count=count))
 
 
 def _look(ledger: Ledger, books: Books, number: str) -> None:

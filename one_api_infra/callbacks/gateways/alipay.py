@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import requests
 
@@ -53,7 +53,7 @@ class Alipay(Gateway):
             number=found["out_trade_no"],
             gateway_number=found.get("trade_no", ""),
             money=money(found.get("total_amount")),
-            currency=self.currency,
+            currency="",  # it names none, and One API's row may be in another
             merchant=found.get("app_id", ""),
             is_paid=found.get("trade_status") in PAID,
             is_genuine=signed and found.get("app_id") == account.merchant,
@@ -104,7 +104,7 @@ def _answered(content: bytes, account: Account) -> dict[str, Any]:
 
 def parameters(callback: Callback) -> dict[str, str]:
     """The form's fields in their own charset; the query's come first in One API, and are kept."""
-    query = urlsplit(callback.uri).query.encode()
+    query = callback.query.encode()
     found: dict[str, str] = {}
     for part in (query, callback.body):
         text = part.decode("latin-1")
@@ -135,7 +135,7 @@ def _word(found: Mapping[str, object], account: Account, number: str) -> Word:
         str(found.get("out_trade_no") or ""),
         str(found.get("trade_no") or ""),
         money(found.get("total_amount")),
-        str(found.get("trans_currency") or "CNY"),
+        "",
         account.merchant,
         state,
     )

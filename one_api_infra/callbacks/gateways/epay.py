@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from urllib.parse import urlencode
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from one_api_infra.callbacks.callback import Callback
 from one_api_infra.callbacks.gateways import rsa
@@ -62,7 +63,7 @@ class Epay(Gateway):
             number=found["out_trade_no"],
             gateway_number=found.get("trade_no", ""),
             money=money(found.get("money")),
-            currency=self.currency,
+            currency="",  # it names none, and there are epays for dollars
             merchant=found.get("pid", ""),
             is_paid=found.get("trade_status") == PAID,
             is_genuine=_is_signed(found, account) and found.get("pid", "") == account.merchant,
@@ -82,7 +83,7 @@ class Epay(Gateway):
             str(found.get("out_trade_no") or ""),
             str(found.get("trade_no") or ""),
             money(found.get("money")),
-            self.currency,
+            "",
             str(found.get("pid") or account.merchant),
             " ".join(
                 f"{k}={found[k]}" for k in ("status", "trade_status", "endtime") if k in found
@@ -149,7 +150,8 @@ def _asked(account: Account, number: str) -> dict[str, object]:
                 allow_redirects=False,
             )
         found = json.loads(reply.raw.read(MOST, decode_content=True))
-    except (requests.RequestException, ValueError, OSError) as error:
+    # Reading the raw body raises urllib3's own; a body of brackets, RecursionError.
+    except (requests.RequestException, HTTPError, ValueError, OSError, RecursionError) as error:
         raise AskError(type(error).__name__) from None
     if not isinstance(found, dict):
         raise AskError("no object")

@@ -9,6 +9,8 @@ from enum import StrEnum
 from one_api_infra.callbacks.callback import Callback
 from one_api_infra.secret import Secret
 
+MOST = Decimal(10) ** 12  # no payment; and what is divided later must not overflow
+
 
 class Said(StrEnum):
     """What a gateway says of a payment; ``UNCLEAR`` is a "paid" that contradicts itself."""
@@ -118,7 +120,7 @@ def money(text: object) -> Decimal | None:
         amount = Decimal(str(text).strip())
     except InvalidOperation:
         return None
-    return amount if amount.is_finite() and amount >= 0 else None
+    return amount if amount.is_finite() and 0 <= amount < MOST else None
 
 
 def split(config: Mapping[str, object], *secret: str) -> tuple[dict[str, str], dict[str, Secret]]:
