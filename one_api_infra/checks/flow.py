@@ -113,7 +113,9 @@ def _ledger(seen: Observation) -> Finding:
     ledger = _told_of_callbacks(seen)
     if isinstance(ledger, Skip):
         return ledger
-    age = min(seen.now - ledger["ran"], ledger["uptime"])
+    if not ledger["is_active"]:
+        return Found("stopped", "one-api-callbacks.timer")
+    age = min(seen.now - ledger["ran"], ledger["uptime"])  # after a reboot it takes a while
     return Found("old", f"{age:.0f} s") if age > LEDGER_SECONDS else None
 
 
@@ -220,13 +222,17 @@ CHECKS = (
         "ledger.is_fresh",
         N_("The callbacks' agent has brought its ledger up to date lately"),
         {
+            "stopped": Fault(
+                N_("one-api-callbacks.timer does not run: lost payments are not mended"),
+                N_("`systemctl enable --now one-api-callbacks.timer`"),
+            ),
             "old": Fault(
                 N_("the callbacks' agent has not finished a run for more than ten minutes"),
                 N_(
                     "read `journalctl -u one-api-callbacks`,"
                     " then `systemctl restart one-api-callbacks.timer`"
                 ),
-            )
+            ),
         },
         _ledger,
     ),

@@ -1,5 +1,7 @@
 """The agent's commands on the server: a run, one order, the report."""
 
+import contextlib
+import json
 import os
 import sys
 import time
@@ -13,7 +15,8 @@ from one_api_infra.callbacks.ledger import Ledger
 from one_api_infra.callbacks.loopback import Loopback
 from one_api_infra.editions.api import Api, ApiError
 from one_api_infra.server import notify, paths, report
-from one_api_infra.server.local import CommandError, Site, edition, site
+from one_api_infra.server.local import CommandError, Site, edition, site, write
+from one_api_infra.server.local import run as run_program
 from one_api_infra.texts import _
 
 LOCK = f"{paths.CALLBACKS}/lock"
@@ -47,6 +50,7 @@ def run() -> None:
         urls = _credential("alert-urls", paths.ALERT_URLS)
         channels = notify.channels(urls)
         agent.tell(ledger, current["domain"], channels, lambda box: notify.send(box, urls), day)
+        _leave_state(ledger)
         ledger.close()
 
 
@@ -74,17 +78,20 @@ def _credential(name: str, path: str) -> Path:
     return Path(folder) / name if folder else Path(path)
 
 
+def _leave_state(ledger: Ledger) -> None:
+    """What the monitor wants to know: it may not open the ledger, which would have to be written."""
+    count = "SELECT count(*) FROM cases WHERE closed IS NULL AND class != 'forged'"
+    cases = ledger.db.execute(count).fetchone()[0]
+    state = {"ran": float(ledger.note(agent.RAN) or 0), "cases": cases}
+    write(paths.CALLBACKS_STATE, json.dumps(state), 0o640)
+
+
 def observe(uptime: float) -> Mapping[str, Any] | None:
     """How the agent is: for ``observe``, ``uptime`` is the server's; None where it is off."""
-    if not Path(paths.LEDGER).exists():
+    if not Path("/etc/systemd/system/one-api-callbacks.timer").exists():
         return None
-    ledger = Ledger(paths.LEDGER, read_only=True)
-    try:
-        count = "SELECT count(*) FROM cases WHERE closed IS NULL AND class != 'forged'"
-        return {
-            "ran": float(ledger.note(agent.RAN) or 0),
-            "uptime": uptime,
-            "cases": ledger.db.execute(count).fetchone()[0],
-        }
-    finally:
-        ledger.close()
+    state = {"ran": 0.0, "cases": 0}
+    with contextlib.suppress(OSError, ValueError):
+        state |= json.loads(Path(paths.CALLBACKS_STATE).read_text())
+    is_active = run_program("systemctl", "is-active", "one-api-callbacks.timer")[0] == 0
+    return {"is_active": is_active, "uptime": uptime, **state}

@@ -43,6 +43,7 @@ OBSERVATION = "/run/one-api-observe/observation.json"
 CALLBACK_LOG = "/var/log/one-api-infra/callbacks.log"
 CALLBACKS = "/var/lib/one-api-callbacks"
 LEDGER = f"{CALLBACKS}/ledger.db"
+CALLBACKS_STATE = f"{CALLBACKS}/state.json"
 REPORTS = f"{CALLBACKS}/reports"
 
 NGINX = "/etc/nginx"

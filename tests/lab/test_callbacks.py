@@ -143,7 +143,7 @@ def test_agent_that_is_killed_forgets_and_doubles_nothing(paid: LabSite, gateway
     )
     paid.host.ssh(script)
     for _run in range(3):
-        ledgers.pass_time(paid, schedule.LEASE + schedule.BACK_OFF)
+        ledgers.pass_time(paid, schedule.LONGEST)
         ledgers.run(paid)
     assert {ledgers.status(paid, order["out_trade_no"]) for order in orders} == {"success"}
     assert ledgers.credited(paid) == before + len(orders) * QUOTA

@@ -319,11 +319,7 @@ FLOW = (
           "echo '# changed' >>/etc/nginx/nginx.conf", undo=lambda site: site.converge()),
     Fault("a unit failed", "system.units", "systemd-run -q --unit=broken false; sleep 0.3"),
     Fault("callbacks' agent stopped", "ledger.is_fresh",
-          "systemctl start one-api-callbacks.service;"
-          " systemctl disable -q --now one-api-callbacks.timer;"
-          f" python3 -c \"import sqlite3; d = sqlite3.connect('{paths.LEDGER}');"
-          " d.execute('UPDATE notes SET value = 1 WHERE name = \\'ran\\''); d.commit()\"",
-          "systemctl enable -q --now one-api-callbacks.timer; systemctl start one-api-callbacks"),
+          "systemctl disable -q --now one-api-callbacks.timer"),
     Fault("monitor stopped", "monitor.ran",
           "systemctl disable -q --now one-api-monitor.timer;"
           f" sed -i -E 's/\"ran\": [0-9.]+/\"ran\": 1/' {paths.MONITOR_STATE}"),

@@ -51,7 +51,7 @@ SERVER: dict[str, Any] = {
         "uptime": 9e6,
         "hook": {"ok": True, "message": "", "can_run": True},
     },
-    "callbacks": {"ran": NOW - 30, "uptime": 9e6, "cases": 0},
+    "callbacks": {"is_active": True, "ran": NOW - 30, "uptime": 9e6, "cases": 0},
     "monitor": {"is_active": True, "ran": NOW - 60, "uptime": 9e6, "channels": 1,
                 "undelivered": []},
     "one_api": {

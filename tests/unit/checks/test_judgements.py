@@ -142,6 +142,7 @@ FAULTS: list[tuple[Observation, str]] = [
     (server(firewall=False), "firewall.is_loaded"),
     (server(failed_units=["x.service"]), "system.units"),
     (server(callbacks={"ran": NOW - 3600}), "ledger.is_fresh"),
+    (server(callbacks={"is_active": False}), "ledger.is_fresh"),
     (server(callbacks={"cases": 2}), "ledger.has_no_case"),
     (server(monitor={"ran": NOW - 3600}), "monitor.ran"),
     (server(monitor={"is_active": False}), "monitor.ran"),
