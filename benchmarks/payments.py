@@ -182,14 +182,16 @@ def run(shop: Shop, count: int, pace: float) -> Counter[str]:
             seen[name] += 1
             kinds[name]()
 
-    breaker = threading.Thread(target=break_things)
+    breaker = threading.Thread(target=break_things, daemon=True)
     breaker.start()
-    with ThreadPoolExecutor(200) as pool:
-        while len(shop.payments) < count:
-            _one(shop, pool)
-            time.sleep(pace)
-    shop.done.set()
-    breaker.join()
+    try:
+        with ThreadPoolExecutor(200) as pool:
+            while len(shop.payments) < count:
+                _one(shop, pool)
+                time.sleep(pace)
+    finally:
+        shop.done.set()
+        breaker.join()
     return seen
 
 

@@ -79,7 +79,7 @@ def _credential(name: str, path: str) -> Path:
 
 
 def _leave_state(ledger: Ledger) -> None:
-    """What the monitor wants to know: it may not open the ledger, which would have to be written."""
+    """What the monitor wants to know: it cannot open the ledger without a right to write."""
     count = "SELECT count(*) FROM cases WHERE closed IS NULL AND class != 'forged'"
     cases = ledger.db.execute(count).fetchone()[0]
     state = {"ran": float(ledger.note(agent.RAN) or 0), "cases": cases}
