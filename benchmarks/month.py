@@ -1,0 +1,116 @@
+"""A month of a healthy site: ``python -m benchmarks.month`` (root; a quarter of an hour).
+
+The monitor's look, its observation and its judgements run on a lab host again and again while one
+packet of a hundred is lost each way, nginx is reloaded, One API restarted, the certificate's timer
+runs and the site is deployed; what each look came to is noted. Then a month of looks (480 a day) is
+drawn from what was seen, a thousand times, and the rule of alerts is asked what it would have told.
+Each disturbance is drawn as often as it really comes.
+"""
+
+import argparse
+import json
+import os
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from one_api_infra.checks import alerts, catalogue
+from one_api_infra.checks.alerts import Memory
+from one_api_infra.checks.verdict import State, Verdict
+from one_api_infra.lab.host import Host
+from one_api_infra.lab.lab import Lab
+from tests.lab.sites import LabSite
+from tests.lab.test_monitor import LOSS
+
+EVERY = 180.0  # seconds between two looks
+MONTH = 30 * 480
+QUIET = 3600.0
+LOOK = """
+import json, sys
+sys.path.insert(0, "/opt/one-api-infra/one-api-infra.pyz")
+from one_api_infra.checks import catalogue
+from one_api_infra.checks.observers.look import look
+from one_api_infra.server import monitor, observe
+from one_api_infra.server.local import site
+target = monitor._target(site())
+for _look in range(int(sys.argv[1])):
+    seen = look(target, lambda mark: (observe.observe(mark), ""))
+    found = {each.id: each.state.value for each in catalogue.judge(seen)}
+    print(json.dumps({name: state for name, state in found.items() if state != "ok"}), flush=True)
+"""
+# What happens to a healthy site, and how often in a month.
+DISTURBANCES = {
+    "nginx reloaded": ("systemctl reload nginx", 20),
+    "One API restarted": ("systemctl restart one-api", 4),
+    "renewal": ("systemctl start one-api-certificate", 120),
+    "logs rotated": ("logrotate --force /etc/logrotate.d/one-api-infra", 30),
+}
+Seen = Mapping[str, str]
+
+
+def looks(host: Host, count: int, beside: str = "true") -> list[Seen]:
+    """What looks came to: of each, the checks that were not ok; ``beside`` happens meanwhile."""
+    run = f"/opt/one-api-infra/venv/bin/python - {count}"
+    printed = host.ssh(f"({beside}) >/dev/null 2>&1 & {run}", stdin=LOOK)
+    return [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
+
+
+def month(chance: random.Random, quiet: Sequence[Seen], disturbed: Sequence[Seen]) -> int:
+    """How many messages a month of such looks makes."""
+    often = sum(count for _command, count in DISTURBANCES.values()) / MONTH
+    memory, sent = Memory(), 0
+    for number in range(MONTH):
+        drawn = chance.choice(disturbed if chance.random() < often else quiet)
+        if not drawn and not memory.checks:
+            continue
+        verdicts = [
+            Verdict(each.id, each.level, State(drawn.get(each.id, "ok")))
+            for each in catalogue.CHECKS
+            if each.id in drawn or each.id in memory.checks
+        ]
+        memory, due = alerts.decide(memory, verdicts, number * EVERY, QUIET)
+        sent += bool(due)
+    return sent
+
+
+def main() -> None:
+    """Look, then draw months."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--looks", type=int, default=600)
+    parser.add_argument("--months", type=int, default=1000)
+    options = parser.parse_args()
+    lab = Lab("month")
+    lab.down()
+    lab.up(owner=os.getpid())
+    try:
+        host = lab.create("shop", "debian-13")
+        lab.point("shop.lab.test", host)
+        settings = host.connection() | lab.settings() | {"domain": "shop.lab.test"}
+        site = LabSite(lab, host, settings)
+        site.converge()
+        host.ssh("systemctl start one-api-monitor; " + LOSS)
+        quiet = looks(host, options.looks)
+        disturbed = [
+            seen
+            for command, _count in DISTURBANCES.values()
+            for _time in range(10)
+            for seen in looks(host, 1, command)
+        ]
+    finally:
+        lab.down()
+    skipped = {name for name, state in quiet[0].items() if state == "skipped"}
+    for name, found in (("1 % lost", quiet), ("disturbed", disturbed)):
+        wrong = Counter(
+            f"{name} {state}"
+            for seen in found
+            for name, state in seen.items()
+            if name not in skipped
+        )
+        print(f"{name}: {len(found)} looks, not ok: {dict(wrong)}")
+    chance = random.Random(1)
+    sent = [month(chance, quiet, disturbed) for _month in range(options.months)]
+    print(f"{options.months} months drawn: {sum(sent)} messages, at most {max(sent)} in one")
+
+
+if __name__ == "__main__":
+    main()
