@@ -136,9 +136,10 @@ def _authoritative(seen: Observation) -> Finding:
     for name in seen.target.domains:
         asked = [each for each in seen.asked if each.name == name and each.role == "authoritative"]
         for each in asked:
-            if each.error and each.error != "NXDOMAIN":
+            if each.error and each.error != "NXDOMAIN" and not each.addresses:
                 return Found("silent", _shown([each]), {"server": each.by, "name": name})
-        if len({frozenset(each.addresses) for each in asked}) > 1:
+        whole = [each for each in asked if each.error != "timeout"]
+        if len({frozenset(each.addresses) for each in whole}) > 1:
             return Found("differ", _shown(asked), {"name": name})
     return None
 

@@ -61,7 +61,8 @@ def ask(name: str, role: str, by: str) -> Asked:
         except dns.resolver.NoNameservers:
             error = "SERVFAIL"
         except dns.exception.Timeout:
-            return Asked(name, role, shown, tuple(found), "" if found else "timeout")
+            # Half an answer is none to compare: A without AAAA would be another address.
+            return Asked(name, role, shown, tuple(found), "timeout")
         except (dns.exception.DNSException, OSError, ValueError) as failure:
             error = type(failure).__name__
         else:
