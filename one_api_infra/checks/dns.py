@@ -122,7 +122,9 @@ def _is_not_proxied(seen: Observation) -> Finding:
 
 def _resolvers_agree(seen: Observation) -> Finding:
     for name in seen.target.domains:
-        asked = [each for each in seen.asked if each.name == name and each.error != "timeout"]
+        # Who gave no answer says nothing else than the others.
+        told = ("", "NXDOMAIN")
+        asked = [each for each in seen.asked if each.name == name and each.error in told]
         answers = {frozenset(each.addresses) for each in asked if each.role != "authoritative"}
         first = {frozenset(each.addresses) for each in asked if each.role == "authoritative"}
         if len(answers) > 1:
