@@ -122,9 +122,7 @@ def _is_not_proxied(seen: Observation) -> Finding:
 
 def _resolvers_agree(seen: Observation) -> Finding:
     for name in seen.target.domains:
-        # Who gave no answer says nothing else than the others.
-        told = ("", "NXDOMAIN")
-        asked = [each for each in seen.asked if each.name == name and each.error in told]
+        asked = [each for each in seen.asked if each.name == name and each.is_whole]
         answers = {frozenset(each.addresses) for each in asked if each.role != "authoritative"}
         first = {frozenset(each.addresses) for each in asked if each.role == "authoritative"}
         if len(answers) > 1:
@@ -140,7 +138,7 @@ def _authoritative(seen: Observation) -> Finding:
         for each in asked:
             if each.error and each.error != "NXDOMAIN" and not each.addresses:
                 return Found("silent", _shown([each]), {"server": each.by, "name": name})
-        whole = [each for each in asked if each.error != "timeout"]
+        whole = [each for each in asked if each.is_whole]
         if len({frozenset(each.addresses) for each in whole}) > 1:
             return Found("differ", _shown(asked), {"name": name})
     return None

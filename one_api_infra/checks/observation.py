@@ -46,7 +46,8 @@ class Asked:
     """What one DNS server answered for a name.
 
     ``role``: ``own`` (the observer's resolver), ``public``, ``authoritative`` or ``server`` (the
-    resolver of the server under test). ``error``: ``NXDOMAIN``, ``SERVFAIL``, ``timeout``…
+    resolver of the server under test). ``error``: ``NXDOMAIN``, ``SERVFAIL``, ``timeout``…; beside
+    addresses it says that the other kind of address was not told.
     """
 
     name: str
@@ -54,6 +55,11 @@ class Asked:
     by: str
     addresses: tuple[str, ...] = ()
     error: str = ""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether A and AAAA are known: half an answer is none to compare."""
+        return self.error in ("", "NXDOMAIN")
 
 
 @dataclass(frozen=True)

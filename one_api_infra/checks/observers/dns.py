@@ -61,13 +61,12 @@ def ask(name: str, role: str, by: str) -> Asked:
         except dns.resolver.NoNameservers:
             error = "SERVFAIL"
         except dns.exception.Timeout:
-            # Half an answer is none to compare: A without AAAA would be another address.
             return Asked(name, role, shown, tuple(found), "timeout")
         except (dns.exception.DNSException, OSError, ValueError) as failure:
             error = type(failure).__name__
         else:
             found += [str(ipaddress.ip_address(record.to_text())) for record in answer]
-    return Asked(name, role, shown, tuple(sorted(found)), "" if found else error)
+    return Asked(name, role, shown, tuple(sorted(found)), error)
 
 
 def _resolver(by: str | None) -> dns.resolver.Resolver:

@@ -154,6 +154,17 @@ def test_sound_site_is_sound() -> None:
     assert wrong(SOUND) == []
 
 
+@pytest.mark.parametrize("error", ["timeout", "SERVFAIL"])
+@pytest.mark.parametrize("role", ["own", "public", "authoritative"])
+def test_half_a_dns_answer_is_none_to_compare(role: str, error: str) -> None:
+    both = everywhere(HERE, "2606::1")
+    half = Asked(DOMAIN, role, "x", (HERE,), error)
+    assert (
+        verdict(replace(both, asked=(*both.asked, half)), "dns.resolvers_agree").state is State.OK
+    )
+    assert verdict(replace(both, asked=(*both.asked, half)), "dns.authoritative").state is State.OK
+
+
 @pytest.mark.parametrize(("seen", "identity"), FAULTS, ids=lambda value: str(value)[:40])
 def test_fault_is_named_first(seen: Observation, identity: str) -> None:
     assert wrong(seen)[:1] == [identity]
