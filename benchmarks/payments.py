@@ -277,7 +277,7 @@ def main() -> None:
     parser.add_argument("--gateways", default="epay,alipay,wxpay,stripe")
     parser.add_argument("--system", default="debian-13")
     options = parser.parse_args()
-    lab = Lab("payments")
+    lab = Lab(f"pay{options.seed}")
     lab.down()
     lab.up(owner=os.getpid())
     try:
