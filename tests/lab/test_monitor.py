@@ -16,16 +16,19 @@ from tests.lab.sites import LabSite
 RUN = "systemctl start one-api-monitor.service"
 SLOW = "[Timer]\nOnActiveSec=\nOnUnitInactiveSec=\nOnActiveSec=1h\n"
 # One packet of a hundred is lost on the way, in and out: a sender does not learn of it. (nftables'
-# drop of a packet that goes out would be an error of the program that sends it.)
+# drop in the output hook would be an error of the program that sends.)
 LOSS = """nft -f - <<'EOF'
-table inet loss {
-    chain input {
-        type filter hook input priority -300
-        iifname != lo numgen random mod 100 == 0 drop
+table netdev loss {
+    chain ingress {
+        type filter hook ingress device host0 priority 0
+        numgen random mod 100 == 0 drop
+    }
+    chain egress {
+        type filter hook egress device host0 priority 0
+        numgen random mod 100 == 0 drop
     }
 }
 EOF
-tc qdisc replace dev host0 root netem loss 1%
 """
 LIMIT = 60 * 1024  # KiB of memory for each step
 CHILD = (
