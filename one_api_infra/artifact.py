@@ -1,8 +1,8 @@
 """One API's executable: from the official release, a mirror, or a path; pinned by its sha256.
 
 It is fetched once, on the admin's machine, kept in a cache and uploaded: the server needs no
-way to GitHub. No edition publishes checksums, so the first download is recorded in a lock file
-beside the inventory and every later one must be the same.
+way to GitHub. Not every edition publishes checksums, so the first download is recorded in a lock
+file beside the inventory and every later one must be the same.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ class Artifact:
 def url(site: Site, architecture: str) -> str:
     """Where the release is: GitHub, behind the mirror's prefix if there is one."""
     edition = site.edition
-    asset = edition.asset(architecture)
+    asset = edition.asset(architecture, site.version)
     official = f"https://github.com/{edition.repository}/releases/download/{site.version}/{asset}"
     return f"{site.artifact_mirror.rstrip('/')}/{official}" if site.artifact_mirror else official
 

@@ -34,8 +34,9 @@ def names() -> tuple[str, ...]:
 
 
 def files(site: Site) -> tuple[File, ...]:
-    """The data's files; none where token encoders are off and the edition can do without."""
-    if not site.token_encoders and site.edition.offline_encoders:
+    """The data's files; none where they are built in, or token encoders can be off and are."""
+    is_off = not site.token_encoders and site.edition.offline_encoders
+    if is_off or not (site.edition.fetches_tiktoken or site.tiktoken_data):
         return ()
     return tuple(_file(site, name, sha256) for name, sha256 in SUMS.items())
 

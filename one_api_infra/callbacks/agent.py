@@ -10,7 +10,7 @@ from typing import Any
 
 from one_api_infra.callbacks import auditor, cases, intake
 from one_api_infra.callbacks.auditor import Auditor
-from one_api_infra.callbacks.books import Books
+from one_api_infra.callbacks.books.books import Books
 from one_api_infra.callbacks.ledger import Ledger
 from one_api_infra.callbacks.loopback import Send
 from one_api_infra.callbacks.mend import Mender

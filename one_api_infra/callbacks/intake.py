@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from one_api_infra.callbacks import log
-from one_api_infra.callbacks.books import Books
+from one_api_infra.callbacks.books.books import Books
 from one_api_infra.callbacks.callback import Callback, parse
 from one_api_infra.callbacks.gateways import GATEWAYS
 from one_api_infra.callbacks.gateways.gateway import Account, Notice

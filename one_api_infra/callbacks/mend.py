@@ -7,12 +7,13 @@ between finds it, and waits until One API must be through with it.
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from one_api_infra.callbacks import audit, schedule
-from one_api_infra.callbacks.books import Books
+from one_api_infra.callbacks.books.books import Books
 from one_api_infra.callbacks.callback import parse
 from one_api_infra.callbacks.gateways import GATEWAYS
 from one_api_infra.callbacks.gateways.gateway import (
@@ -29,7 +30,7 @@ from one_api_infra.callbacks.order import Order, Status
 
 ASKING = 8  # accounts that are asked side by side
 ASK_SECONDS = 60.0  # for an account in a run: replays must not wait
-REPLAY, RECONCILE, COMPLETE = "replay", "reconcile", "complete"
+REPLAY, RECONCILE = "replay", "reconcile"
 CREDITED, REFUSED, INTERRUPTED = "credited", "refused", "interrupted"
 
 
@@ -58,7 +59,8 @@ class Mender:
             callback = parse(row["line"]) if due else None
             order = self.ledger.orders("number = ?", row["number"])[0]
             if callback and not audit.differs(order, notice(row)):
-                self._act(order.number, callback.id, REPLAY, as_it_came(callback))
+                made = as_it_came(callback)
+                self._act(order.number, callback.id, REPLAY, partial(self._sent, made))
 
     def ask(self, orders: Sequence[Order], outage_ended: float) -> None:
         """Ask the gateways for orders that are not settled, as their schedule says.
@@ -91,9 +93,19 @@ class Mender:
             if not audit.may_credit(order, account.merchant, word):
                 continue
             attempts, last = self._attempts(order.number, "")
-            made = GATEWAYS[account.gateway].notification(account, word)
-            if made and schedule.resend_due(0, attempts, last, self.now, None):
-                self._act(order.number, "", RECONCILE, made)
+            if schedule.resend_due(0, attempts, last, self.now, None):
+                self._credit(order.number, account, word)
+
+    def _credit(self, number: str, account: Account, word: Word) -> None:
+        """By One API's own completion if it has one, else by the notification the key makes."""
+        if self.books.can_complete:
+            self._act(number, "", RECONCILE, partial(self.books.complete, number))
+        elif made := GATEWAYS[account.gateway].notification(account, word):
+            self._act(number, "", RECONCILE, partial(self._sent, made))
+
+    def _sent(self, made: Notification) -> str:
+        answer = self.send(made)
+        return f"{answer.status} {answer.body[:80]!r}"
 
     def end_interrupted(self) -> None:
         """Acts of a run that died: what came of them, the order tells."""
@@ -109,8 +121,8 @@ class Mender:
         count, last = self.ledger.db.execute(query, (callback, number)).fetchone()
         return max(count, 1 if last else 0), last
 
-    def _act(self, number: str, callback: str, kind: str, made: Notification) -> None:
-        """Send one notification, if the order waits for it and nobody is at it."""
+    def _act(self, number: str, callback: str, kind: str, do: Callable[[], str]) -> None:
+        """Do it, if the order waits for it and nobody is at it; ``do`` tells One API's answer."""
         open_act = "SELECT 1 FROM acts WHERE number = ? AND ended IS NULL"
         if not self.acts or self.ledger.db.execute(open_act, (number,)).fetchone():
             return
@@ -118,10 +130,9 @@ class Mender:
         if current is None or current.status is not Status.PENDING:
             return
         act = self.ledger.start_act(number, callback, kind, self.now)
-        answer = self.send(made)
+        words = do()
         after = self.books.order(number)
         done = after is not None and after.status is Status.SUCCESS
-        words = f"{answer.status} {answer.body[:80]!r}"
         with self.ledger.transaction():
             self.ledger.end_act(act, CREDITED if done else f"{REFUSED}: {words}", self.now)
             if after:

@@ -1,6 +1,7 @@
 """The agent's units on the server."""
 
 from one_api_infra import render
+from one_api_infra.callbacks.books import BOOKS
 from one_api_infra.resources import File, Wanted
 from one_api_infra.server import paths
 from one_api_infra.site import Site
@@ -14,7 +15,7 @@ UNITS = "/etc/systemd/system"
 
 def is_wanted(site: Site) -> bool:
     """Whether the agent is to run: where it can read One API's orders, and nobody said no."""
-    return site.callbacks == "on" and site.edition.payment_rows
+    return site.callbacks == "on" and site.edition.name in BOOKS
 
 
 def files(site: Site) -> tuple[File, ...]:
@@ -28,6 +29,7 @@ def files(site: Site) -> tuple[File, ...]:
         trusted_ca=paths.TRUSTED_CA if site.trusted_ca_file else "",
         access_token=paths.ACCESS_TOKEN,
         alert_urls=paths.ALERT_URLS if site.alert_urls else "",
+        epay_key="" if site.edition.payment_rows else paths.agent("callbacks-epay-key"),
         run=paths.agent("callbacks"),
     )
     return (service, render.file(f"{UNITS}/{TIMER}"))

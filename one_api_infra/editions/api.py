@@ -44,8 +44,11 @@ class Api:
         answer = self.request("POST", "/api/user/login", body)
         if not answer.get("success"):
             return False
-        if self.edition.user_header:
-            self.session.headers[self.edition.user_header] = str(answer["data"]["id"])
+        data = answer.get("data") or {}
+        if session := data.get("access_token"):  # new-api since 1.0: no cookie, a bearer token
+            self.session.headers["Authorization"] = f"Bearer {session}"
+        elif self.edition.user_header:
+            self.session.headers[self.edition.user_header] = str(data["id"])
         return True
 
     def is_set_up(self) -> bool:

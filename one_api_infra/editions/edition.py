@@ -36,7 +36,8 @@ class Edition:
     ``address_options`` are options that hold an origin; ``payment_rows`` says whether payment
     rows have a notify domain of their own. ``user_header`` names the header with the user's id
     that management calls need beside the token. ``status_mark`` is a field of ``/api/status``
-    that only this edition has; empty for the one that has none.
+    that only this edition has; empty for the one that has none. ``fetches_tiktoken``: it fetches
+    tiktoken's data when it starts, if it is not there; ``offline_encoders`` turn that off.
     """
 
     name: str
@@ -55,13 +56,14 @@ class Edition:
     restart_on_domain: bool
     user_header: str | None
     offline_encoders: Mapping[str, str]
+    fetches_tiktoken: bool
     relay_prefixes: tuple[str, ...]
     callback_routes: tuple[CallbackRoute, ...]
     closed_routes: tuple[str, ...]
 
-    def asset(self, architecture: str) -> str:
-        """The release asset's name for a Debian architecture (``amd64``, ``arm64``)."""
-        return self.assets[architecture]
+    def asset(self, architecture: str, version: str) -> str:
+        """A release's asset for a Debian architecture (``amd64``, ``arm64``)."""
+        return self.assets[architecture].format(version=version)
 
 
 EMPTY: Mapping[str, str] = MappingProxyType({})

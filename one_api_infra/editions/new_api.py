@@ -6,9 +6,9 @@ EDITION = Edition(
     name="new-api",
     title="New API",
     status_mark="self_use_mode_enabled",
-    version="v0.6.3.1.1",
+    version="v1.0.0-rc.40",
     repository="QuantumNous/new-api",
-    assets={"amd64": "one-api", "arm64": "one-api-arm64"},
+    assets={"amd64": "new-api-{version}", "arm64": "new-api-arm64-{version}"},
     environment={
         "GLOBAL_API_RATE_LIMIT_ENABLE": "false",
         "GLOBAL_WEB_RATE_LIMIT_ENABLE": "false",
@@ -25,6 +25,7 @@ EDITION = Edition(
     restart_on_domain=False,
     user_header="New-Api-User",
     offline_encoders=EMPTY,
+    fetches_tiktoken=False,
     relay_prefixes=("/v1/", "/v1beta/", "/pg/", "/mj/", "/suno/"),
     callback_routes=(
         CallbackRoute("= /api/user/epay/notify", ("GET", "POST"), Answer(200, "fail"), "epay"),
@@ -34,6 +35,7 @@ EDITION = Edition(
         CallbackRoute("= /api/stripe/webhook", ("POST",), Answer(400, None), "stripe"),
         CallbackRoute("= /api/creem/webhook", ("POST",), Answer(401, None), "creem"),
         CallbackRoute("= /api/waffo/webhook", ("POST",), Answer(400, None), "waffo"),
+        CallbackRoute("^~ /api/waffo-pancake/webhook/", ("POST",), Answer(401, None), "waffo"),
     ),
     closed_routes=("/api/setup",),
 )

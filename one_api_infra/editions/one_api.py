@@ -25,6 +25,7 @@ EDITION = Edition(
     restart_on_domain=False,
     user_header=None,
     offline_encoders=EMPTY,
+    fetches_tiktoken=True,
     relay_prefixes=("/v1/",),
     callback_routes=(CallbackRoute("= /api/topup", ("POST",), Answer(401, None)),),
     closed_routes=(),

@@ -29,6 +29,7 @@ EDITION = Edition(
     restart_on_domain=True,  # OIDC and WebAuthn read ServerAddress only at the start
     user_header=None,
     offline_encoders={"DISABLE_TOKEN_ENCODERS": "true"},
+    fetches_tiktoken=True,
     relay_prefixes=(
         "/v1/",
         "/v1beta/",

@@ -27,6 +27,7 @@ COMMANDS = {
     "monitor-look": "monitor.look",
     "monitor-judge": "monitor.judge",
     "callbacks": "callbacks.run",
+    "callbacks-epay-key": "callbacks.leave_epay_key",
     "callbacks-remove": "remove.callbacks",
     "order": "order.show",
     "order-done": "order.done",
@@ -35,7 +36,7 @@ COMMANDS = {
 # These change nothing of the site, or are called by a command that holds the lock.
 UNLOCKED = {
     *("state", "deploy-hook", "observe", "observe-keep", "monitor-look", "monitor-judge"),
-    *("callbacks", "order", "order-done", "report"),
+    *("callbacks", "callbacks-epay-key", "order", "order-done", "report"),
 }
 LOCK = "/run/one-api-infra.lock"
 

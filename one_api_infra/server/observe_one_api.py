@@ -2,14 +2,13 @@
 
 import contextlib
 import json
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from one_api_infra.editions.api import Api, ApiError
-from one_api_infra.server import callback_domain, one_api, paths
+from one_api_infra.server import callback_domain, database, one_api
 from one_api_infra.server.local import Site, api, edition, run
 
 SECONDS = 4.0  # what a look waits for One API; a callback waits no longer
@@ -36,7 +35,7 @@ def observe(site: Site) -> dict[str, Any]:
     seen: dict[str, Any] = {
         "is_active": unit.get("ActiveState") in {"active", "reloading"},
         "environment": _environment(unit.get("MainPID", "0")),
-        "in_database": _in_database(),
+        "in_database": database.option("ServerAddress"),
         "is_ours": one_api.is_confirmed(),
         "error": "",
     }
@@ -78,20 +77,3 @@ def _environment(pid: str) -> dict[str, str]:
         pairs = (word.split("=", 1) for word in words if "=" in word)
         return {name: value for name, value in pairs if any(part in name for part in VARIABLES)}
     return {}
-
-
-def _in_database() -> str | None:
-    """ServerAddress as the database file holds it; None where the database is no file."""
-    path = Path(paths.DATA) / "one-api.db"
-    if not path.exists() or Path(paths.GIVEN).exists():
-        return None
-    query = "SELECT value FROM options WHERE key = 'ServerAddress'"
-    with (
-        contextlib.suppress(sqlite3.Error),
-        contextlib.closing(
-            sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=2)
-        ) as database,
-    ):
-        found = database.execute(query).fetchone()
-        return str(found[0]) if found else ""
-    return None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from one_api_infra.callbacks import auditor, intake, timeline
 from one_api_infra.callbacks.auditor import Auditor
-from one_api_infra.callbacks.books import Books
+from one_api_infra.callbacks.books.books import Books
 from one_api_infra.callbacks.ledger import Ledger
 from one_api_infra.callbacks.loopback import Answer
 from one_api_infra.callbacks.mend import Mender

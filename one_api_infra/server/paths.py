@@ -45,6 +45,7 @@ CALLBACKS = "/var/lib/one-api-callbacks"
 LEDGER = f"{CALLBACKS}/ledger.db"
 CALLBACKS_STATE = f"{CALLBACKS}/state.json"
 REPORTS = f"{CALLBACKS}/reports"
+EPAY_KEY = "/run/one-api-callbacks/epay-key"
 
 NGINX = "/etc/nginx"
 NGINX_LOADED = "/run/one-api-nginx.loaded"

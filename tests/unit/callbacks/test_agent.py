@@ -57,6 +57,15 @@ def test_lost_callback_is_replayed_once_one_api_is_back(make: Make) -> None:
     assert (len(world.credited), world.sent, world.cases()) == (1, ["1"], {})
 
 
+def test_edition_that_completes_orders_is_told_to(make: Make) -> None:
+    world = make()
+    world.can_complete = True
+    world.create("1")
+    world.pay("1")
+    pass_time(world, 120)
+    assert (len(world.credited), world.sent, world.cases()) == (1, ["1"], {})
+
+
 def test_silent_gateway_is_asked(make: Make) -> None:
     world = make()
     world.create("1")

@@ -74,8 +74,14 @@ class World:
         self._step()
         yield from (each for each in self.credited if each.at >= since)
 
-    def complete(self, number: str) -> None:
-        raise ApiError("no")
+    def complete(self, number: str) -> str:
+        """One API's own completion, as New API has it."""
+        order = self.orders_made[number]
+        if order.status is Status.PENDING:
+            self.orders_made[number] = replace(order, status=Status.SUCCESS)
+            self.credited.append(Credit(len(self.credited) + 1, order.user, QUOTA, self.now))
+        self.sent.append(number)
+        return "completed"
 
     def send(self, made: Notification) -> Answer:
         """One API on loopback."""

@@ -1,52 +1,28 @@
-"""One API's books: its payment rows with their keys, its orders, and what its log says it credited.
-
-Through One API's own API, so that every database is the same. Calls raise ApiError.
-"""
+"""One Hub's books: payment rows with their keys, orders, and what its log says it credited."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote
 
+from one_api_infra.callbacks.books.books import PAGE
 from one_api_infra.callbacks.gateways import GATEWAYS
 from one_api_infra.callbacks.gateways.gateway import Account
 from one_api_infra.callbacks.order import Credit, Order, Status
 from one_api_infra.editions.api import Api, ApiError
 
-PAGE = 100
 TOPUP = 1  # the log's type of credits
 CREDITED = "在线充值成功"  # how One Hub's log line of a paid order begins (controller/order.go)
 NOTIFY = "/api/payment/notify/"
 
 
-class Books(Protocol):
-    """What the agent reads of One API; ``can_complete`` says whether it completes orders itself."""
-
-    can_complete: bool
-
-    def accounts(self) -> Sequence[Account]:
-        """The gateways' accounts."""
-
-    def orders(self, since: float) -> Iterator[Order]:
-        """Orders made since a time, and all that are pending."""
-
-    def order(self, number: str) -> Order | None:
-        """One order as it is now."""
-
-    def credits(self, since: float) -> Iterator[Credit]:
-        """Credits since a time."""
-
-    def complete(self, number: str) -> None:
-        """Let One API complete a paid order, where it can."""
-
-
 class OneHubBooks:
-    """One Hub: payment rows, orders and log by the management API; it completes no order."""
+    """By the management API; One Hub completes no order, and ``key`` stands in each row."""
 
     can_complete = False
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, _key: str = "") -> None:
         self.api = api
         self._rows: dict[int, str] = {}
 
@@ -70,7 +46,7 @@ class OneHubBooks:
             if str(row["content"]).startswith(CREDITED):
                 yield Credit(row["id"], row["user_id"], row["quota"], float(row["created_at"]))
 
-    def complete(self, number: str) -> None:
+    def complete(self, number: str) -> str:
         raise ApiError("One Hub completes no order by itself")
 
     def _order(self, row: Mapping[str, Any]) -> Order:

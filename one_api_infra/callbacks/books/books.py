@@ -1,0 +1,33 @@
+"""One API's books: its gateways' accounts with their keys, its orders, what it credited.
+
+Through One API's own API, so that every database is the same. Calls raise ApiError.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from one_api_infra.callbacks.gateways.gateway import Account
+from one_api_infra.callbacks.order import Credit, Order
+
+PAGE = 100
+
+
+class Books(Protocol):
+    """What the agent reads of One API; ``can_complete`` says whether it completes orders itself."""
+
+    can_complete: bool
+
+    def accounts(self) -> Sequence[Account]:
+        """The gateways' accounts."""
+
+    def orders(self, since: float) -> Iterator[Order]:
+        """Orders made since a time, and all that are pending."""
+
+    def order(self, number: str) -> Order | None:
+        """One order as it is now."""
+
+    def credits(self, since: float) -> Iterator[Credit]:
+        """Credits since a time."""
+
+    def complete(self, number: str) -> str:
+        """Let One API complete a paid order, where it can; what it answered."""
