@@ -17,6 +17,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
+from benchmarks.payments import reboot
 from one_api_infra.checks import alerts, catalogue
 from one_api_infra.checks.alerts import Memory
 from one_api_infra.checks.verdict import State, Verdict
@@ -91,9 +92,20 @@ def disturbed(site: LabSite) -> Iterator[Seen]:
             yield from looks(site.host, 1)
         deploy.join()
     for _time in range(TRIES // 2):
-        site.reboot()
+        reboot(site)
         site.host.ssh(LOSS)
         yield from looks(site.host, 2)
+
+
+def show(name: str, found: Sequence[Seen]) -> None:
+    """What was not ok, and how often; what is skipped in every look has nothing to look at."""
+    wrong = Counter(
+        f"{check} {state}"
+        for seen in found
+        for check, state in seen.items()
+        if found[0].get(check) != "skipped"
+    )
+    print(f"{name}: {len(found)} looks, not ok: {dict(wrong)}", flush=True)
 
 
 def main() -> None:
@@ -113,18 +125,11 @@ def main() -> None:
         site.converge()
         host.ssh("systemctl start one-api-monitor; " + LOSS)
         quiet = looks(host, options.looks)
+        show("1 % lost", quiet)
         beside = list(disturbed(site))
+        show("disturbed", beside)
     finally:
         lab.down()
-    skipped = {name for name, state in quiet[0].items() if state == "skipped"}
-    for name, found in (("1 % lost", quiet), ("disturbed", beside)):
-        wrong = Counter(
-            f"{name} {state}"
-            for seen in found
-            for name, state in seen.items()
-            if name not in skipped
-        )
-        print(f"{name}: {len(found)} looks, not ok: {dict(wrong)}")
     chance = random.Random(1)
     sent = [month(chance, quiet, beside) for _month in range(options.months)]
     print(f"{options.months} months drawn: {sum(sent)} messages, at most {max(sent)} in one")

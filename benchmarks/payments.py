@@ -200,7 +200,7 @@ def faults(site: LabSite) -> dict[str, Callable[[], Any]]:
         ),
         "database locked": lambda: host.ssh(lock, check=False),
         "nginx reloaded": lambda: host.ssh("systemctl reload nginx", check=False),
-        "host rebooted": lambda: _reboot(site),
+        "host rebooted": lambda: reboot(site),
         "certificate renewed": lambda: host.ssh("systemctl start one-api-certificate", check=False),
         "network cut": lambda: _cut(site),
         "agent killed": lambda: host.ssh(
@@ -215,7 +215,8 @@ def _cut(site: LabSite) -> None:
         time.sleep(seconds)
 
 
-def _reboot(site: LabSite) -> None:
+def reboot(site: LabSite) -> None:
+    """Reboot the host, or, beside other labs, stop and boot it."""
     try:
         site.reboot()
     except LabError:
@@ -276,9 +277,15 @@ def settle(shop: Shop) -> float:
     return time.monotonic() - begun
 
 
-def _open(shop: Shop) -> set[str]:
-    done = {number for number, _quota in shop.succeeded()}
-    return {each.number for each in shop.payments} - done - set(ledgers.cases(shop.site))
+def _open(shop: Shop) -> bool:
+    """Whether something is neither credited nor a case."""
+    cases, rows = ledgers.cases(shop.site), shop.succeeded()
+    done = {number for number, _quota in rows}
+    uncredited = Counter(quota for _number, quota in rows) - Counter(shop.credits())
+    told = sum(kind == "success_uncredited" for kind in cases.values())
+    return bool({each.number for each in shop.payments} - done - set(cases)) or (
+        uncredited.total() > told
+    )
 
 
 def table(shop: Shop) -> list[tuple[str, str]]:

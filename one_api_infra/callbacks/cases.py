@@ -13,6 +13,11 @@ ADD = N_(
     "Remedy: in One API, Users, user {user}: add a quota of {quota}, remark {number}"
     " (`POST /api/user/quota/{user}` with {body})."
 )
+ADD_IF_MISSING = N_(
+    "Remedy: One API died between the order, the quota and the log; compare the balance of user"
+    " {user} with its log, and if a quota of {quota} is missing, add it, remark {number}"
+    " (`POST /api/user/quota/{user}` with {body})."
+)
 TAKE = N_(
     "Remedy: look at the payment in the gateway's console; if it is not there, take a quota of"
     " {quota} from user {user} (`POST /api/user/quota/{user}` with {body}) and change the"
@@ -42,8 +47,8 @@ KINDS: Mapping[str, Kind] = {
         1,
     ),
     Class.SUCCESS_UNCREDITED: Kind(
-        N_("Order {number} is a success in One API, but nothing was credited to user {user}"),
-        ADD,
+        N_("Order {number} is a success in One API, but its log shows no credit to user {user}"),
+        ADD_IF_MISSING,
         1,
     ),
     Class.CREDITED_TWICE: Kind(

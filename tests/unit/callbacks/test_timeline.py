@@ -81,7 +81,7 @@ KINDS = {
     "payment row that is gone": for_another_row,
     "closed by One API": paid_when_closed,
     "amount differs": came(200, b"success", money="0.01"),
-    "nothing was credited": credited_by_nobody,
+    "shows no credit": credited_by_nobody,
     "more than once": credited_twice,
 }
 
