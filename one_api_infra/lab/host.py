@@ -12,14 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from one_api_infra.lab import process
+from one_api_infra.lab import cgroup, process
 from one_api_infra.lab.errors import LabError
 from one_api_infra.lab.network import Network
 
 BOOT_SECONDS = 30
 # systemd 256 and newer refuse to boot on the legacy hierarchy that some machines still have.
 # systemd-nspawn without a unit of its own ends at a reboot, with this code.
-REBOOTS = ("sh", "-c", 'while :; do "$@"; [ $? = 133 ] || exit; done', "sh")
+RUN = """
+for group in $ONE_API_LAB_CGROUPS; do echo $$ >$group/cgroup.procs; done
+while :; do "$@"; [ $? = 133 ] || exit; done
+"""
 NSPAWN_TRACES = ("unix-export", "propagate")
 NSPAWN_ENVIRONMENT = {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
 
@@ -77,7 +80,9 @@ class Host:
         command += [f"--network-bridge={self.network.bridge}"]
         # A host of before may have had the address, with another interface behind it.
         process.run("ip", "neigh", "flush", "dev", self.network.bridge)
-        process.start(self.directory, "host", [*REBOOTS, *command], NSPAWN_ENVIRONMENT)
+        groups = {"ONE_API_LAB_CGROUPS": " ".join(map(str, cgroup.make(self._machine)))}
+        script = ["sh", "-c", RUN, "sh", *command]
+        process.start(self.directory, "host", script, NSPAWN_ENVIRONMENT | groups)
         process.wait_until(self._answers, BOOT_SECONDS, f"ssh on {self.name} ({self.address})")
         # Remembered too: a systemd-nspawn that somebody kills leaves its container running.
         process.remember(self.directory, "init", process.descendants(self.directory, "host")[-2])
@@ -86,6 +91,7 @@ class Host:
         """Pull the plug, and unmount."""
         process.stop(self.directory, "host")
         process.stop(self.directory, "init")
+        cgroup.remove(self._machine)
         self._drop_interface()
         self._drop_traces()
         if os.path.ismount(self.root):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from one_api_infra.lab import process
+from one_api_infra.lab import cgroup, process
 from one_api_infra.lab.host import Host
 from one_api_infra.lab.lab import Lab
 from tests.lab.sites import ROOT
@@ -54,6 +54,19 @@ def test_clones_do_not_see_each_other(lab: Lab) -> None:
     assert second.ssh("ls /etc/debian_version /root").split() == ["/etc/debian_version", "/root:"]
     first.remove()
     second.remove()
+
+
+def test_units_of_one_name_are_each_hosts_own(lab: Lab) -> None:
+    """In one control group for all, killing a unit on one host killed it on every other."""
+    first, second = lab.create("one"), lab.create("two")
+    for host in (first, second):
+        host.ssh("systemd-run --quiet --unit=same sleep 600")
+    first.ssh("systemctl kill --signal=KILL same")
+    assert second.ssh("systemctl is-active same").strip() == "active"
+    first.remove()
+    assert second.ssh("systemctl is-active same").strip() == "active"
+    second.remove()
+    assert not any(folder.exists() for folder in cgroup.folders(f"{lab.name}{first.number}"))
 
 
 def test_dns_can_be_changed(lab: Lab) -> None:
