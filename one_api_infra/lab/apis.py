@@ -170,7 +170,10 @@ def main() -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     folder = Path(sys.argv[2])
     context.load_cert_chain(folder / "https.pem", folder / "https.key")
-    server.socket = context.wrap_socket(server.socket, server_side=True)
+    # The handshake belongs to a connection's own thread: one that is cut off in it holds up none.
+    server.socket = context.wrap_socket(
+        server.socket, server_side=True, do_handshake_on_connect=False
+    )
     server.serve_forever()
 
 
