@@ -60,11 +60,12 @@ def write(folder: Path, settings: dict[str, Any], built: Host) -> dict[str, Any]
         _place(folder, file)
     binary = one_api.binary(release.sha256)
     _place(folder, File(binary, release.path.read_bytes(), "755"))
+    places = [*directories(), Directory(binary.rpartition("/")[0])]
     variables = {
         "domain": site.domain,
         "packages": [*system.PACKAGES],
         "users": [{"name": name, "home": home} for name, home in USERS.items()],
-        "directories": [{"path": each.path, "mode": f"0{each.mode}"} for each in directories()],
+        "directories": [{"path": each.path, "mode": f"0{each.mode}"} for each in places],
         "files": [_described(each) for each in wanted],
         "binary": binary,
         "units": UNITS,

@@ -6,19 +6,25 @@ Every check looks at the server or at the wire; none reads the templates.
 
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+import testinfra
 from testinfra.host import Host
 
 from one_api_infra import inventory, ssh
+from one_api_infra.checks.verdict import Verdict
 from one_api_infra.outside import Outside
 from one_api_infra.problems import InvalidError
 from one_api_infra.site import Site
+from tests.server import slow
+from tests.server.slow import Ports
 
 ROOT = Path(__file__).parents[2]
 HOSTS = pytest.StashKey[dict[str, dict[str, Any]]]()
+SLOW = pytest.StashKey[dict[tuple[str, str], Future[Any]]]()
 FOLDER = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 
 
@@ -50,6 +56,34 @@ def pytest_configure(config: pytest.Config) -> None:
         f"ssh://{name}?ssh_config={configuration}&sudo={bool(data.get('_sudo'))}"
         for name, data in chosen.items()
     )
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Begin what takes seconds, if a test wants it."""
+    wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+    pool = ThreadPoolExecutor(thread_name_prefix="slow")
+    session.config.stash[SLOW] = {
+        (look.__name__, name): pool.submit(look, testinfra.get_host(spec), data)
+        for look in (slow.verdicts, slow.open_ports)
+        if look.__name__ in wanted and not session.config.option.collectonly
+        for spec, (name, data) in zip(
+            session.config.option.hosts.split(","), session.config.stash[HOSTS].items(), strict=True
+        )
+    }
+    pool.shutdown(wait=False)
+
+
+@pytest.fixture(scope="module")
+def verdicts(request: pytest.FixtureRequest, host: Host) -> dict[str, Verdict]:
+    """The checks' verdicts."""
+    return dict(request.config.stash[SLOW]["verdicts", host.backend.get_hostname()].result())
+
+
+@pytest.fixture(scope="module")
+def open_ports(request: pytest.FixtureRequest, host: Host) -> Ports:
+    """The ports that answer from here."""
+    found: Ports = request.config.stash[SLOW]["open_ports", host.backend.get_hostname()].result()
+    return found
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,14 @@
 """What answers from outside, and what does not."""
 
 import json
-import re
+from collections.abc import Mapping
 
 from testinfra.host import Host
 
 from one_api_infra.outside import Outside
 from one_api_infra.site import Site
+from tests.server import slow
+from tests.server.slow import Ports
 
 
 def test_rules_are_loaded_and_drop_by_default(host: Host) -> None:
@@ -24,34 +26,29 @@ def test_no_roll_back_is_pending(host: Host) -> None:
     assert not host.service("one-api-firewall-rollback.timer").is_running
 
 
-def test_web_ports_answer(outside: Outside) -> None:
-    assert [port for port in (80, 443) if not outside.is_open(port)] == []
+def test_web_ports_answer(open_ports: Ports) -> None:
+    assert (open_ports[4][80], open_ports[4][443]) == (True, True)
 
 
-def test_web_ports_answer_over_ipv6(outside6: Outside) -> None:
-    assert [port for port in (80, 443) if not outside6.is_open(port)] == []
+def test_web_ports_answer_over_ipv6(outside6: Outside, open_ports: Ports) -> None:
+    assert (open_ports[6][80], open_ports[6][443]) == (True, True)
 
 
-def test_nothing_else_answers(host: Host, site: Site, outside: Outside) -> None:
-    assert _others(host, site, outside) == []
+def test_nothing_else_answers(host: Host, site: Site, open_ports: Ports) -> None:
+    assert _others(host, site, open_ports[4]) == []
 
 
-def test_nothing_else_answers_over_ipv6(host: Host, site: Site, outside6: Outside) -> None:
-    assert _others(host, site, outside6) == []
+def test_nothing_else_answers_over_ipv6(
+    host: Host, site: Site, outside6: Outside, open_ports: Ports
+) -> None:
+    assert _others(host, site, open_ports[6]) == []
 
 
-def test_one_api_is_closed_from_outside(site: Site, outside: Outside) -> None:
-    assert not outside.is_open(site.one_api_port)
+def test_one_api_is_closed_from_outside(site: Site, open_ports: Ports) -> None:
+    assert not open_ports[4][site.one_api_port]
 
 
-def _others(host: Host, site: Site, outside: Outside) -> list[int]:
-    """Ports on which something listens beyond loopback, and that answer here without leave."""
-    listening = host.check_output("ss -Htln").splitlines()
-    ssh = re.findall(r"^port (\d+)", host.check_output("sshd -T"), re.M)
-    allowed = {80, 443, *map(int, ssh), *site.open_tcp_ports}
-    found: set[int] = set()
-    for line in listening:
-        address, port = line.split()[3].rsplit(":", 1)
-        if not address.startswith(("127.", "[::1]")):
-            found.add(int(port))
-    return [port for port in sorted(found - allowed) if outside.is_open(port)]
+def _others(host: Host, site: Site, found: Mapping[int, bool]) -> list[int]:
+    """Ports that answer here without leave."""
+    there = {port for port, is_open in found.items() if is_open}
+    return sorted(there - slow.allowed(host, site))

@@ -1,0 +1,116 @@
+"""Converging one server: ``python -m benchmarks.converge`` (root; about an hour).
+
+This project, Ansible with pipelining and with mitogen, and a shell script over one ssh come to the
+same site on hosts of one lab, near (0) and 50 and 200 ms away: the first run on a blank host, a run
+that finds nothing to do, and a run after one setting was changed.
+"""
+
+import argparse
+import os
+import statistics
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks import payload, results
+from benchmarks.contenders import SETTING, Ansible, Contender, Mitogen, Pyinfra, Shell
+from one_api_infra.lab import delay
+from one_api_infra.lab.lab import Lab
+from tests.lab.sites import LabSite
+
+DOMAIN = "shop.lab.test"
+COUNT = "LogLevel VERBOSE"
+SESSIONS = "journalctl -t sshd -t sshd-session -o cat | grep -c '^Starting session: '"
+
+
+def make(lab: Lab, name: str) -> LabSite:
+    """A blank host that the domain leads to."""
+    host = lab.create(name, "debian-13")
+    lab.point(DOMAIN, host)
+    return LabSite(lab, host, host.connection() | lab.settings() | {"domain": DOMAIN})
+
+
+def prepared(lab: Lab, folder: Path) -> list[Contender]:
+    """All contenders, with the payload of a site that this project has built."""
+    built = make(lab, "built")
+    built.converge()
+    variables = payload.write(folder, built.settings, built.host)
+    built.host.remove()
+    shell = Shell(folder)
+    shell.prepare(variables)
+    return [Pyinfra(folder), Ansible(folder), Mitogen(folder), shell]
+
+
+def change(contender: Contender, site: LabSite, value: int) -> None:
+    """Another value for one setting: a variable of One API."""
+    site.settings["environment"] = {"GLOBAL_WEB_RATE_LIMIT": str(value)}
+    path = contender.folder / "root" / SETTING.lstrip("/")
+    lines = [line for line in path.read_text().splitlines() if "GLOBAL_WEB_RATE_LIMIT" not in line]
+    path.write_text("\n".join([*lines, f"GLOBAL_WEB_RATE_LIMIT={value}"]) + "\n")
+
+
+def measure(lab: Lab, contender: Contender, away: float, runs: int, firsts: int) -> dict[str, Any]:
+    """First run, run without a change, run with one: seconds; ssh sessions of this project."""
+    first: list[float] = []
+    for number in range(firsts):
+        site = make(lab, "shop")
+        with delay.far(site.host, away):
+            first.append(results.seconds(lambda site=site: contender.run(site)))  # type: ignore[misc]
+            if number == firsts - 1:
+                found = again(contender, site, runs)
+        site.host.remove()
+    return {"first": statistics.median(first), **found}
+
+
+def again(contender: Contender, site: LabSite, runs: int) -> dict[str, Any]:
+    """A run that finds nothing to do, and one that changes a setting."""
+    site.host.ssh(f"echo '{COUNT}' >/etc/ssh/sshd_config.d/count.conf; systemctl restart ssh")
+    contender.run(site)
+    sessions = int(site.host.ssh(SESSIONS, check=False) or 0)
+    noop = results.median(lambda: contender.run(site), runs)
+    sessions = (int(site.host.ssh(SESSIONS, check=False)) - sessions) // runs
+    changed = []
+    before = int(site.host.ssh(SESSIONS, check=False))
+    for number in range(runs):
+        change(contender, site, 4000 + number)
+        changed.append(results.seconds(lambda: contender.run(site)))
+    after = int(site.host.ssh(SESSIONS, check=False))
+    return {
+        "noop": noop,
+        "change": statistics.median(changed),
+        "noop_sessions": sessions,
+        "change_sessions": (after - before) // runs,
+    }
+
+
+def main() -> None:
+    """Everybody, at every distance."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--first-runs", type=int, default=3, help="near; far away it is one")
+    parser.add_argument("--rtt", default="0,50,200", help="milliseconds")
+    parser.add_argument("--only", default="", help="a part of a contender's name")
+    options = parser.parse_args()
+    lab = Lab("converge")
+    lab.down()
+    lab.up(owner=os.getpid())
+    figures: dict[str, Any] = {}
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            contenders = prepared(lab, Path(folder))
+            for rtt in map(int, options.rtt.split(",")):
+                for contender in contenders:
+                    if options.only not in contender.name:
+                        continue
+                    firsts = 1 if rtt else options.first_runs
+                    found = measure(lab, contender, rtt / 1000, options.runs, firsts)
+                    figures.setdefault(str(rtt), {})[contender.name] = found
+                    print(rtt, contender.name, found, flush=True)
+    finally:
+        lab.down()
+    if not options.only:
+        results.keep("converge", "python -m benchmarks.converge", figures)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""What takes seconds to see: begun when the tests are collected, done while the quick ones run."""
+
+import json
+import re
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from testinfra.host import Host
+
+from one_api_infra.checks import catalogue, target
+from one_api_infra.checks.observers.look import look
+from one_api_infra.checks.observers.together import together
+from one_api_infra.checks.verdict import Verdict
+from one_api_infra.outside import Outside
+from one_api_infra.server import paths
+from one_api_infra.site import Site
+from one_api_infra.ssh import address
+
+SECONDS = 5.0
+Ports = Mapping[int, Mapping[int, bool]]
+
+
+def verdicts(host: Host, data: Mapping[str, Any]) -> dict[str, Verdict]:
+    """One look for all checks, from here and from the server."""
+
+    def ask_server(mark: str) -> tuple[Mapping[str, Any], str]:
+        return dict(json.loads(host.check_output(paths.agent(f"observe {mark}")))), ""
+
+    here = host.check_output("hostname -I").split()
+    connected_to = address(data.get("ssh_hostname") or host.backend.get_hostname())
+    known = target.of_settings(Site.parse(data).public(), (connected_to, *here))
+    return {each.id: each for each in catalogue.judge(look(known, ask_server))}
+
+
+def open_ports(host: Host, data: Mapping[str, Any]) -> Ports:
+    """Which of the ports that could answer from here do, over IPv4 (4) and IPv6 (6)."""
+    site = Site.parse(data)
+    numbers = {80, 443, site.one_api_port, *_listening(host)}
+    ways = {family: Outside(site, family=family) for family in (4, 6)}
+    asked = [(family, n) for family, way in ways.items() if way.address for n in sorted(numbers)]
+    looks = [partial(ways[family].is_open, number) for family, number in asked]
+    found = dict(zip(asked, together(looks, [False] * len(looks), SECONDS), strict=True))
+    return {way: {n: is_open for (f, n), is_open in found.items() if f == way} for way in ways}
+
+
+def _listening(host: Host) -> set[int]:
+    """Ports on which something listens beyond loopback."""
+    ends = [line.split()[3].rsplit(":", 1) for line in host.check_output("ss -Htln").splitlines()]
+    return {int(port) for address, port in ends if not address.startswith(("127.", "[::1]"))}
+
+
+def allowed(host: Host, site: Site) -> set[int]:
+    """Ports that may answer."""
+    ssh = re.findall(r"^port (\d+)", host.check_output("sshd -T"), re.M)
+    return {80, 443, *map(int, ssh), *site.open_tcp_ports}
