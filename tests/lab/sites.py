@@ -147,6 +147,14 @@ class LabSite:
         """One API's management API through the site's front door."""
         return _Resolved(self)
 
+    def session(self) -> requests.Session:
+        """A client that trusts the lab's roots, and for which the domain leads to this host."""
+        made = requests.Session()
+        made.trust_env = False
+        made.verify = str(self.lab.ca.issuer)
+        made.mount("https://", _Adapter(self.host.address, self.domain))
+        return made
+
     def rows(self, query: str, database: str = DATABASE) -> list[list[Any]]:
         """Rows of One API's database, read from its file."""
         script = (

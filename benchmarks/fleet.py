@@ -1,0 +1,105 @@
+"""Many servers: ``python -m benchmarks.fleet`` (root; ten minutes).
+
+A run that finds nothing to do on 1, 2, 4 and 8 real hosts of the lab; and on 50, 200 and 500
+simulated ones, which answer at once with what a real one answered (pyinfra's ``@fake``): what is
+left is this machine's own work for each, in seconds and memory.
+"""
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks import results
+from one_api_infra import declared, snapshot
+from one_api_infra.lab.lab import Lab
+from one_api_infra.site import Site
+from tests.lab.sites import PYINFRA, ROOT, LabSite
+
+REAL = (1, 2, 4, 8)
+SIMULATED = (1, 50, 200, 500)
+INVENTORY = """import json
+from pathlib import Path
+found = json.loads(Path({path!r}).read_text())
+answers = {{"fake_responses": {{"": found["answer"]}}, "fake_delay": 0, "fake_delay_jitter": 0}}
+hosts = [(f"@fake/shop{{n}}", {{**found["settings"], **answers}}) for n in range({count})]
+"""
+
+
+def real(lab: Lab, runs: int) -> tuple[dict[str, float], LabSite]:
+    """Seconds by the number of hosts; and the first site."""
+    sites = []
+    for number in range(max(REAL)):
+        host = lab.create(f"shop{number}", "debian-13")
+        domain = f"{host.name}.lab.test"
+        lab.point(domain, host)
+        sites.append(LabSite(lab, host, host.connection() | lab.settings() | {"domain": domain}))
+    first = sites[0]
+    command = first.command("-y")
+    seconds = {}
+    for count in (max(REAL), *REAL):
+        lab.write_inventory({site.host.name: site.settings for site in sites[:count]})
+        seconds[str(count)] = statistics.median(
+            _run(command, first.environment())[0] for _number in range(runs)
+        )
+        print(f"{count} hosts: {seconds[str(count)]:.2f} s", flush=True)
+    return seconds, first
+
+
+def simulated(site: LabSite, folder: Path) -> dict[str, dict[str, float]]:
+    """Seconds and MiB by the number of hosts."""
+    settings = {k: v for k, v in site.settings.items() if not k.startswith("ssh_")}
+    wanted = declared.wanted(Site.parse(settings))
+    answer = site.host.ssh(snapshot.script(wanted)).splitlines()
+    data = folder / "fleet.json"
+    data.write_text(json.dumps({"settings": settings, "answer": answer}))
+    found = {}
+    for count in SIMULATED:
+        inventory = folder / f"fleet{count}.py"
+        inventory.write_text(INVENTORY.format(path=str(data), count=count))
+        command = [*PYINFRA, str(inventory), "deploys/site.py", "-y"]
+        seconds, memory = _run(command, site.environment())
+        found[str(count)] = {"seconds": seconds, "memory": memory}
+        print(f"{count} simulated: {seconds:.2f} s, {memory:.0f} MiB", flush=True)
+    return found
+
+
+def _run(command: list[str], environment: dict[str, str]) -> tuple[float, float]:
+    """Seconds, and the largest memory of this benchmark's children so far in MiB."""
+
+    def converge() -> None:
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise RuntimeError(done.stderr[-3000:])
+
+    seconds = results.seconds(converge)
+    return seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+
+
+def main() -> None:
+    """Both fleets."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=5)
+    options = parser.parse_args()
+    lab = Lab("fleet")
+    lab.down()
+    lab.up(owner=os.getpid())
+    figures: dict[str, Any] = {}
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            figures["real"], first = real(lab, options.runs)
+            figures["simulated"] = simulated(first, Path(folder))
+    finally:
+        lab.down()
+    results.keep("fleet", "python -m benchmarks.fleet", figures)
+
+
+if __name__ == "__main__":
+    main()
