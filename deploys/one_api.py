@@ -30,11 +30,13 @@ operations.command(
     name="Generate One API's secrets, once",
     script=paths.agent("generate"),
     due=lambda seen: not one_api.has_secrets(site, seen),
+    follows=(),
 )
 operations.command(
     name="Let One API run from this release",
     script=paths.agent(f"activate {one_api.release(artifact.sha256)}"),
     due=lambda seen: one_api.is_due(artifact.sha256, seen),
+    follows=one_api.READ_AT_START,
 )
 operations.command(
     name="Claim root",

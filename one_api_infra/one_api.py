@@ -9,10 +9,10 @@ from one_api_infra.snapshot import Snapshot
 
 USER = "one-api"
 SERVICE = "one-api.service"
-# What runs was started from these; each is read at the start only.
+READ_AT_START = (paths.ENVIRONMENT, paths.GENERATED, paths.GIVEN, paths.UNIT)
+# What runs was started from these.
 STARTED_SUM = (
-    f"{{ cat {paths.ENVIRONMENT} {paths.GENERATED} {paths.GIVEN} {paths.UNIT};"
-    f" readlink {paths.CURRENT}; }} 2>/dev/null | sha256sum"
+    f"{{ cat {' '.join(READ_AT_START)}; readlink {paths.CURRENT}; }} 2>/dev/null | sha256sum"
 )
 
 

@@ -37,7 +37,12 @@ class Snapshot:
     units: dict[str, Mapping[str, str]] = field(default_factory=dict)
     users: dict[str, tuple[str, ...]] = field(default_factory=dict)
     probes: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    is_outdated: bool = False
+    written: set[str] = field(default_factory=set)
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether something was written since: probes may see it otherwise now."""
+        return bool(self.written)
 
     def has_file(self, file: File) -> bool:
         """Whether the file is there, as wanted in every respect."""
@@ -72,8 +77,8 @@ class Snapshot:
         return self.unit(name, "ActiveState") in {"active", "reloading"}
 
     def note(self, path: str, state: PathState | None) -> None:
-        """Remember what an operation has just made of a path; probes may see it otherwise now."""
-        self.is_outdated = True
+        """Remember what an operation has just made of a path."""
+        self.written.add(path)
         if state is None:
             self.paths.pop(path, None)
         else:

@@ -132,13 +132,20 @@ def _steps(seen: Snapshot, unit: str) -> list[str]:
 
 
 @operation()
-def command(script: str, *, due: Asked, stdin: Callable[[Snapshot], str] | None = None) -> Commands:
+def command(
+    script: str,
+    *,
+    due: Asked,
+    stdin: Callable[[Snapshot], str] | None = None,
+    follows: tuple[str, ...] | None = None,
+) -> Commands:
     """Run a shell command when it is due; afterwards everything is looked at anew.
 
-    ``stdin`` goes to it as it is, and is shown nowhere.
+    ``stdin`` goes to it as it is, and is shown nowhere. ``follows`` are the files that make it due
+    when this run has written them; no other file matters to it, so that it needs no second look.
     """
-    seen = look()
-    if not due(seen):
+    seen = look(probes=follows is None)
+    if not (seen.written.intersection(follows or ()) or due(seen)):
         current_host().noop("nothing to do")
         return
     yield StringCommand(script, _stdin=stdin(seen)) if stdin else StringCommand(script)
