@@ -2,6 +2,6 @@
 
 import os
 
-from one_api_infra.lab.lab import DEMO, Lab
+from one_api_infra.lab import inventory
 
-hosts = Lab(os.environ.get("ONE_API_LAB", DEMO)).inventory()
+hosts = inventory.hosts(os.environ.get("ONE_API_LAB", inventory.DEMO))

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import requests
-
 from one_api_infra.problems import InvalidError, Problem
 from one_api_infra.site import Site
 from one_api_infra.texts import _
@@ -67,6 +65,8 @@ def _sha256(path: Path) -> str:
 
 
 def _download(source: str) -> Path:
+    import requests  # noqa: PLC0415  # most runs download nothing
+
     target = CACHE / hashlib.sha256(source.encode()).hexdigest()[:16] / Path(source).name
     if target.exists():
         return target

@@ -1,7 +1,6 @@
 """The agent's units on the server."""
 
 from one_api_infra import render
-from one_api_infra.callbacks.books import BOOKS
 from one_api_infra.resources import File, Wanted
 from one_api_infra.server import paths
 from one_api_infra.site import Site
@@ -15,7 +14,7 @@ UNITS = "/etc/systemd/system"
 
 def is_wanted(site: Site) -> bool:
     """Whether the agent is to run: where it can read One API's orders, and nobody said no."""
-    return site.callbacks == "on" and site.edition.name in BOOKS
+    return site.callbacks == "on" and site.edition.has_orders
 
 
 def files(site: Site) -> tuple[File, ...]:

@@ -10,7 +10,8 @@ import click
 
 from one_api_infra.cli import pyinfra
 from one_api_infra.lab.host import Host
-from one_api_infra.lab.lab import DEMO, Lab
+from one_api_infra.lab.inventory import DEMO, hosts
+from one_api_infra.lab.lab import Lab
 from one_api_infra.site import Site
 from one_api_infra.texts import _
 
@@ -76,7 +77,7 @@ def _again() -> None:
 
 
 def _summary(lab: Lab, host: Host) -> None:
-    site = Site.parse(dict(lab.inventory())[NAME])
+    site = Site.parse(dict(hosts(lab.name))[NAME])
     live = f"/etc/one-api-infra/letsencrypt/live/{site.domain}/fullchain.pem"
     certificate = host.ssh(f"openssl x509 -noout -issuer -enddate -in {live}").splitlines()
     reach = f"--cacert {lab.ca.issuer} --resolve {site.domain}:443:{host.address}"

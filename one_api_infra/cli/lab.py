@@ -8,7 +8,8 @@ import time
 import click
 
 from one_api_infra.lab import lab as labs
-from one_api_infra.lab.lab import DEMO, Lab
+from one_api_infra.lab.inventory import DEMO, hosts
+from one_api_infra.lab.lab import Lab
 from one_api_infra.texts import _
 
 SYSTEMS = ("debian-12", "debian-13")
@@ -33,7 +34,7 @@ def up(name: str, system: str, edition: str, lab_name: str) -> None:
     domain = f"{name}.lab.test"
     current.point(domain, host)
     settings = host.connection() | current.settings() | {"domain": domain, "edition": edition}
-    current.write_inventory(dict(current.inventory()) | {name: settings})
+    current.write_inventory(dict(hosts(current.name)) | {name: settings})
     seconds = time.monotonic() - started
     click.echo(
         _(

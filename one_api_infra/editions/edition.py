@@ -34,10 +34,11 @@ class Edition:
 
     ``root`` is ``default`` (root/123456 at the first start) or ``setup`` (an open set-up page).
     ``address_options`` are options that hold an origin; ``payment_rows`` says whether payment
-    rows have a notify domain of their own. ``user_header`` names the header with the user's id
-    that management calls need beside the token. ``status_mark`` is a field of ``/api/status``
-    that only this edition has; empty for the one that has none. ``fetches_tiktoken``: it fetches
-    tiktoken's data when it starts, if it is not there; ``offline_encoders`` turn that off.
+    rows have a notify domain of their own, ``has_orders`` whether its orders can be read.
+    ``user_header`` names the header with the user's id that management calls need beside the
+    token. ``status_mark`` is a field of ``/api/status`` that only this edition has; empty for the
+    one that has none. ``fetches_tiktoken``: it fetches tiktoken's data when it starts, if it is not
+    there; ``offline_encoders`` turn that off.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Edition:
     address_options: tuple[str, ...]
     callback_options: tuple[str, ...]
     payment_rows: bool
+    has_orders: bool
     restart_on_domain: bool
     user_header: str | None
     offline_encoders: Mapping[str, str]

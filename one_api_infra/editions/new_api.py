@@ -22,6 +22,7 @@ EDITION = Edition(
     address_options=("ServerAddress",),
     callback_options=("CustomCallbackAddress",),
     payment_rows=False,
+    has_orders=True,
     restart_on_domain=False,
     user_header="New-Api-User",
     offline_encoders=EMPTY,

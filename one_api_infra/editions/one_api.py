@@ -22,6 +22,7 @@ EDITION = Edition(
     address_options=("ServerAddress",),
     callback_options=(),
     payment_rows=False,
+    has_orders=False,
     restart_on_domain=False,
     user_header=None,
     offline_encoders=EMPTY,

@@ -26,6 +26,7 @@ EDITION = Edition(
     address_options=("ServerAddress",),
     callback_options=(),
     payment_rows=True,
+    has_orders=True,
     restart_on_domain=True,  # OIDC and WebAuthn read ServerAddress only at the start
     user_header=None,
     offline_encoders={"DISABLE_TOKEN_ENCODERS": "true"},

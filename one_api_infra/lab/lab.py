@@ -14,12 +14,11 @@ from one_api_infra.lab import image, process, stand_in
 from one_api_infra.lab.ca import GATEWAY_NAMES, Ca
 from one_api_infra.lab.errors import LabError
 from one_api_infra.lab.host import Host
+from one_api_infra.lab.inventory import DEMO, STATE
 from one_api_infra.lab.network import Network
 
-STATE = Path(os.environ.get("ONE_API_LAB_STATE", "/var/lib/one-api-infra/lab"))
 SUBNETS = ipaddress.ip_network(os.environ.get("ONE_API_LAB_SUBNET", "198.18.0.0/15"))
 FIRST_HOST = 11
-DEMO = "demo"
 # The second resolver serves the first one's zone, but for what stands in a zone of its own.
 SOA = "ns.lab.test. admin.lab.test. 1 60 60 60 1"
 ZONES = {"dns": "zone.json", "dns2": "zone2.json"}
@@ -165,12 +164,6 @@ class Lab:
     def write_inventory(self, data: dict[str, dict[str, Any]]) -> None:
         """Set the settings of the lab's hosts: what ``inventory/lab.py`` gives to pyinfra."""
         (self.directory / "inventory.json").write_text(json.dumps(data, indent=1))
-
-    def inventory(self) -> list[tuple[str, dict[str, Any]]]:
-        """The hosts with their settings, as pyinfra takes them."""
-        path = self.directory / "inventory.json"
-        data = json.loads(path.read_text()) if path.exists() else {}
-        return list(data.items())
 
     def _choose_subnet(self) -> None:
         taken = {

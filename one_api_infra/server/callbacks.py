@@ -66,7 +66,7 @@ def base(site: Site) -> str:
 def books(site: Site) -> Books:
     """The books of the site's edition; CommandError where they cannot be read."""
     chosen = edition(site)
-    if chosen.name not in BOOKS:
+    if not chosen.has_orders:
         raise CommandError(
             _("The agent cannot read the orders of {edition}.", edition=chosen.title)
         )

@@ -18,7 +18,8 @@ def test_looks_at_this_machine(tmp_path: Path) -> None:
         patterns=(f"{tmp_path}/em*",),
         packages=("dpkg", "no-such-package"),
         users=("root", "nobody-here"),
-        probes={"two": "echo a; echo b", "fails": "echo c; false", "none": "true"},
+        probes={"two": "echo a; echo b", "state": "sleep 0.1; echo d", "none": "true"}
+        | {"fails": "echo c; false"},
     )
     output = subprocess.check_output(["sh", "-c", script(wanted)], text=True)
     seen = parse(output.removesuffix("\n").split("\n"))
@@ -32,7 +33,8 @@ def test_looks_at_this_machine(tmp_path: Path) -> None:
     assert seen.paths[str(tmp_path)].kind == "directory"
     assert set(seen.packages) <= {"dpkg"}
     assert set(seen.users) == {"root"}
-    assert seen.probes == {"two": ("a", "b"), "fails": ("c",), "none": ()}
+    wanted_probes = {"two": ("a", "b"), "fails": ("c",), "none": (), "state": ("d",)}
+    assert seen.probes == wanted_probes
 
 
 def test_units() -> None:

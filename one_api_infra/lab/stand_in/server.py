@@ -17,6 +17,8 @@ from .store import Store
 class Handler(Management, Payments, Relay):
     """One connection, with all actions."""
 
+    disable_nagle_algorithm = True  # as Go does it: else each answer takes 40 ms longer
+
 
 ROUTES: list[tuple[str, str, bool, Action]] = [
     ("GET", "/api/status", False, Handler.status),

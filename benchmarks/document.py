@@ -1,0 +1,167 @@
+"""``docs/performance.md`` and its plots from ``docs/performance.json``: ``python -m
+benchmarks.document``. What is slower than others stands there as plainly as what is faster.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pygal
+from pygal.style import CleanStyle
+
+from benchmarks import results
+from benchmarks.results import table
+
+PAGE = results.FILE.with_suffix(".md")
+OURS = "one-api-infra"
+HEAD = """# Performance
+
+Made by `bin/benchmark` (root on Debian; two to three hours; `bin/benchmark serve` makes one part),
+which writes `performance.json`, this page and the plots. All contenders of a part run in one go
+against hosts of one lab on one machine; figures are medians, and only their ratios travel.
+"""
+Figures = Mapping[str, Any]
+
+
+def converge(figures: Figures) -> str:
+    """Converging one server."""
+    rows = [
+        [f"{rtt} ms", name, each["noop"], each["change"], each["first"]]
+        for rtt, names in figures.items()
+        for name, each in names.items()
+    ]
+    near = figures["0"]
+    ours = near[OURS]
+    _bars("converge", "A run that finds nothing to do, seconds", {
+        f"{rtt} ms": {name: each["noop"] for name, each in names.items()}
+        for rtt, names in figures.items()
+    })  # fmt: skip
+    ratios = {
+        name: near[name]["noop"] / ours["noop"] for name in near if name.startswith("Ansible")
+    }
+    lines = [f"{name} takes {ratio:.0f} times as long" for name, ratio in ratios.items()]
+    return "\n\n".join([
+        "A blank Debian 13 host comes to the same site by this project, by an Ansible playbook"
+        " (`benchmarks/ansible`; pipelining and ControlPersist, and with mitogen) and by a shell"
+        " script over one ssh (`benchmarks/shell`), which is the floor. The round trip is made by"
+        " a relay between the lab's bridges (`one_api_infra/lab/delay.py`).",
+        table(["away", "by", "nothing to do, s", "one setting changed, s", "first run, s"], rows),
+        "![converge](performance-converge.svg)",
+        f"A run without a change: {ours['noop_sessions']} ssh session(s); with one setting"
+        f" changed: {ours['change_sessions']}. Near: {', '.join(lines)}. The first run takes"
+        f" {ours['first'] / near['shell script']['first']:.2f} of the shell script's, most of it"
+        " in apt and pip. **Slower than others**: the shell script, which checks nothing of what"
+        " it did, is quicker at finding nothing to do.",
+    ])  # fmt: skip
+
+
+def fleet(figures: Figures) -> str:
+    """Many servers."""
+    real, simulated = figures["real"], figures["simulated"]
+    rows = [[f"{count} real", seconds, ""] for count, seconds in real.items()]
+    rows += [
+        [f"{count} simulated", each["seconds"], round(each["memory"])]
+        for count, each in simulated.items()
+    ]
+    few, many = simulated["50"], simulated["500"]
+    each_host = 1000 * (many["seconds"] - few["seconds"]) / 450
+    memory = (many["memory"] - few["memory"]) / 450
+    return "\n\n".join([
+        "A run that finds nothing to do. Simulated hosts (pyinfra's `@fake`) answer at once with"
+        " what a real one answered: what is left is this machine's own work.",
+        table(["hosts", "s", "MiB"], rows),
+        f"Eight real hosts take {real['8'] / real['1']:.1f} times one (they share this machine's"
+        f" cores). Each simulated host beyond 50 costs {each_host:.0f} ms and {memory:.2f} MiB.",
+    ])  # fmt: skip
+
+
+def verify(figures: Figures) -> str:
+    """Verification."""
+    rows = [
+        [f"{rtt} ms", each["checks"], each["verify"], 1000 * each["verify"] / each["checks"],
+         each["status"]]
+        for rtt, each in figures.items()
+    ]  # fmt: skip
+    return table(["away", "checks", "`pytest tests/server`, s", "ms a check", "`status`, s"], rows)
+
+
+def serve(figures: Figures) -> str:
+    """Serving."""
+    rates, shakes, events = (figures[name] for name in ("rates", "handshakes", "events"))
+    hand = rates["nginx by hand"]["requests"]
+    rate_rows = [
+        [name, round(each["requests"]), each["requests"] / hand, each["p50_ms"]]
+        for name, each in rates.items()
+    ]
+    shake_rows = [[name, each["cpu_ms"], round(each["a_second"])] for name, each in shakes.items()]
+    event_rows = [
+        [f"{count}", name, each[count]["first"], each[count]["p50"], each[count]["p95"],
+         each[count]["max"], each[count]["missing"]]
+        for count in next(iter(events.values()))
+        for name, each in events.items()
+    ]  # fmt: skip
+    broken = [[name, each["requests"], each["failed"]] for name, each in
+              figures["interruptions"].items()]  # fmt: skip
+    _bars("serve", "Requests a second over TLS, kept connections", {
+        "": {name: each["requests"] for name, each in rates.items()}
+    })  # fmt: skip
+    return "\n\n".join([
+        "Before one quick upstream in One API's place, on one host with this machine's two cores,"
+        " which the client shares: a body of 955 bytes, 48 kept connections (wrk).",
+        table(["", "requests/s", "of nginx by hand", "p50, ms"], rate_rows),
+        "![serve](performance-serve.svg)",
+        "A full TLS 1.3 handshake, one after the other; CPU of the server:",
+        table(["", "CPU ms", "a second"], shake_rows),
+        "Events of about 200 bytes: delay in ms from their sending to their reading, the client's"
+        " TLS included (direct is without TLS).",
+        table(["streams", "", "first", "p50", "p95", "max", "missing"], event_rows),
+        f"An open stream costs nginx' workers {figures['stream_kib']:.0f} KiB.",
+        "Ten reloads and two renewals in twenty seconds, four clients of each kind:",
+        table(["clients", "requests", "failed"], broken),
+        "A client that keeps connections and POSTs can meet one that nginx 1.26 closes at a reload;"
+        " SDKs try again. Gateways open a new connection for each callback.",
+    ])  # fmt: skip
+
+
+def agent(figures: Figures) -> str:
+    """The callbacks' agent."""
+    rows = [[each["callbacks"], each["seconds"], each["day"], each["memory"]]
+            for each in figures["audit"]]  # fmt: skip
+    return "\n\n".join([
+        "Reading the callback log into a new ledger, verifying each signature, auditing the last"
+        " day; and a day's more.",
+        table(["callbacks", "s", "a day's more, s", "MiB"], rows),
+    ])  # fmt: skip
+
+
+PARTS: Mapping[str, tuple[str, Callable[[Figures], str]]] = {
+    "converge": ("Converge", converge),
+    "fleet": ("Fleet", fleet),
+    "verify": ("Verify", verify),
+    "serve": ("Serve", serve),
+    "agent": ("Agent", agent),
+}
+
+
+def _bars(name: str, title: str, groups: Mapping[str, Mapping[str, float]]) -> None:
+    """A plot beside the page; one series for each contender."""
+    chart = pygal.Bar(title=title, style=CleanStyle, width=800, height=360, js=[])
+    chart.x_labels = list(groups)
+    for series in next(iter(groups.values())):
+        chart.add(series, [round(group[series], 2) for group in groups.values()])
+    chart.render_to_file(str(PAGE.with_name(f"performance-{name}.svg")))
+
+
+def main() -> None:
+    """Write the page from what was measured."""
+    known = results.read()
+    parts = [HEAD]
+    for name, (title, write) in PARTS.items():
+        if found := known.get(name):
+            made = f"`{found['command']}`, {found['day']}, {found['machine']}."
+            parts += [f"## {title}\n", made, "", write(found["figures"]), ""]
+    PAGE.write_text("\n".join(parts))
+    print(f"{PAGE}: {', '.join(name for name in PARTS if name in known)}")
+
+
+if __name__ == "__main__":
+    main()
