@@ -14,6 +14,7 @@ from decimal import Decimal
 from multiprocessing import get_context
 from pathlib import Path
 
+from benchmarks import results
 from one_api_infra.callbacks import intake
 from one_api_infra.callbacks.auditor import Auditor
 from one_api_infra.callbacks.ledger import Ledger
@@ -69,11 +70,14 @@ def main() -> None:
     """Print a line for each size."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sizes", type=int, nargs="*", default=SIZES)
+    figures = []
     print("callbacks   all, s   a day's more, s   memory, MiB")
     for size in parser.parse_args().sizes:
         with get_context("spawn").Pool(1) as pool:  # a process each, for its own memory
             whole, day, memory = pool.apply(measure, (size,))
         print(f"{size:9}   {whole:6.1f}   {day:15.1f}   {memory:11}", flush=True)
+        figures.append({"callbacks": size, "seconds": whole, "day": day, "memory": memory})
+    results.keep("agent", "python -m benchmarks.audit", {"audit": figures})
 
 
 if __name__ == "__main__":
