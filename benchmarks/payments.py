@@ -24,6 +24,7 @@ from one_api_infra.lab.errors import LabError
 from one_api_infra.lab.gateway import Gateway
 from one_api_infra.lab.gateways import Alipay, Call, Stripe, Wxpay
 from one_api_infra.lab.lab import Lab
+from one_api_infra.server import paths
 from tests.lab import ledgers
 from tests.lab.sites import LabSite
 
@@ -50,22 +51,26 @@ class Shop:
     site: LabSite
     chance: random.Random
     kinds: Sequence[str]
-    settings: ClassVar[Mapping[str, Any]] = {}
+    # The gateways' names lead to the lab, whose root the real One Hub has to trust for that.
+    settings: ClassVar[Mapping[str, Any]] = {"environment": {"SSL_CERT_FILE": paths.TRUSTED_CA}}
     payments: list[Payment] = field(default_factory=list)
     done: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         self.address = self.site.lab.network.service("gateway")
         self.epay = Gateway(self.site.lab.ca.issuer, epay.url(self.address))
-        self.alipay, self.wxpay = Alipay(), Wxpay()
+        self.alipay, self.wxpay, self.stripe = Alipay(), Wxpay(), Stripe()
         self.others: dict[str, Alipay | Wxpay | Stripe] = {
             "alipay": self.alipay,
             "wxpay": self.wxpay,
-            "stripe": Stripe(),
+            "stripe": self.stripe,
         }
 
     def open(self) -> None:
-        """Make the payment rows, and let the gateways know the keys."""
+        """Let the gateways know the keys, and make the payment rows."""
+        keys = {"alipay": self.alipay.private, "wxpay": self.wxpay.key}
+        keys |= {"platform": self.wxpay.platform, "stripe": self.stripe.secret}
+        apis.tell(self.address, "keys", keys)
         api = self.site.api()
         rows = [self.epay.payment_row(), *(each.payment_row() for each in self.others.values())]
         for row in rows:
@@ -73,7 +78,6 @@ class Shop:
                 api.request("POST", "/api/payment/", row)
         self.site.converge()
         self.rows = {row["type"]: row["uuid"] for row in api.payments()}
-        apis.tell(self.address, "keys", {"alipay": self.alipay.private, "wxpay": self.wxpay.key})
 
     def order(self, kind: str) -> Payment | None:
         """Somebody orders; None if One API does not answer."""

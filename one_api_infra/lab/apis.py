@@ -12,9 +12,10 @@ import ssl
 import sys
 import time
 import warnings
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from urllib.parse import parse_qs, urlsplit
 
 import requests
@@ -25,10 +26,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from one_api_infra.callbacks.gateways import rsa as signatures
 from one_api_infra.lab.ca import GATEWAY_NAMES
+from one_api_infra.lab.gateways import SERIAL
 
 PORT = 443
 ALIPAY, WXPAY, STRIPE = GATEWAY_NAMES
-PLATFORM = rsa.generate_private_key(65537, 2048)
 SILENCE = 30
 
 
@@ -40,7 +41,7 @@ class Handler(BaseHTTPRequestHandler):
     keys: ClassVar[dict[str, str]] = {}
 
     def do_POST(self) -> None:
-        """Alipay's gateway, and what tests put in."""
+        """What merchants order and ask, and what tests put in."""
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if self.path == "/lab/payment":
             found = json.loads(body)
@@ -49,16 +50,22 @@ class Handler(BaseHTTPRequestHandler):
         elif self.path == "/lab/keys":
             self.keys.update(json.loads(body))
             self._answer(b"{}")
+        elif self.headers["Host"].startswith(STRIPE):
+            self._answer(json.dumps(_made(self.path, body.decode(), self.keys)).encode())
+        elif self.path == "/v3/pay/transactions/native":
+            self._signed(json.dumps({"code_url": "weixin://wxpay/bizpayurl?pr=lab"}), 200)
         else:
             self._alipay({k: v[0] for k, v in parse_qs(body.decode()).items()})
 
     def do_GET(self) -> None:
         """WeChat Pay's certificates and orders, Stripe's sessions."""
         path = urlsplit(self.path).path
-        if self.headers["Host"].startswith(STRIPE):
+        if path == "/v1/webhook_endpoints":
+            self._answer(json.dumps({"object": "list", "data": [], "has_more": False}).encode())
+        elif self.headers["Host"].startswith(STRIPE):
             self._stripe()
         elif path == "/v3/certificates":
-            self._signed(json.dumps({"data": [_certificate(self.keys["wxpay"])]}), 200)
+            self._signed(json.dumps({"data": [_certificate(self.keys)]}), 200)
         else:
             self._wxpay(path.rpartition("/")[2])
 
@@ -115,8 +122,8 @@ class Handler(BaseHTTPRequestHandler):
     def _signed(self, text: str, status: int) -> None:
         """As WeChat Pay signs its answers."""
         stamp, nonce = str(int(time.time())), secrets.token_hex(8)
-        sign = signatures.sign(f"{stamp}\n{nonce}\n{text}\n", _pem(PLATFORM))
-        headers = {"Timestamp": stamp, "Nonce": nonce, "Serial": "01", "Signature": sign}
+        sign = signatures.sign(f"{stamp}\n{nonce}\n{text}\n", self.keys["platform"])
+        headers = {"Timestamp": stamp, "Nonce": nonce, "Serial": SERIAL, "Signature": sign}
         headers["Signature-Type"] = "WECHATPAY2-SHA256-RSA2048"
         named = {f"Wechatpay-{name}": value for name, value in headers.items()}
         self._answer(text.encode(), status, named)
@@ -135,24 +142,31 @@ class Handler(BaseHTTPRequestHandler):
         """Keep quiet."""
 
 
-def _pem(key: rsa.RSAPrivateKey) -> str:
-    kind, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    return key.private_bytes(serialization.Encoding.PEM, kind, plain).decode()
+def _made(path: str, body: str, keys: Mapping[str, str]) -> dict[str, Any]:
+    """What Stripe makes of a merchant's order: a checkout session, or an endpoint for events."""
+    if path == "/v1/webhook_endpoints":
+        url = parse_qs(body)["url"][0]
+        return {"id": "we_lab", "object": "webhook_endpoint", "url": url, "secret": keys["stripe"]}
+    number = parse_qs(body)["client_reference_id"][0]
+    made = {"id": f"cs_{number}", "object": "checkout.session", "client_reference_id": number}
+    return made | {"url": f"https://checkout.lab.test/{number}"}
 
 
-def _certificate(apiv3_key: str) -> dict[str, Any]:
+def _certificate(keys: Mapping[str, str]) -> dict[str, Any]:
     """The platform's certificate, sealed for the merchant."""
+    loaded = serialization.load_pem_private_key(keys["platform"].encode(), None)
+    platform = cast(rsa.RSAPrivateKey, loaded)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "platform")])
     now, day = datetime.datetime.now(datetime.UTC), datetime.timedelta(days=1)
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).serial_number(1)
     builder = builder.not_valid_before(now - day).not_valid_after(now + day)
-    made = builder.public_key(PLATFORM.public_key()).sign(PLATFORM, hashes.SHA256())
+    made = builder.public_key(platform.public_key()).sign(platform, hashes.SHA256())
     text = made.public_bytes(serialization.Encoding.PEM)
-    sealed = AESGCM(apiv3_key.encode()).encrypt(b"0123456789ab", text, b"certificate")
+    sealed = AESGCM(keys["wxpay"].encode()).encrypt(b"0123456789ab", text, b"certificate")
     inner = {"algorithm": "AEAD_AES_256_GCM", "nonce": "0123456789ab"}
     inner |= {"associated_data": "certificate", "ciphertext": base64.b64encode(sealed).decode()}
     times = {"effective_time": (now - day).isoformat(), "expire_time": (now + day).isoformat()}
-    return {"serial_no": "01", "encrypt_certificate": inner, **times}
+    return {"serial_no": SERIAL, "encrypt_certificate": inner, **times}
 
 
 def tell(address: str, what: str, data: dict[str, Any]) -> None:

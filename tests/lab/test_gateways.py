@@ -29,7 +29,8 @@ def shop(site: LabSite, account: Account) -> Iterator[LabSite]:
     site.api().request("POST", "/api/payment/", row)
     site.host.ssh("systemctl stop one-api-callbacks.timer")
     keys = {"alipay": account.private} if isinstance(account, Alipay) else {}
-    keys |= {"wxpay": account.key} if isinstance(account, Wxpay) else {}
+    if isinstance(account, Wxpay):
+        keys |= {"wxpay": account.key, "platform": account.platform}
     apis.tell(site.lab.network.service("gateway"), "keys", keys)
     yield site
 
