@@ -85,7 +85,7 @@ class Shop:
         try:
             body = {"uuid": self.rows[kind], "amount": amount}
             data = self.site.api().request("POST", "/api/user/order", body)["data"]
-            number, params = str(data["trade_no"]), data["data"]["params"]
+            number, params = str(data["trade_no"]), data["data"].get("params")
         except Exception:  # whatever the fault of the moment does to it
             return None
         url = f"https://{self.site.domain}/api/payment/notify/{self.rows[kind]}"

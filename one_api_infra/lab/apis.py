@@ -42,7 +42,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """What merchants order and ask, and what tests put in."""
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self._body()
         if self.path == "/lab/payment":
             found = json.loads(body)
             self.payments.setdefault(found["number"], {}).update(found)
@@ -68,6 +68,17 @@ class Handler(BaseHTTPRequestHandler):
             self._signed(json.dumps({"data": [_certificate(self.keys)]}), 200)
         else:
             self._wxpay(path.rpartition("/")[2])
+
+    def _body(self) -> bytes:
+        """The request's body; Stripe's library sends it in chunks."""
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = b""
+        while size := int(self.rfile.readline(), 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return body
 
     def _payment(self, number: str) -> dict[str, Any] | None:
         found = self.payments.get(number)
