@@ -9,6 +9,8 @@ import argparse
 import os
 import statistics
 import tempfile
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,29 +51,38 @@ def change(contender: Contender, site: LabSite, value: int) -> None:
     path.write_text("\n".join([*lines, f"GLOBAL_WEB_RATE_LIMIT={value}"]) + "\n")
 
 
-def measure(lab: Lab, contender: Contender, away: float, runs: int, firsts: int) -> dict[str, Any]:
-    """First run, run without a change, run with one: seconds; ssh sessions of this project."""
+@dataclass(frozen=True)
+class Runs:
+    """How often each is measured: fewer times far away, where each takes minutes."""
+
+    first: int
+    noop: int
+    change: int
+
+
+def measure(lab: Lab, contender: Contender, away: float, runs: Runs) -> dict[str, Any]:
+    """First run, run without a change, run with one: seconds; and ssh sessions."""
     first: list[float] = []
-    for number in range(firsts):
+    for number in range(runs.first):
         site = make(lab, "shop")
         with delay.far(site.host, away):
-            first.append(results.seconds(lambda site=site: contender.run(site)))  # type: ignore[misc]
-            if number == firsts - 1:
+            first.append(results.seconds(partial(contender.run, site)))
+            if number == runs.first - 1:
                 found = again(contender, site, runs)
         site.host.remove()
     return {"first": statistics.median(first), **found}
 
 
-def again(contender: Contender, site: LabSite, runs: int) -> dict[str, Any]:
+def again(contender: Contender, site: LabSite, runs: Runs) -> dict[str, Any]:
     """A run that finds nothing to do, and one that changes a setting."""
     site.host.ssh(f"echo '{COUNT}' >/etc/ssh/sshd_config.d/count.conf; systemctl restart ssh")
     contender.run(site)
     sessions = int(site.host.ssh(SESSIONS, check=False) or 0)
-    noop = results.median(lambda: contender.run(site), runs)
-    sessions = (int(site.host.ssh(SESSIONS, check=False)) - sessions) // runs
+    noop = results.median(lambda: contender.run(site), runs.noop)
+    sessions = (int(site.host.ssh(SESSIONS, check=False)) - sessions) // runs.noop
     changed = []
     before = int(site.host.ssh(SESSIONS, check=False))
-    for number in range(runs):
+    for number in range(runs.change):
         change(contender, site, 4000 + number)
         changed.append(results.seconds(lambda: contender.run(site)))
     after = int(site.host.ssh(SESSIONS, check=False))
@@ -79,15 +90,14 @@ def again(contender: Contender, site: LabSite, runs: int) -> dict[str, Any]:
         "noop": noop,
         "change": statistics.median(changed),
         "noop_sessions": sessions,
-        "change_sessions": (after - before) // runs,
+        "change_sessions": (after - before) // runs.change,
     }
 
 
 def main() -> None:
     """Everybody, at every distance."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--first-runs", type=int, default=3, help="near; far away it is one")
+    parser.add_argument("--runs", type=int, default=5, help="near; far away fewer")
     parser.add_argument("--rtt", default="0,50,200", help="milliseconds")
     parser.add_argument("--only", default="", help="a part of a contender's name")
     options = parser.parse_args()
@@ -102,8 +112,9 @@ def main() -> None:
                 for contender in contenders:
                     if options.only not in contender.name:
                         continue
-                    firsts = 1 if rtt else options.first_runs
-                    found = measure(lab, contender, rtt / 1000, options.runs, firsts)
+                    many = options.runs
+                    runs = Runs(1, (many + 1) // 2, 1) if rtt else Runs((many + 1) // 2, many, many)
+                    found = measure(lab, contender, rtt / 1000, runs)
                     figures.setdefault(str(rtt), {})[contender.name] = found
                     print(rtt, contender.name, found, flush=True)
     finally:
