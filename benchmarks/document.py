@@ -99,6 +99,10 @@ def serve(figures: Figures) -> str:
         for count in next(iter(events.values()))
         for name, each in events.items()
     ]  # fmt: skip
+    setting_rows = [
+        [name, *each, "CPU ms a handshake" if name.startswith("ssl") else "requests/s"]
+        for name, each in figures["settings"].items()
+    ]
     broken = [[name, each["requests"], each["failed"]] for name, each in
               figures["interruptions"].items()]  # fmt: skip
     _bars("serve", "Requests a second over TLS, kept connections", {
@@ -111,6 +115,8 @@ def serve(figures: Figures) -> str:
         "![serve](performance-serve.svg)",
         "A full TLS 1.3 handshake, one after the other; CPU of the server:",
         table(["", "CPU ms", "a second"], shake_rows),
+        "What each setting of the templates that is there for speed earns:",
+        table(["setting", "with", "without", "in"], setting_rows),
         "Events of about 200 bytes: delay in ms from their sending to their reading, the client's"
         " TLS included (direct is without TLS).",
         table(["streams", "", "first", "p50", "p95", "max", "missing"], event_rows),

@@ -43,6 +43,12 @@ RENEW = (
     " --force-renewal --quiet --config-dir /etc/one-api-infra/letsencrypt"
     " --work-dir /var/lib/one-api-infra/certbot --logs-dir /var/log/one-api-infra/certbot"
 )
+# Settings of the templates that are there for speed, and how they are taken away.
+RELOAD = "systemctl reload nginx && sleep 1"
+SPEED = {
+    "keepalive to One API": "sed -i '/^ *keepalive 64;/d' http.conf",
+    "access_log buffer": "sed -i 's/ buffer=64k flush=1s//' site.conf",
+}
 TICKS = os.sysconf("SC_CLK_TCK")
 STREAMS = {1: (200, 20), 100: (60, 200), 500: (30, 1000)}  # events of each, and milliseconds apart
 
@@ -128,20 +134,53 @@ def handshakes(site: LabSite, rounds: int) -> dict[str, dict[str, float]]:
     }
 
 
-def _shaken(site: LabSite, port: int, name: str) -> tuple[float, float]:
-    """Full handshakes with the name, one after the other, for four seconds."""
+def _shaken(
+    site: LabSite,
+    port: int,
+    name: str,
+    version: int = ssl.TLSVersion.TLSv1_3,
+    *,
+    again: bool = False,
+) -> tuple[float, float]:
+    """Handshakes with the name, one after the other, for four seconds: full ones, or resumed."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    cpu = CPU.format(name=name)
+    context.maximum_version = ssl.TLSVersion(version)
+    cpu, session = CPU.format(name=name), None
     before, begun, count = int(site.host.ssh(cpu)), time.perf_counter(), 0
     while time.perf_counter() - begun < 4:
         with (
             socket.create_connection((site.host.address, port)) as raw,
-            context.wrap_socket(raw, server_hostname=DOMAIN),
+            context.wrap_socket(raw, server_hostname=DOMAIN, session=session) as shaken,
         ):
+            session = shaken.session if again else None
             count += 1
     passed = time.perf_counter() - begun
     return 1000 * (int(site.host.ssh(cpu)) - before) / TICKS / count, count / passed
+
+
+def settings(site: LabSite, rounds: int) -> dict[str, list[float]]:
+    """What each setting that is there for speed earns: with it, and without it."""
+    url = f"https://{DOMAIN}/v1/models"
+    site.host.ssh("cp -rL /etc/nginx/one-api /root/bench/kept")
+    found: dict[str, list[float]] = {}
+    for name, edit in SPEED.items():
+        seen: dict[bool, list[float]] = {True: [], False: []}
+        for _round in range(rounds):
+            seen[True].append(wrk(site, url, 4)[0])
+            site.host.ssh(f"cd /etc/nginx/one-api/ && {edit} && {RELOAD}")
+            seen[False].append(wrk(site, url, 4)[0])
+            site.host.ssh(f"cp /root/bench/kept/* /etc/nginx/one-api/ && {RELOAD}")
+        found[name] = [statistics.median(seen[True]), statistics.median(seen[False])]
+    shaken = {
+        again: [
+            _shaken(site, PORTS[SITE], "nginx", ssl.TLSVersion.TLSv1_2, again=again)[0]
+            for _round in range(rounds)
+        ]
+        for again in (True, False)
+    }
+    found["ssl_session_cache"] = [statistics.median(shaken[True]), statistics.median(shaken[False])]
+    return found
 
 
 def events(site: LabSite) -> dict[str, dict[str, dict[str, float]]]:
@@ -253,6 +292,8 @@ def main() -> None:
         print(figures["rates"], flush=True)
         figures["handshakes"] = handshakes(site, options.rounds)
         print(figures["handshakes"], flush=True)
+        figures["settings"] = settings(site, options.rounds)
+        print(figures["settings"], flush=True)
         figures["events"] = events(site)
         print(figures["events"], flush=True)
         figures["stream_kib"] = memory(site)
