@@ -1,15 +1,14 @@
 """Converging one server: ``python -m benchmarks.converge`` (root; about an hour).
 
 This project, Ansible with pipelining and with mitogen, and a shell script over one ssh come to the
-same site on hosts of one lab, near (0) and 50 and 200 ms away: the first run on a blank host, a run
-that finds nothing to do, and a run after one setting was changed.
+same site on hosts of one lab: the first run on a blank host, a run that finds nothing to do, and a
+run after one setting was changed; the last two also 50 and 200 ms away.
 """
 
 import argparse
 import os
 import statistics
 import tempfile
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -51,46 +50,43 @@ def change(contender: Contender, site: LabSite, value: int) -> None:
     path.write_text("\n".join([*lines, f"GLOBAL_WEB_RATE_LIMIT={value}"]) + "\n")
 
 
-@dataclass(frozen=True)
-class Runs:
-    """How often each is measured: fewer times far away, where each takes minutes."""
-
-    first: int
-    noop: int
-    change: int
-
-
-def measure(lab: Lab, contender: Contender, away: float, runs: Runs) -> dict[str, Any]:
-    """First run, run without a change, run with one: seconds; and ssh sessions."""
+def near(lab: Lab, contender: Contender, runs: int) -> dict[str, Any]:
+    """First runs on blank hosts; then runs without a change, and with one."""
     first: list[float] = []
-    for number in range(runs.first):
+    for number in range((runs + 1) // 2):
         site = make(lab, "shop")
-        with delay.far(site.host, away):
-            first.append(results.seconds(partial(contender.run, site)))
-            if number == runs.first - 1:
-                found = again(contender, site, runs)
+        first.append(results.seconds(partial(contender.run, site)))
+        if number == 0:
+            found = again(contender, site, runs, runs)
         site.host.remove()
     return {"first": statistics.median(first), **found}
 
 
-def again(contender: Contender, site: LabSite, runs: Runs) -> dict[str, Any]:
-    """A run that finds nothing to do, and one that changes a setting."""
-    site.host.ssh(f"echo '{COUNT}' >/etc/ssh/sshd_config.d/count.conf; systemctl restart ssh")
+def away(lab: Lab, contender: Contender, runs: int, seconds: float) -> dict[str, Any]:
+    """Runs far away on a host that was converged near: where each takes minutes, one."""
+    site = make(lab, "shop")
     contender.run(site)
+    with delay.far(site.host, seconds):
+        found = again(contender, site, 1 if contender.is_slow else (runs + 1) // 2, 1)
+    site.host.remove()
+    return found
+
+
+def again(contender: Contender, site: LabSite, noops: int, changes: int) -> dict[str, Any]:
+    """A run that finds nothing to do, and one that changes a setting; and their ssh sessions."""
+    site.host.ssh(f"echo '{COUNT}' >/etc/ssh/sshd_config.d/count.conf; systemctl restart ssh")
+    noop = results.median(lambda: contender.run(site), noops)
     sessions = int(site.host.ssh(SESSIONS, check=False) or 0)
-    noop = results.median(lambda: contender.run(site), runs.noop)
-    sessions = (int(site.host.ssh(SESSIONS, check=False)) - sessions) // runs.noop
     changed = []
-    before = int(site.host.ssh(SESSIONS, check=False))
-    for number in range(runs.change):
+    for number in range(changes):
         change(contender, site, 4000 + number)
         changed.append(results.seconds(lambda: contender.run(site)))
-    after = int(site.host.ssh(SESSIONS, check=False))
+    after = int(site.host.ssh(SESSIONS, check=False) or 0)
     return {
         "noop": noop,
         "change": statistics.median(changed),
-        "noop_sessions": sessions,
-        "change_sessions": (after - before) // runs.change,
+        "noop_sessions": sessions // noops,
+        "change_sessions": (after - sessions) // changes,
     }
 
 
@@ -112,15 +108,18 @@ def main() -> None:
                 for contender in contenders:
                     if options.only not in contender.name:
                         continue
-                    many = options.runs
-                    runs = Runs(1, (many + 1) // 2, 1) if rtt else Runs((many + 1) // 2, many, many)
-                    found = measure(lab, contender, rtt / 1000, runs)
+                    if rtt:
+                        found = away(lab, contender, options.runs, rtt / 1000)
+                    else:
+                        found = near(lab, contender, options.runs)
                     figures.setdefault(str(rtt), {})[contender.name] = found
                     print(rtt, contender.name, found, flush=True)
     finally:
         lab.down()
-    if not options.only:
-        results.keep("converge", "python -m benchmarks.converge", figures)
+    known = results.read().get("converge", {"figures": {}})["figures"]
+    for rtt, names in figures.items():
+        known[rtt] = known.get(rtt, {}) | names
+    results.keep("converge", "python -m benchmarks.converge", known)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ Figures = Mapping[str, Any]
 def converge(figures: Figures) -> str:
     """Converging one server."""
     rows = [
-        [f"{rtt} ms", name, each["noop"], each["change"], each["first"]]
+        [f"{rtt} ms", name, each["noop"], each["change"], each.get("first", "")]
         for rtt, names in figures.items()
         for name, each in names.items()
     ]

@@ -71,6 +71,9 @@ class Network:
             run("nft", "delete", "table", "ip", self.table)
 
     def _way_out(self) -> str:
-        rule = f'ip saddr {self.subnet} oifname != "{self.bridge}" masquerade'
+        # Bridged frames pass here too where bridges call iptables: those of a far host's bridge
+        # (delay.py) must stay as they are.
+        inside = f'oifname != "{self.bridge}" oifname != "oaie-*"'
+        rule = f"ip saddr {self.subnet} {inside} masquerade"
         hook = "type nat hook postrouting priority srcnat"
         return f"table ip {self.table} {{\nchain postrouting {{\n{hook};\n{rule}\n}}\n}}\n"
