@@ -117,8 +117,8 @@ def main() -> None:
     finally:
         lab.down()
     known = results.read().get("converge", {"figures": {}})["figures"]
-    for rtt, names in figures.items():
-        known[rtt] = known.get(rtt, {}) | names
+    for distance, names in figures.items():
+        known[distance] = known.get(distance, {}) | names
     results.keep("converge", "python -m benchmarks.converge", known)
 
 
