@@ -10,7 +10,7 @@ from one_api_infra.domain import Domain
 from one_api_infra.editions.edition import Edition
 from one_api_infra.secret import Secret
 
-CONNECTION_PREFIXES = ("ssh_", "_", "docker_", "vagrant_", "local_")
+CONNECTION_PREFIXES = ("ssh_", "_", "docker_", "vagrant_", "local_", "fake_")
 
 
 @dataclass(frozen=True)
