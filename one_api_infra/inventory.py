@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from one_api_infra.problems import InvalidError, Problem
-from one_api_infra.pyinfra import transport
+from one_api_infra.pyinfra import fast
 from one_api_infra.texts import _
 
 VARIABLE = "ONE_API_INFRA_ENVIRONMENT"
@@ -27,7 +27,7 @@ def load(inventory_file: str) -> Hosts:
         expected = _("at least one host in {path}", path=path)
         remedy = _("`one-api-infra lab up`") if name == DEFAULT else _("add a host to `hosts`")
         raise InvalidError([Problem("hosts", expected, remedy)])
-    return [(name, transport.immediate(data)) for name, data in hosts]
+    return [(name, fast.immediate(data)) for name, data in hosts]
 
 
 def read(path: Path) -> Hosts:

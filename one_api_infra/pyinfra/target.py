@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from one_api_infra import declared, snapshot
 from one_api_infra.problems import InvalidError
-from one_api_infra.pyinfra import sudo
+from one_api_infra.pyinfra import fast, sudo
 from one_api_infra.resources import Wanted
 from one_api_infra.site import Site
 
@@ -41,6 +41,7 @@ def site() -> Site:
         except InvalidError as error:
             raise DeployError(f"{host.name}: {error}") from None
         sudo.prepare(host)
+        fast.know_files()
     return _sites[host]
 
 
