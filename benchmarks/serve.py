@@ -40,7 +40,8 @@ MEMORY = (
 )
 RENEW = (
     "REQUESTS_CA_BUNDLE=/etc/one-api-infra/acme-ca.pem /opt/one-api-infra/venv/bin/certbot renew"
-    " --force-renewal --quiet --config-dir /etc/one-api-infra/letsencrypt"
+    " --force-renewal --no-random-sleep-on-renew --quiet"
+    " --config-dir /etc/one-api-infra/letsencrypt"
     " --work-dir /var/lib/one-api-infra/certbot --logs-dir /var/log/one-api-infra/certbot"
 )
 # Settings of the templates that are there for speed, and how they are taken away.
