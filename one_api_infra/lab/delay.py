@@ -57,8 +57,7 @@ def remove(host: Host) -> None:
 def _names(host: Host) -> tuple[str, str, str, str]:
     """The lab's bridge, the tap on it, the tap on the far bridge, and that bridge."""
     number = f"{host.network.subnet.network_address.packed[2]}-{host.number}"
-    near, wire, end = (f"oai{side}-{number}" for side in "nfe")
-    return host.network.bridge, near, wire, end
+    return host.network.bridge, f"oain-{number}", f"oaif-{number}", host.far_bridge
 
 
 def _exists(name: str) -> bool:

@@ -91,6 +91,7 @@ class Host:
         """Pull the plug, and unmount."""
         process.stop(self.directory, "host")
         process.stop(self.directory, "init")
+        process.stop(self.directory, "delay")
         cgroup.remove(self._machine)
         self._drop_interface()
         self._drop_traces()
@@ -145,6 +146,11 @@ class Host:
         """The host's end of its wire on this machine: down, it is a cut network."""
         return f"vb-{self._machine}"
 
+    @property
+    def far_bridge(self) -> str:
+        """The bridge that the wire's end is on while the host is far away (``delay.far``)."""
+        return f"oaie-{self.network.subnet.network_address.packed[2]}-{self.number}"
+
     def _mount(self) -> None:
         if os.path.ismount(self.root):
             return
@@ -155,6 +161,7 @@ class Host:
     def _drop_interface(self) -> None:
         """The kernel removes it with the host's namespace, at times only after many seconds."""
         name = self.interface
+        subprocess.run(["ip", "link", "del", self.far_bridge], capture_output=True, check=False)
         subprocess.run(["ip", "link", "del", name], capture_output=True, check=False)
         path = Path("/sys/class/net") / name
         process.wait_until(lambda: not path.exists(), 30, f"{name} to go")
