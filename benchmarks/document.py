@@ -136,7 +136,9 @@ def serve(figures: Figures) -> str:
         " SDKs try again. Gateways open a new connection for each callback. **Slower than others**:"
         " nginx tuned by hand for this one route is a little quicker, haproxy about as quick; and"
         " the first event comes later than direct by a TLS handshake. With ECDSA a whole new"
-        " connection costs the server less than with RSA, but not half: the rest is the kernel's.",
+        " connection costs the server less than with RSA, but not half: this processor signs with"
+        " RSA-2048 in 0.25 ms (`openssl speed`), and key exchange, key schedule and TCP cost the"
+        " same with both. No setting of tickets, cache or curves made a difference beyond noise.",
     ])  # fmt: skip
 
 

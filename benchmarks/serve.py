@@ -245,11 +245,6 @@ def interruptions(site: LabSite, seconds: float = 20.0) -> dict[str, dict[str, i
     ]
     for client in clients:
         client.start()
-    renew = "/opt/one-api-infra/venv/bin/certbot renew --force-renewal --quiet"
-    renew += (
-        " --config-dir /etc/one-api-infra/letsencrypt --work-dir /var/lib/one-api-infra/certbot"
-    )
-    renew += " --logs-dir /var/log/one-api-infra/certbot"
     for number in range(10):
         site.host.ssh("systemctl reload nginx")
         if number in {3, 7}:
