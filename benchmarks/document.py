@@ -138,7 +138,7 @@ def serve(figures: Figures) -> str:
         " the first event comes later than direct by a TLS handshake. With ECDSA a whole new"
         " connection costs the server less than with RSA, but not half: this processor signs with"
         " RSA-2048 in 0.25 ms (`openssl speed`), and key exchange, key schedule and TCP cost the"
-        " same with both. No setting of tickets, cache or curves made a difference beyond noise.",
+        " same with both. No setting of tickets, cache or curves brought it near half.",
     ])  # fmt: skip
 
 
