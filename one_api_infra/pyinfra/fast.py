@@ -1,21 +1,18 @@
-"""What makes a run quick beside the one look (``target.look``): two things that cost a wait each.
+"""What makes a run quick beside the one look (``target.look``): two things that cost without use.
 
 paramiko leaves Nagle's algorithm on, which holds every second small write until the server's
-delayed acknowledgement: about 40 ms for each command. And pyinfra numbers operations by their place
-in the stack: for each frame of a file that is no module (a deploy) ``inspect`` asks all modules
-whether it is theirs, a third of this machine's work for each host.
+delayed acknowledgement: about 40 ms for each command. And pyinfra, for each operation on each host,
+reads the source lines of every frame of the stack to number the operation by file name and line,
+and evaluates the types of its own arguments: half of this machine's work for a host.
 """
 
 import functools
 import inspect
-import os
 import socket
-import sys
-from pathlib import Path
+from types import FrameType
 from typing import Any
 
 OPTION = "ssh_paramiko_connect_kwargs"
-DEPLOYS = Path(__file__).parents[2] / "deploys"
 
 
 def immediate(data: dict[str, Any]) -> dict[str, Any]:
@@ -32,13 +29,23 @@ def _transport(sock: Any, **options: Any) -> Any:
 
 
 @functools.cache
-def know_files() -> None:
-    """Tell ``inspect`` once of the files that are no modules: deploys, and what called them."""
-    frame, files = inspect.currentframe(), {str(path) for path in DEPLOYS.glob("*.py")}
-    while frame:
-        files.add(frame.f_code.co_filename)
-        frame = frame.f_back
-    modules = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
-    known: dict[str, str] = getattr(inspect, "modulesbyfile", {})  # its cache; 3.11 to 3.14
-    for file in files - modules:
-        known.setdefault(os.path.abspath(file), "")  # noqa: PTH100  # as inspect does it
+def lighten() -> None:
+    """Let pyinfra number operations without reading sources, and know its arguments' types."""
+    from pyinfra.api import arguments, util  # noqa: PLC0415
+
+    vars(util).update(stack=_stack, getframeinfo=_place)
+    arguments.all_global_arguments = functools.cache(arguments.all_global_arguments)
+
+
+def _stack() -> list[tuple[FrameType]]:
+    """``inspect.stack()``, innermost first, without what is read for each frame."""
+    frames, frame = [], inspect.currentframe()
+    while frame := frame and frame.f_back:
+        frames.append((frame,))
+    return frames
+
+
+def _place(frame: FrameType) -> inspect.Traceback:
+    """``inspect.getframeinfo()`` without the source."""
+    code = frame.f_code
+    return inspect.Traceback(code.co_filename, frame.f_lineno, code.co_name, None, None)

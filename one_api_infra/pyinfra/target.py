@@ -41,7 +41,7 @@ def site() -> Site:
         except InvalidError as error:
             raise DeployError(f"{host.name}: {error}") from None
         sudo.prepare(host)
-        fast.know_files()
+        fast.lighten()
     return _sites[host]
 
 
