@@ -1,6 +1,5 @@
 """Starting One API, making sure that it answers, and claiming root."""
 
-import hashlib
 import secrets
 import string
 import time
@@ -116,7 +115,7 @@ def claim() -> None:
         write(paths.ACCESS_TOKEN, client.new_token() + "\n")
     elif not is_confirmed() and not api(current, token=False).login(password):
         client.set_password(password)
-    write(paths.PASSWORD_CONFIRMED, _fingerprint(password, secrets.token_hex(8)))
+    write(paths.PASSWORD_CONFIRMED, _revision(Path(paths.ROOT_PASSWORD)))
 
 
 def _stored_password() -> str:
@@ -128,7 +127,7 @@ def _stored_password() -> str:
 
 def _works(client: Api) -> bool:
     """Whether the stored access token is accepted."""
-    if "Authorization" not in client.session.headers:
+    if "Authorization" not in client.headers:
         return False
     try:
         client.options()
@@ -157,15 +156,14 @@ def _enter(client: Api, password: str) -> None:
 
 
 def is_confirmed() -> bool:
-    """Whether One API has accepted the stored password."""
+    """Whether One API has accepted the stored password, and nobody has written it since."""
     confirmed, stored = Path(paths.PASSWORD_CONFIRMED), Path(paths.ROOT_PASSWORD)
     if not (confirmed.exists() and stored.exists()):
         return False
-    text = confirmed.read_text()
-    return text == _fingerprint(stored.read_text().strip(), text.partition(":")[0])
+    return confirmed.read_text() == _revision(stored)
 
 
-def _fingerprint(password: str, salt: str) -> str:
-    """A slow salted hash, since the password may be a human's."""
-    hashed = hashlib.scrypt(password.encode(), salt=salt.encode(), n=2**14, r=8, p=1)
-    return f"{salt}:{hashed.hex()}"
+def _revision(path: Path) -> str:
+    """Another one after each write; unlike a hash it tells nothing of a human's password."""
+    status = path.stat()
+    return f"{status.st_ino}:{status.st_ctime_ns}"

@@ -176,8 +176,15 @@ class _Resolved(Api):
     def __init__(self, site: LabSite) -> None:
         edition = editions.get(site.settings.get("edition", "one-hub"))
         super().__init__(edition, f"https://{site.domain}", site.token)
-        self.session.verify = str(site.lab.ca.issuer)
-        self.session.mount("https://", _Adapter(site.host.address, site.domain))
+        self.session = site.session()
+
+    def request(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        reply = self.session.request(
+            method, self.base + path, json=body, headers=self.headers, timeout=self.timeout
+        )
+        return dict(reply.json())
 
 
 class _Adapter(requests.adapters.HTTPAdapter):
