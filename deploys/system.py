@@ -18,7 +18,7 @@ for file in host.loop(system.files(site)):
 operations.command(
     name="Let the journal keep to its size",
     script="systemctl restart systemd-journald.service",
-    due=lambda seen: seen.probe("journal") == "stale",
+    due=system.journal_is_stale,
 )
 operations.unit(name="Keep the time", unit=system.TIMESYNCD, wanted=system.time_is_ours)
 operations.unit(name="Install security updates", unit="unattended-upgrades.service")

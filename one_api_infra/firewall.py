@@ -9,6 +9,7 @@ from one_api_infra.site import Site
 from one_api_infra.snapshot import Snapshot
 
 UNIT = "one-api-firewall.service"
+SSH_SOCKET = "ssh.socket"
 UNIT_FILE = f"/etc/systemd/system/{UNIT}"
 ROLLBACK = "one-api-firewall-rollback"
 ROLLBACK_SECONDS = 45
@@ -19,11 +20,11 @@ CANDIDATE = f"{paths.FIREWALL}.candidate"
 MARK = f"{paths.STATE}/firewall-loaded"
 
 
-def listeners(seen: Snapshot, probe: str = "listeners") -> dict[int, str]:
-    """The TCP ports that listen on more than loopback, with the program that holds each."""
+def listeners(seen: Snapshot, protocol: str = "tcp") -> dict[int, str]:
+    """The ports that listen on more than loopback, with the program that holds each."""
     found: dict[int, str] = {}
-    for line in seen.probes.get(probe, ()):
-        match = LISTENER.search(line.split(maxsplit=3)[-1])
+    for line in seen.probes.get("listeners", ()):
+        match = LISTENER.search(line.split(maxsplit=4)[-1]) if line.startswith(protocol) else None
         if match and not match["address"].strip("[]").startswith(("127.", "::1")):
             found[int(match["port"])] = match["name"] or "?"
     return found
@@ -31,7 +32,7 @@ def listeners(seen: Snapshot, probe: str = "listeners") -> dict[int, str]:
 
 def udp_listeners(seen: Snapshot) -> dict[int, str]:
     """The same for UDP; the ports that the kernel hands to clients are no servers."""
-    held = listeners(seen, "udp_listeners")
+    held = listeners(seen, "udp")
     lowest = int(seen.probe("ephemeral_ports") or EPHEMERAL)
     of_kernel = {port: "kernel" for port, name in held.items() if name == "?"}  # WireGuard's
     return {port: name for port, name in held.items() if port < lowest} | of_kernel
@@ -41,7 +42,7 @@ def ssh_ports(seen: Snapshot) -> tuple[int, ...]:
     """Where sshd listens; systemd holds the socket where it is activated by one."""
     held = listeners(seen)
     sshd = {port for port, name in held.items() if name == "sshd"}
-    socket = {int(port) for port in re.findall(r":(\d+)", seen.probe("ssh_socket"))}
+    socket = {int(port) for port in re.findall(r":(\d+)", seen.unit(SSH_SOCKET, "Listen"))}
     return tuple(sorted(sshd | (socket & set(held))))
 
 
@@ -110,12 +111,10 @@ def wanted() -> Wanted:
     """What to look at."""
     return Wanted(
         paths=(paths.FIREWALL, UNIT_FILE),
-        units=(UNIT,),
+        units=(UNIT, SSH_SOCKET),
         probes={
-            "listeners": "ss -Htlnp",
-            "udp_listeners": "ss -Hlunp",
+            "listeners": "ss -Htulnp",
             "ephemeral_ports": "cut -f 1 /proc/sys/net/ipv4/ip_local_port_range",
-            "ssh_socket": "systemctl show --property=Listen --value ssh.socket",
             "firewall": f"nft list table inet one_api_infra 2>&1 | sha256sum; cat {MARK} 2>&1",
         },
     )

@@ -14,12 +14,15 @@ from one_api_infra.resources import Directory, File, Wanted
 
 MARK = "\x1eone-api-infra:"
 SLOW = "probe state"
-UNIT_PROPERTIES = "Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload"
+UNIT_PROPERTIES = (
+    "Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,ActiveEnterTimestamp,Listen"
+)
+FIND = "-maxdepth 0 -printf '%y|%u|%g|%m|%p|%l\\n' 2>/dev/null"
 
 
 @dataclass(frozen=True)
 class PathState:
-    """``kind`` is what ``stat`` calls it: ``regular file``, ``directory``, ``symbolic link``."""
+    """``kind`` is what ``find -printf %y`` calls it: ``f``, ``d``, ``l`` (a link), ..."""
 
     kind: str
     owner: str
@@ -88,12 +91,12 @@ class Snapshot:
 
 def file_state(file: File) -> PathState:
     """The state of a file that is as wanted."""
-    return PathState("regular file", file.owner, file.group, file.mode, file.sha256)
+    return PathState("f", file.owner, file.group, file.mode, file.sha256)
 
 
 def directory_state(directory: Directory) -> PathState:
     """The state of a directory that is as wanted."""
-    return PathState("directory", directory.owner, directory.group, directory.mode)
+    return PathState("d", directory.owner, directory.group, directory.mode)
 
 
 def script(wanted: Wanted) -> str:
@@ -121,18 +124,15 @@ def _mark(name: str) -> str:
 def _sections(wanted: Wanted) -> Iterator[tuple[str, str]]:
     paths = " ".join(map(shlex.quote, wanted.paths))
     if wanted.paths:
-        yield "paths", f"stat -c '%F|%U|%G|%a|%n' -- {paths} 2>/dev/null"
+        yield "paths", f"find {' '.join([paths, *wanted.patterns])} {FIND}"
         yield "sha256", f"sha256sum -- {paths} 2>/dev/null"
-        yield "links", f'for p in {paths}; do [ ! -L "$p" ] || echo "$p|$(readlink "$p")"; done'
-    if wanted.patterns:
-        yield "patterns", f"stat -c '%F|%U|%G|%a|%n' -- {' '.join(wanted.patterns)} 2>/dev/null"
     if wanted.packages:
         names = " ".join(map(shlex.quote, wanted.packages))
         form = "${Package}|${db:Status-Status}|${Version}\\n"
         yield "packages", f"dpkg-query -W -f={shlex.quote(form)} {names} 2>/dev/null"
     if wanted.units:
         names = " ".join(map(shlex.quote, wanted.units))
-        yield "units", f"systemctl show --property={UNIT_PROPERTIES} -- {names}"
+        yield "units", f"systemctl show --timestamp=unix --property={UNIT_PROPERTIES} -- {names}"
     if wanted.users:
         yield "users", f"getent passwd {' '.join(map(shlex.quote, wanted.users))}"
     for name, command in wanted.probes.items():
@@ -143,7 +143,6 @@ def parse(lines: Iterable[str]) -> Snapshot:
     """The snapshot that the script's output describes."""
     sections = _split(lines)
     hashes = dict(_hash(line) for line in sections.get("sha256", []))
-    links = dict(_pair(line) for line in sections.get("links", []))
     snapshot = Snapshot(
         packages=dict(_packages(sections.get("packages", []))),
         units={block.get("Id", ""): block for block in _blocks(sections.get("units", []))},
@@ -154,11 +153,9 @@ def parse(lines: Iterable[str]) -> Snapshot:
             if name.startswith("probe ")
         },
     )
-    for line in [*sections.get("paths", []), *sections.get("patterns", [])]:
-        kind, owner, group, mode, path = line.split("|", 4)
-        kind = "regular file" if kind == "regular empty file" else kind
-        target = links.get(path, "")
-        sha256 = hashes.get(path, "") if kind == "regular file" else ""
+    for line in sections.get("paths", []):
+        kind, owner, group, mode, path, target = line.split("|", 5)
+        sha256 = hashes.get(path, "") if kind == "f" else ""
         snapshot.paths[path] = PathState(kind, owner, group, mode, sha256, target)
     return snapshot
 
@@ -180,11 +177,6 @@ def _hash(line: str) -> tuple[str, str]:
     return path, digest
 
 
-def _pair(line: str) -> tuple[str, str]:
-    path, target = line.split("|", 1)
-    return path, target
-
-
 def _packages(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
     for line in lines:
         name, status, version = line.split("|")
@@ -200,4 +192,4 @@ def _blocks(lines: Iterable[str]) -> Iterator[dict[str, str]]:
             block = {}
         elif "=" in line:
             key, value = line.split("=", 1)
-            block[key] = value
+            block[key] = f"{block[key]}\n{value}" if key in block else value  # a socket's Listen

@@ -29,12 +29,7 @@ UPDATES = "/etc/apt/apt.conf.d/52one-api-infra"
 LOGROTATE = "/etc/logrotate.d/one-api-infra"
 AGENT_LOGS = "/var/log/one-api-infra"
 VENV_INSTALLED = f"{paths.AGENT}/venv/installed"
-# A journal that started before its configuration changed runs with the old one.
-JOURNAL_STALE = (
-    f"[ ! -e {JOURNAL} ] || [ $(stat -c %Y {JOURNAL}) -le "
-    '$(date -d "$(systemctl show -p ActiveEnterTimestamp --value systemd-journald)" +%s) ]'
-    " || echo stale"
-)
+JOURNALD = "systemd-journald.service"
 
 
 def packages(site: Site, seen: Snapshot) -> tuple[str, ...]:
@@ -115,6 +110,12 @@ def time_is_ours(seen: Snapshot) -> bool:
     return "systemd-timesyncd" in seen.packages and not in_container
 
 
+def journal_is_stale(seen: Snapshot) -> bool:
+    """Whether the journal started before its configuration was written, and runs with the old."""
+    written, started = seen.probe("journal"), seen.unit(JOURNALD, "ActiveEnterTimestamp")
+    return written.isdigit() and int(written) > int(started.removeprefix("@") or 0)
+
+
 def wanted(site: Site) -> Wanted:
     """What to look at."""
     return Wanted(
@@ -123,10 +124,10 @@ def wanted(site: Site) -> Wanted:
             *(directory.path for directory in directories()),
         ),
         packages=(*PACKAGES, *TIME_DAEMONS, "certbot"),
-        units=(TIMESYNCD, "unattended-upgrades.service"),
+        units=(TIMESYNCD, JOURNALD, "unattended-upgrades.service"),
         probes={
             "venv": f"cat {VENV_INSTALLED} 2>/dev/null && python3 -V",
             "virtualisation": "systemd-detect-virt --container",
-            "journal": JOURNAL_STALE,
+            "journal": f"stat -c %Y {JOURNAL}",
         },
     )

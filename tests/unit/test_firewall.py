@@ -1,5 +1,7 @@
 """The firewall's ports."""
 
+from collections.abc import Mapping
+
 from one_api_infra import firewall
 from one_api_infra.snapshot import Snapshot
 from tests.unit.examples import site
@@ -7,16 +9,17 @@ from tests.unit.test_preflight import SOUND
 
 
 def seen(*listeners: str, ssh_socket: str = "") -> Snapshot:
-    return Snapshot(probes={"listeners": listeners, "ssh_socket": (ssh_socket,)})
+    units: dict[str, Mapping[str, str]] = {"ssh.socket": {"Listen": ssh_socket}}
+    return Snapshot(probes={"listeners": listeners}, units=units)
 
 
 def test_ssh_is_kept_on_the_port_in_use() -> None:
-    line = 'LISTEN 0 128 0.0.0.0:2222 0.0.0.0:* users:(("sshd",pid=1,fd=3))'
+    line = 'tcp LISTEN 0 128 0.0.0.0:2222 0.0.0.0:* users:(("sshd",pid=1,fd=3))'
     assert firewall.ports(site(), seen(line)) == (80, 443, 2222)
 
 
 def test_ssh_that_systemd_holds() -> None:
-    line = 'LISTEN 0 128 *:2022 *:* users:(("systemd",pid=1,fd=3))'
+    line = 'tcp LISTEN 0 128 *:2022 *:* users:(("systemd",pid=1,fd=3))'
     assert firewall.ssh_ports(seen(line, ssh_socket="[::]:2022 (Stream)")) == (2022,)
 
 

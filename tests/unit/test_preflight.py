@@ -18,15 +18,15 @@ SOUND: dict[str, tuple[str, ...]] = {
     "time": (str(int(NOW)),),
     "addresses": (f"{HERE}/24", f"{HERE6}/64"),
     "listeners": (
-        'LISTEN 0 128 0.0.0.0:22 0.0.0.0:* users:(("sshd",pid=1,fd=3))',
-        'LISTEN 0 128 [::]:22 [::]:* users:(("sshd",pid=1,fd=4))',
-        'LISTEN 0 128 127.0.0.1:5432 0.0.0.0:* users:(("postgres",pid=2,fd=3))',
+        'tcp LISTEN 0 128 0.0.0.0:22 0.0.0.0:* users:(("sshd",pid=1,fd=3))',
+        'tcp LISTEN 0 128 [::]:22 [::]:* users:(("sshd",pid=1,fd=4))',
+        'tcp LISTEN 0 128 127.0.0.1:5432 0.0.0.0:* users:(("postgres",pid=2,fd=3))',
     ),
 }
 UDP = (
-    "UNCONN 0 0 0.0.0.0:51820 0.0.0.0:*",
-    'UNCONN 0 0 0.0.0.0:68 0.0.0.0:* users:(("dhclient",pid=3,fd=6))',
-    'UNCONN 0 0 *:40001 *:* users:(("chronyd",pid=4,fd=6))',
+    "udp UNCONN 0 0 0.0.0.0:51820 0.0.0.0:*",
+    'udp UNCONN 0 0 0.0.0.0:68 0.0.0.0:* users:(("dhclient",pid=3,fd=6))',
+    'udp UNCONN 0 0 *:40001 *:* users:(("chronyd",pid=4,fd=6))',
 )
 
 
@@ -38,7 +38,7 @@ DNS = answer(HERE, HERE6)
 
 
 def listening(program: str, port: int) -> tuple[str, ...]:
-    return (*SOUND["listeners"], f'LISTEN 0 9 *:{port} *:* users:(("{program}",pid=7,fd=3))')
+    return (*SOUND["listeners"], f'tcp LISTEN 0 9 *:{port} *:* users:(("{program}",pid=7,fd=3))')
 
 
 FAULTS: list[tuple[dict[str, tuple[str, ...]], str, str]] = [
@@ -51,7 +51,7 @@ FAULTS: list[tuple[dict[str, tuple[str, ...]], str, str]] = [
     ({"listeners": listening("apache2", 443)}, "network.port_taken", "apache2"),
     ({"listeners": listening("node", 3000)}, "network.port_taken", "one_api_port"),
     ({"listeners": listening("redis", 6379)}, "firewall.closes_port", "open_ports"),
-    ({"udp_listeners": UDP}, "firewall.closes_port", '"51820/udp"'),
+    ({"listeners": UDP}, "firewall.closes_port", '"51820/udp"'),
     (
         {"nginx_foreign": ("file /etc/nginx/sites-enabled/shop",
                            "server_name x.com pay.site-example.com")},
@@ -104,4 +104,4 @@ def test_a_waived_problem_is_told_all_the_same() -> None:
 
 def test_an_opened_port_is_not_cut_off() -> None:
     assert problems(settings={"open_ports": [6379]}, listeners=listening("redis", 6379)) == []
-    assert problems(settings={"open_ports": ["51820/udp"]}, udp_listeners=UDP) == []
+    assert problems(settings={"open_ports": ["51820/udp"]}, listeners=UDP) == []

@@ -27,10 +27,10 @@ def test_looks_at_this_machine(tmp_path: Path) -> None:
     mode = oct((tmp_path / name).stat().st_mode)[-3:]
     assert seen.has_file(File(paths[0], b"content", mode))
     assert not seen.has_file(File(paths[0], b"other", mode))
-    assert seen.paths[paths[1]].kind == "regular file"
+    assert seen.paths[paths[1]].kind == "f"
     assert seen.paths[paths[2]].target == "target"
     assert paths[3] not in seen.paths
-    assert seen.paths[str(tmp_path)].kind == "directory"
+    assert seen.paths[str(tmp_path)].kind == "d"
     assert set(seen.packages) <= {"dpkg"}
     assert set(seen.users) == {"root"}
     wanted_probes = {"two": ("a", "b"), "fails": ("c",), "none": (), "state": ("d",)}
@@ -43,6 +43,11 @@ def test_units() -> None:
     assert seen.is_active("a.service")
     assert not seen.is_active("b.timer")
     assert not seen.is_active("missing.service")
+
+
+def test_socket_listens_on_several_addresses() -> None:
+    lines = [f"{MARK}units", "Listen=[::]:22 (Stream)", "Listen=/run/x (Stream)", "Id=ssh.socket"]
+    assert parse(lines).unit("ssh.socket", "Listen") == "[::]:22 (Stream)\n/run/x (Stream)"
 
 
 def test_notes_what_an_operation_made() -> None:
