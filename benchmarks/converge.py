@@ -119,7 +119,7 @@ def main() -> None:
     known = results.read().get("converge", {"figures": {}})["figures"]
     for distance, names in figures.items():
         known[distance] = known.get(distance, {}) | names
-    results.keep("converge", "python -m benchmarks.converge", known)
+    results.keep("converge", known)
 
 
 if __name__ == "__main__":

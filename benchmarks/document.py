@@ -17,7 +17,8 @@ HEAD = """# Performance
 
 Made by `bin/benchmark` (root on Debian; two to three hours; `bin/benchmark serve` makes one part),
 which writes `performance.json`, this page and the plots. All contenders of a part run in one go
-against hosts of one lab on one machine; figures are medians, and only their ratios travel.
+against hosts of one lab on one machine; figures are medians of five
+runs unless the command beside them says otherwise, and only their ratios travel.
 """
 Figures = Mapping[str, Any]
 
@@ -49,7 +50,8 @@ def converge(figures: Figures) -> str:
         "A blank Debian 13 host comes to the same site by this project, by an Ansible playbook"
         " (`benchmarks/ansible`; pipelining and ControlPersist, and with mitogen) and by a shell"
         " script over one ssh (`benchmarks/shell`), which is the floor. The round trip is made by"
-        " a relay between the lab's bridges (`one_api_infra/lab/delay.py`).",
+        " a relay between the lab's bridges (`one_api_infra/lab/delay.py`). Far away three runs are"
+        " made, and one where it takes minutes.",
         table(["away", "by", "nothing to do, s", "one setting changed, s", "first run, s"], rows),
         "![converge](performance-converge.svg)",
         f"A run without a change: {ours['noop_sessions']} ssh session(s); with one setting"

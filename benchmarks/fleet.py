@@ -8,6 +8,7 @@ left is this machine's own work for each, in seconds and memory.
 import argparse
 import json
 import os
+import re
 import resource
 import statistics
 import subprocess
@@ -42,10 +43,12 @@ def real(lab: Lab, runs: int) -> tuple[dict[str, float], LabSite]:
     first = sites[0]
     command = first.command("-y")
     seconds = {}
-    for count in (max(REAL), *REAL):
+    lab.write_inventory({site.host.name: site.settings for site in sites})
+    _converge(command, first.environment())
+    for count in REAL:
         lab.write_inventory({site.host.name: site.settings for site in sites[:count]})
         seconds[str(count)] = statistics.median(
-            _run(command, first.environment())[0] for _number in range(runs)
+            _settled(command, first.environment())[0] for _number in range(runs)
         )
         print(f"{count} hosts: {seconds[str(count)]:.2f} s", flush=True)
     return seconds, first
@@ -55,7 +58,7 @@ def simulated(site: LabSite, folder: Path) -> dict[str, dict[str, float]]:
     """Seconds and MiB by the number of hosts."""
     settings = {k: v for k, v in site.settings.items() if not k.startswith("ssh_")}
     wanted = declared.wanted(Site.parse(settings))
-    answer = site.host.ssh(snapshot.script(wanted)).splitlines()
+    answer = site.host.ssh(snapshot.script(wanted)).split("\n")
     data = folder / "fleet.json"
     data.write_text(json.dumps({"settings": settings, "answer": answer}))
     found = {}
@@ -63,24 +66,32 @@ def simulated(site: LabSite, folder: Path) -> dict[str, dict[str, float]]:
         inventory = folder / f"fleet{count}.py"
         inventory.write_text(INVENTORY.format(path=str(data), count=count))
         command = [*PYINFRA, str(inventory), "deploys/site.py", "-y"]
-        seconds, memory = _run(command, site.environment())
+        seconds, memory = _settled(command, site.environment())
         found[str(count)] = {"seconds": seconds, "memory": memory}
         print(f"{count} simulated: {seconds:.2f} s, {memory:.0f} MiB", flush=True)
     return found
 
 
-def _run(command: list[str], environment: dict[str, str]) -> tuple[float, float]:
-    """Seconds, and the largest memory of this benchmark's children so far in MiB."""
+def _settled(command: list[str], environment: dict[str, str]) -> tuple[float, float]:
+    """Seconds of a run without a change, and the most MiB of a child of this benchmark so far."""
 
-    def converge() -> None:
-        done = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise RuntimeError(done.stderr[-3000:])
+    def run() -> None:
+        operations, *changed, unchanged = _converge(command, environment)
+        if operations != unchanged:
+            raise RuntimeError(f"a fleet that is not settled: {changed} of {operations}")
 
-    seconds = results.seconds(converge)
+    seconds = results.seconds(run)
     return seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+
+
+def _converge(command: list[str], environment: dict[str, str]) -> list[str]:
+    """pyinfra's grand total: operations, changed, failed, unchanged."""
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(done.stderr[-3000:])
+    return str(re.findall(r"Grand total +(.*)", done.stderr)[0]).split()
 
 
 def main() -> None:
@@ -98,7 +109,7 @@ def main() -> None:
             figures["simulated"] = simulated(first, Path(folder))
     finally:
         lab.down()
-    results.keep("fleet", "python -m benchmarks.fleet", figures)
+    results.keep("fleet", figures)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import json
 import platform
 import statistics
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -23,11 +24,11 @@ def seconds(run: Callable[[], object]) -> float:
     return time.perf_counter() - begun
 
 
-def keep(section: str, command: str, figures: Mapping[str, Any]) -> None:
-    """Put a section's figures in, with the command that makes them, the day and the machine."""
+def keep(section: str, figures: Mapping[str, Any]) -> None:
+    """Put a section's figures in, with the command that made them, the day and the machine."""
     known = read()
     known[section] = {
-        "command": command,
+        "command": " ".join([f"python -m benchmarks.{Path(sys.argv[0]).stem}", *sys.argv[1:]]),
         "day": time.strftime("%Y-%m-%d"),
         "machine": machine(),
         "figures": figures,

@@ -297,7 +297,7 @@ def main() -> None:
         print(figures["stream_kib"], figures["interruptions"], flush=True)
     finally:
         lab.down()
-    results.keep("serve", "python -m benchmarks.serve", figures)
+    results.keep("serve", figures)
 
 
 if __name__ == "__main__":

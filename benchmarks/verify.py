@@ -61,7 +61,7 @@ def main() -> None:
             )
     finally:
         lab.down()
-    results.keep("verify", "python -m benchmarks.verify", figures)
+    results.keep("verify", figures)
 
 
 if __name__ == "__main__":
