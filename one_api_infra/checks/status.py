@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from typing import Any
 
 from one_api_infra.checks import target
@@ -19,18 +21,22 @@ def observe(name: str, data: Mapping[str, Any]) -> Observation:
     """One look at a host of the inventory, from here and from the server itself."""
     site = Site.parse(data)
     server = Server(name, data)
-    here, _error = server.run("hostname -I", SECONDS)
+    with ThreadPoolExecutor(1) as beside:
+        # This opens the connection, which takes eight round trips, while others are asked.
+        here = beside.submit(server.run, "hostname -I", SECONDS)
+        seen = look(target.of_settings(site.public()), ask(server, here))
     connected_to = address(data.get("ssh_hostname") or name)
+    told, _error = here.result()
     # Without the server's word its IPv6 address is not known, and nothing can be "elsewhere".
-    addresses = (connected_to, *here.split()) if here else ()
-    known = target.of_settings(site.public(), addresses)
-    return look(known, ask(server))
+    addresses = (connected_to, *told.split()) if told else ()
+    return replace(seen, target=target.of_settings(site.public(), addresses))
 
 
-def ask(server: Server) -> AskServer:
-    """The agent's word on the server, over ssh."""
+def ask(server: Server, connected: Future[Any]) -> AskServer:
+    """The agent's word on the server, over ssh, as soon as that is ``connected``."""
 
     def asked(mark: str) -> tuple[Mapping[str, Any], str]:
+        wait([connected])
         output, error = server.run(paths.agent(f"observe {mark}"), SECONDS)
         try:
             return dict(json.loads(output)), ""

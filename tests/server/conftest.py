@@ -25,6 +25,7 @@ from tests.server.slow import Ports
 ROOT = Path(__file__).parents[2]
 HOSTS = pytest.StashKey[dict[str, dict[str, Any]]]()
 SLOW = pytest.StashKey[dict[tuple[str, str], Future[Any]]]()
+SLOW_LOOKS = (slow.verdicts, slow.open_ports)
 FOLDER = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 
 
@@ -58,19 +59,29 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The quick tests first: what takes seconds is seen by the time that they are done."""
+    looks = {look.__name__ for look in SLOW_LOOKS}
+    items.sort(key=lambda item: bool(looks.intersection(_fixtures(item))))
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Begin what takes seconds, if a test wants it."""
-    wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+    wanted = {name for item in session.items for name in _fixtures(item)}
     pool = ThreadPoolExecutor(thread_name_prefix="slow")
     session.config.stash[SLOW] = {
         (look.__name__, name): pool.submit(look, testinfra.get_host(spec), data)
-        for look in (slow.verdicts, slow.open_ports)
+        for look in SLOW_LOOKS
         if look.__name__ in wanted and not session.config.option.collectonly
         for spec, (name, data) in zip(
             session.config.option.hosts.split(","), session.config.stash[HOSTS].items(), strict=True
         )
     }
     pool.shutdown(wait=False)
+
+
+def _fixtures(item: pytest.Item) -> list[str]:
+    return list(getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture(scope="module")

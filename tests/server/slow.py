@@ -3,6 +3,8 @@
 import json
 import re
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -27,10 +29,13 @@ def verdicts(host: Host, data: Mapping[str, Any]) -> dict[str, Verdict]:
     def ask_server(mark: str) -> tuple[Mapping[str, Any], str]:
         return dict(json.loads(host.check_output(paths.agent(f"observe {mark}")))), ""
 
-    here = host.check_output("hostname -I").split()
+    with ThreadPoolExecutor(1) as beside:
+        here = beside.submit(host.check_output, "hostname -I")
+        settings = Site.parse(data).public()
+        seen = look(target.of_settings(settings), ask_server)
     connected_to = address(data.get("ssh_hostname") or host.backend.get_hostname())
-    known = target.of_settings(Site.parse(data).public(), (connected_to, *here))
-    return {each.id: each for each in catalogue.judge(look(known, ask_server))}
+    known = target.of_settings(settings, (connected_to, *here.result().split()))
+    return {each.id: each for each in catalogue.judge(replace(seen, target=known))}
 
 
 def open_ports(host: Host, data: Mapping[str, Any]) -> Ports:

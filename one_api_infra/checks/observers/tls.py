@@ -5,8 +5,10 @@ import socket
 import ssl
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
+from typing import Any, cast
 
 from cryptography import x509
 from OpenSSL import SSL, crypto
@@ -38,17 +40,20 @@ def look(
 
 
 def shake(name: str, address: str, roots: str | None, *, thorough: bool = False) -> Handshake:
-    """One handshake; ``thorough`` also asks for each protocol, and without SNI."""
-    found = _shake(name, address, roots)
-    if found.error or not thorough:
-        return found
-    asked = [partial(_speaks, name, address, version) for version in VERSIONS.values()]
-    spoken = together(asked, [False] * len(asked), SECONDS)
+    """One handshake; ``thorough`` also asks for each protocol, and without SNI, all at once."""
+    if not thorough:
+        return _shake(name, address, roots)
+    looks: list[Callable[[], Any]] = [
+        partial(_shake, name, address, roots),
+        partial(_shake, None, address, roots),
+        *(partial(_speaks, name, address, version) for version in VERSIONS.values()),
+    ]
+    late: list[Any] = [Handshake(each, address, "timeout") for each in (name, "")]
+    found, anonymous, *spoken = together(looks, late + [False] * len(VERSIONS), SECONDS + 1)
+    if found.error:
+        return cast(Handshake, found)
     protocols = tuple(name for name, is_so in zip(VERSIONS, spoken, strict=True) if is_so)
-    anonymous = _shake(None, address, roots)
-    return Handshake(
-        **{**found.__dict__, "protocols": protocols, "serial_without_sni": anonymous.serial}
-    )
+    return replace(cast(Handshake, found), protocols=protocols, serial_without_sni=anonymous.serial)
 
 
 def _shake(name: str | None, address: str, roots: str | None) -> Handshake:
