@@ -114,7 +114,7 @@ def wanted() -> Wanted:
         units=(UNIT, SSH_SOCKET),
         probes={
             "listeners": "ss -Htulnp",
-            "ephemeral_ports": "cut -f 1 /proc/sys/net/ipv4/ip_local_port_range",
+            "ephemeral_ports": "read low high </proc/sys/net/ipv4/ip_local_port_range; echo $low",
             "firewall": f"nft list table inet one_api_infra 2>&1 | sha256sum; cat {MARK} 2>&1",
         },
     )

@@ -35,7 +35,7 @@ def judge(
     now = time.time() if now is None else now
     found = [problem for check in CHECKS for problem in check(site, seen)]
     found += _clock(seen, now)
-    own = tuple(line.split("/")[0] for line in seen.probes.get("addresses", ()))
+    own = tuple(re.findall(r"inet6? ([^/ ]+)", seen.probe("addresses")))
     known = replace(target.of_settings(site.public(), (connected_to, *own)), waive=())
     observation = Observation(known, now, names.asked, names.caa, names.bogus)
     return (*found, *_names(observation))
@@ -70,7 +70,7 @@ def _release(seen: Snapshot) -> Mapping[str, str]:
 
 
 def _disk(_site: Site, seen: Snapshot) -> Iterable[Problem]:
-    for line in seen.probes.get("disk", ()):
+    for line in sorted(set(seen.probes.get("disk", ())[1:])):
         mount, free = line.rsplit(maxsplit=1)
         if int(free) < FREE_MIB * 1024:
             values = {"mount": mount, "need": FREE_MIB, "free": int(free) // 1024}
@@ -145,7 +145,7 @@ def wanted(_site: Site) -> Wanted:
         probes={
             "uid": "id -u",
             "os_release": "cat /etc/os-release",
-            "disk": "df -Pk / /var /opt /etc | awk 'NR > 1 {print $6, $4}' | sort -u",
-            "addresses": "ip -o addr show scope global | awk '{print $4}'",
+            "disk": "df -k --output=target,avail / /var /opt /etc",
+            "addresses": "ip -o addr show scope global",
         }
     )
