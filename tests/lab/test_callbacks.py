@@ -136,6 +136,7 @@ def test_agent_that_is_killed_forgets_and_doubles_nothing(paid: LabSite, gateway
     for order in orders:
         epay.pay(address, order)
         ledgers.age(paid, order["out_trade_no"], 100)
+    time.sleep(schedule.SETTLE)
     kill = "systemctl kill --signal=KILL one-api-callbacks.service"
     script = (
         f"for n in $(seq {KILLS}); do systemctl start --no-block one-api-callbacks.service;"

@@ -14,6 +14,7 @@ from tests.lab.sites import LabSite
 LIFETIME = 60  # seconds
 SHORT = 24
 RENEWALS = 3
+PAUSE = 0.02  # four clients without one use up all ports of this machine in a minute
 UNIT = "one-api-certificate.service"
 HOOK = "/etc/one-api-infra/letsencrypt/renewal-hooks/deploy/one-api-infra"
 
@@ -36,6 +37,7 @@ class Load(threading.Thread):
             except (OSError, AssertionError) as error:
                 self.failures.append(repr(error))
             self.done += 1
+            self.ended.wait(PAUSE)
 
 
 def _short_lived(site: LabSite, lifetime: int = SHORT) -> Ca:
