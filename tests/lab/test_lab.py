@@ -24,6 +24,15 @@ lab.create("victim", "debian-13")
 print("ready", flush=True)
 time.sleep(600)
 """
+# Listens by a thread that outlives the first one, as a killed process' threads may.
+LISTENER = """
+import ctypes, socket, threading, time
+socket.create_server(("127.0.0.1", 0)).detach()
+threading.Thread(target=time.sleep, args=(60,)).start()
+print("listens", flush=True)
+ctypes.CDLL(None).syscall(%d, 0)
+"""
+EXIT = {"x86_64": 60, "aarch64": 93}[os.uname().machine]  # of one thread
 
 
 @pytest.fixture
@@ -54,6 +63,16 @@ def test_clones_do_not_see_each_other(lab: Lab) -> None:
     assert second.ssh("ls /etc/debian_version /root").split() == ["/etc/debian_version", "/root:"]
     first.remove()
     second.remove()
+
+
+def test_process_lives_until_its_last_thread(tmp_path: Path) -> None:
+    """Ended too early, a CA's old socket answered for the new one, and reset who had connected."""
+    pid = process.start(tmp_path, "listener", [sys.executable, "-c", LISTENER % EXIT])
+    stat = Path(f"/proc/{pid}/stat")
+    process.wait_until(lambda: ") Z " in stat.read_text(), 10, "its first thread to end")
+    assert process.running(tmp_path, "listener") == pid
+    process.stop(tmp_path, "listener")
+    assert not stat.exists()
 
 
 def test_units_of_one_name_are_each_hosts_own(lab: Lab) -> None:
