@@ -20,7 +20,6 @@ class Contender(ABC):
     """One way to converge; ``folder`` holds the payload of those who need one."""
 
     name: str
-    is_slow = False
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -44,7 +43,6 @@ class Ansible(Contender):
     """ansible-playbook with pipelining and ControlPersist."""
 
     name = "Ansible, pipelining"
-    is_slow = True
     strategy: str | None = None
 
     def run(self, site: LabSite) -> None:
@@ -63,7 +61,6 @@ class Mitogen(Ansible):
     """The same playbook with mitogen's strategy."""
 
     name = "Ansible, mitogen"
-    is_slow = False
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)

@@ -1,4 +1,4 @@
-"""Converging one server: ``python -m benchmarks.converge`` (root; about an hour).
+"""Converging one server: ``python -m benchmarks.converge`` (root; an hour and a half).
 
 This project, Ansible with pipelining and with mitogen, and a shell script over one ssh come to the
 same site on hosts of one lab: the first run on a blank host, a run that finds nothing to do, and a
@@ -53,54 +53,60 @@ def change(contender: Contender, site: LabSite, value: int) -> None:
 def near(lab: Lab, contender: Contender, runs: int) -> dict[str, Any]:
     """First runs on blank hosts; then runs without a change, and with one."""
     first: list[float] = []
-    for number in range((runs + 1) // 2):
+    for number in range(runs):
         site = make(lab, "shop")
         first.append(results.seconds(partial(contender.run, site)))
         if number == 0:
-            found = again(contender, site, runs, runs)
+            found = again(contender, site, runs)
         site.host.remove()
     return {"first": statistics.median(first), **found}
 
 
 def away(lab: Lab, contender: Contender, runs: int, seconds: float) -> dict[str, Any]:
-    """Runs far away on a host that was converged near: where each takes minutes, one."""
+    """Runs far away on a host that was converged near."""
     site = make(lab, "shop")
     contender.run(site)
     with delay.far(site.host, seconds):
-        found = again(contender, site, 1 if contender.is_slow else (runs + 1) // 2, 1)
+        found = again(contender, site, runs)
     site.host.remove()
     return found
 
 
-def again(contender: Contender, site: LabSite, noops: int, changes: int) -> dict[str, Any]:
+def again(contender: Contender, site: LabSite, runs: int) -> dict[str, Any]:
     """A run that finds nothing to do, and one that changes a setting; and their ssh sessions."""
     site.host.ssh(f"echo '{COUNT}' >/etc/ssh/sshd_config.d/count.conf; systemctl restart ssh")
-    noop = results.median(lambda: contender.run(site), noops)
+    noop = results.median(lambda: contender.run(site), runs)
     sessions = int(site.host.ssh(SESSIONS, check=False) or 0)
     changed = []
-    for number in range(changes):
+    for number in range(runs):
         change(contender, site, 4000 + number)
         changed.append(results.seconds(lambda: contender.run(site)))
     after = int(site.host.ssh(SESSIONS, check=False) or 0)
     return {
         "noop": noop,
         "change": statistics.median(changed),
-        "noop_sessions": sessions // noops,
-        "change_sessions": (after - sessions) // changes,
+        "noop_sessions": sessions // runs,
+        "change_sessions": (after - sessions) // runs,
     }
+
+
+def keep(distance: str, name: str, found: dict[str, Any]) -> None:
+    """Keep what one of them came to: the whole takes long enough to be interrupted."""
+    figures = results.read().get("converge", {"figures": {}})["figures"]
+    figures[distance] = figures.get(distance, {}) | {name: found}
+    results.keep("converge", figures, results.versions("pyinfra", "ansible-core", "mitogen"))
 
 
 def main() -> None:
     """Everybody, at every distance."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=5, help="near; far away fewer")
+    parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--rtt", default="0,50,200", help="milliseconds")
     parser.add_argument("--only", default="", help="a part of a contender's name")
     options = parser.parse_args()
     lab = Lab("converge")
     lab.down()
     lab.up(owner=os.getpid())
-    figures: dict[str, Any] = {}
     try:
         with tempfile.TemporaryDirectory() as folder:
             contenders = prepared(lab, Path(folder))
@@ -112,14 +118,10 @@ def main() -> None:
                         found = away(lab, contender, options.runs, rtt / 1000)
                     else:
                         found = near(lab, contender, options.runs)
-                    figures.setdefault(str(rtt), {})[contender.name] = found
                     print(rtt, contender.name, found, flush=True)
+                    keep(str(rtt), contender.name, found)
     finally:
         lab.down()
-    known = results.read().get("converge", {"figures": {}})["figures"]
-    for distance, names in figures.items():
-        known[distance] = known.get(distance, {}) | names
-    results.keep("converge", known)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ HEAD = """# Performance
 Made by `bin/benchmark` (root on Debian; two to three hours; `bin/benchmark serve` makes one part),
 which writes `performance.json`, this page and the plots. All contenders of a part run in one go
 against hosts of one lab on one machine; figures are medians of five
-runs unless the command beside them says otherwise, and only their ratios travel.
+runs, and only their ratios travel.
 """
 Figures = Mapping[str, Any]
 
@@ -50,8 +50,7 @@ def converge(figures: Figures) -> str:
         "A blank Debian 13 host comes to the same site by this project, by an Ansible playbook"
         " (`benchmarks/ansible`; pipelining and ControlPersist, and with mitogen) and by a shell"
         " script over one ssh (`benchmarks/shell`), which is the floor. The round trip is made by"
-        " a relay between the lab's bridges (`one_api_infra/lab/delay.py`). Far away three runs are"
-        " made, and one where it takes minutes.",
+        " a relay between the lab's bridges (`one_api_infra/lab/delay.py`).",
         table(["away", "by", "nothing to do, s", "one setting changed, s", "first run, s"], rows),
         "![converge](performance-converge.svg)",
         f"A run without a change: {ours['noop_sessions']} ssh session(s); with one setting"
@@ -152,12 +151,20 @@ def serve(figures: Figures) -> str:
 
 def agent(figures: Figures) -> str:
     """The callbacks' agent."""
-    rows = [[each["callbacks"], each["seconds"], each["day"], each["memory"]]
-            for each in figures["audit"]]  # fmt: skip
+    audit, reconcile = (
+        [[size, each["seconds"], each["again"], round(each["memory"])]
+         for size, each in _by_number(figures[name]).items()]
+        for name in ("audit", "reconcile")
+    )  # fmt: skip
     return "\n\n".join([
         "Reading the callback log into a new ledger, verifying each signature, auditing the last"
         " day; and a day's more.",
-        table(["callbacks", "s", "a day's more, s", "MiB"], rows),
+        table(["callbacks", "s", "a day's more, s", "MiB"], audit),
+        "Paid orders whose callbacks never came: the run that asks the gateway for all of them and"
+        " has them credited, and the next, which finds nothing to do. Gateway and One API answer at"
+        " once here; a real account is asked for one order after the other, at most a minute in a"
+        " run, who waited longest first.",
+        table(["orders", "s", "the next run, s", "MiB"], reconcile),
     ])  # fmt: skip
 
 
@@ -185,7 +192,8 @@ def main() -> None:
     parts = [HEAD]
     for name, (title, write) in PARTS.items():
         if found := known.get(name):
-            made = f"`{found['command']}`, {found['day']}, {found['machine']}."
+            versions = ", ".join(f"{each} {version}" for each, version in found["versions"].items())
+            made = f"`{found['command']}`, {found['day']}, {found['machine']}; {versions}."
             parts += [f"## {title}\n", made, "", write(found["figures"]), ""]
     PAGE.write_text("\n".join(parts))
     print(f"{PAGE}: {', '.join(name for name in PARTS if name in known)}")

@@ -6,8 +6,11 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from one_api_infra.lab.host import Host
 
 FILE = Path(__file__).parents[1] / "docs" / "performance.json"
 
@@ -24,13 +27,14 @@ def seconds(run: Callable[[], object]) -> float:
     return time.perf_counter() - begun
 
 
-def keep(section: str, figures: Mapping[str, Any]) -> None:
-    """Put a section's figures in, with the command that made them, the day and the machine."""
+def keep(section: str, figures: Mapping[str, Any], versions: Mapping[str, str]) -> None:
+    """Put a section's figures in, with what made them: the command, day, machine and versions."""
     known = read()
     known[section] = {
         "command": " ".join([f"python -m benchmarks.{Path(sys.argv[0]).stem}", *sys.argv[1:]]),
         "day": time.strftime("%Y-%m-%d"),
         "machine": machine(),
+        "versions": dict(versions),
         "figures": figures,
     }
     FILE.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
@@ -49,6 +53,17 @@ def machine() -> str:
     kernel = platform.release().partition("-")[0]
     name = models[0] if models else platform.machine()
     return f"{len(models)} × {name}, {int(pages) >> 20} GiB, Linux {kernel}"
+
+
+def versions(*names: str) -> dict[str, str]:
+    """The versions of Python packages, and of Python."""
+    return {name: metadata.version(name) for name in names} | {"Python": platform.python_version()}
+
+
+def host_versions(host: Host, *names: str) -> dict[str, str]:
+    """The versions of Debian packages on a host."""
+    shown = host.ssh(f"dpkg-query -W -f='${{Package}} ${{Version}}\\n' {' '.join(names)}")
+    return dict(line.split(" ", 1) for line in shown.splitlines())
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

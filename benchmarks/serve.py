@@ -70,7 +70,8 @@ def prepare(site: LabSite) -> None:
     host.ssh(
         f"cd /root/bench && cp -L {live}/fullchain.pem ecdsa.pem && cp -L {live}/privkey.pem"
         " ecdsa.key && cat ecdsa.pem ecdsa.key >both.pem && openssl req -x509 -newkey rsa:2048"
-        f" -nodes -keyout rsa.key -out rsa.pem -days 3 -subj /CN={DOMAIN} 2>/dev/null;"
+        f" -nodes -keyout rsa.key -out rsa.pem -days 3 -subj /CN={DOMAIN} 2>/dev/null &&"
+        f" cat {live}/chain.pem >>rsa.pem;"  # as many certificates as the other sends
         " sed -i '1iuser root;' upstream.conf nginx.conf"
     )
     start(site, "upstream", "nginx -c /root/bench/upstream.conf -g 'daemon off;'")
@@ -295,9 +296,10 @@ def main() -> None:
         figures["stream_kib"] = memory(site)
         figures["interruptions"] = interruptions(site)
         print(figures["stream_kib"], figures["interruptions"], flush=True)
+        versions = results.host_versions(site.host, "nginx", "openssl", "haproxy", "caddy")
     finally:
         lab.down()
-    results.keep("serve", figures)
+    results.keep("serve", figures, versions)
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ def main() -> None:
             )
     finally:
         lab.down()
-    results.keep("verify", figures)
+    results.keep("verify", figures, results.versions("pytest", "pytest-testinfra"))
 
 
 if __name__ == "__main__":
