@@ -56,10 +56,11 @@ def converge(figures: Figures) -> str:
         f"A run without a change: {ours['noop_sessions']} ssh session(s); with one setting"
         f" changed: {ours['change_sessions']}. Near: {', '.join(lines)}. The first run takes"
         f" {ours['first'] / near['shell script']['first']:.2f} of the shell script's, most of it"
-        " in apt and pip, which vary by seconds from run to run. **Slower than others**: near, the"
-        " shell script is quicker at finding nothing to do and at one change; it compares files and"
-        " asks nobody whether the site is as it should be. Far away its payload costs it that lead."
-        " mitogen's first run is about as long as ours.",
+        " in apt and pip, which vary by seconds from run to run. **Slower than others**: the shell"
+        " script is quicker at one change, and near at finding nothing to do; it compares files and"
+        " asks nobody whether the site is as it should be. Far away its payload, sent each time,"
+        " costs it the lead where nothing is to be done. mitogen's first run is about as long as"
+        " ours.",
     ])  # fmt: skip
 
 
@@ -141,8 +142,8 @@ def serve(figures: Figures) -> str:
         table(["clients", "requests", "failed"], broken),
         "A client that keeps connections and POSTs can meet one that nginx 1.26 closes at a reload;"
         " SDKs try again. Gateways open a new connection for each callback. **Slower than others**:"
-        " nginx tuned by hand for this one route is a little quicker, haproxy about as quick; and"
-        " the first event comes later than direct by a TLS handshake. With ECDSA a whole new"
+        " nginx tuned by hand for this one route and haproxy are about as quick as the site; the"
+        " first event comes later than direct by a TLS handshake. With ECDSA a whole new"
         " connection costs the server less than with RSA, but not half: this processor signs with"
         " RSA-2048 in 0.25 ms (`openssl speed`), and key exchange, key schedule and TCP cost the"
         " same with both. No setting of tickets, cache or curves brought it near half.",
