@@ -70,7 +70,7 @@ def audit(size: int) -> Measured:
 def _read(ledger: Ledger, log: Path, now: float) -> None:
     known = intake.accounts([ACCOUNT])
     intake.read_log(ledger, log, known)
-    Auditor(ledger, known, now).audit()
+    Auditor(ledger, known, lambda _row: False, now).audit()
 
 
 def reconcile(size: int) -> Measured:

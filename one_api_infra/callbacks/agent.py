@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from one_api_infra.callbacks import auditor, cases, intake
-from one_api_infra.callbacks.auditor import Auditor
 from one_api_infra.callbacks.books.books import Books
 from one_api_infra.callbacks.ledger import Ledger
 from one_api_infra.callbacks.loopback import Send
@@ -21,6 +20,7 @@ from one_api_infra.texts import _
 RAN, DOWN, OUTAGE_ENDED, OUTBOX, UNDELIVERED = (
     "ran", "down", "outage_ended", "outbox", "undelivered",
 )  # fmt: skip
+REFUSALS = 3  # replays of a callback before its gateway is asked
 GAP = 300.0  # seconds without a run that count as an outage
 FORGED_DAYS, DAY = 1, 86400.0
 
@@ -50,7 +50,7 @@ class Agent:
             raise
         outage_ended = self._outage_ended(now)
         mender = Mender(self.ledger, self.books, known, self.send, now, self.acts)
-        judge = Auditor(self.ledger, known, now, self.acts)
+        judge = auditor.of(self.ledger, self.books, known, now, acts=self.acts)
         mender.end_interrupted()
         mender.replay()
         mender.ask(self._in_question(judge.watched()), outage_ended)
@@ -58,16 +58,22 @@ class Agent:
         intake.read_books(self.ledger, self.books, now)
         intake.read_log(self.ledger, self.log, known)  # a credit's callback may have come meanwhile
         judge.audit()
+        mender.close_overdue(judge.beyond_help())
         self._purge(now)
         self.ledger.add_run(now, down=False)
         self.ledger.note(RAN, now)
 
     def _in_question(self, orders: Sequence[Order]) -> list[Order]:
-        """Orders whose payment only the gateway can tell: no genuine callback has told of it."""
+        """Orders whose payment only the gateway can tell: no genuine callback has told of it.
+
+        And those whose callback One API refuses: the gateway's word is another way to credit them.
+        """
+        query = "SELECT count(*) FROM acts WHERE number = ? AND kind = 'replay'"
         return [
             order
             for order in orders
             if not any(each.is_paid for each in self.ledger.notices(order.number))
+            or self.ledger.db.execute(query, (order.number,)).fetchone()[0] >= REFUSALS
         ]
 
     def _outage_ended(self, now: float) -> float:
@@ -151,4 +157,4 @@ def _next(case: cases.Case) -> list[str]:
     if case.kind == cases.FORGED:
         return []
     all_of_it = _("All of it: `one-api-infra order {number}`", number=case.number)
-    return [all_of_it, cases.when_done(case.number)]
+    return [all_of_it, *([cases.when_done(case.number)] if cases.is_acted(case.remedy) else [])]

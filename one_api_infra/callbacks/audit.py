@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from one_api_infra.callbacks.gateways.gateway import Notice, Said, Word
 from one_api_infra.callbacks.order import Order, Status
+from one_api_infra.callbacks.schedule import HORIZON
 
 CENT = Decimal("0.01")
 GRACE = 60.0  # seconds between an order's success and its line in One API's log
@@ -26,9 +27,18 @@ class Class(StrEnum):
     SUCCESS_UNCREDITED = "success_uncredited"
     AMOUNT_DIFFERS = "amount_differs"
     UNKNOWN_ORDER = "unknown_order"
+    SETTLED = "settled"  # by a person: what they did or decided stands
 
 
-COSTLY = frozenset(Class) - {Class.CREDITED, Class.WAITING, Class.ABANDONED}
+COSTLY = frozenset(Class) - {Class.CREDITED, Class.WAITING, Class.ABANDONED, Class.SETTLED}
+
+
+@dataclass(frozen=True)
+class Done:
+    """That a person said ``--done``: when, and how many credits the order had by then."""
+
+    at: float
+    credits: int
 
 
 @dataclass(frozen=True)
@@ -36,7 +46,8 @@ class Facts:
     """What is known of an order: of its genuine notices, the gateway's last word, its credits.
 
     ``order`` is None if One API does not know the number. ``since`` is when what is known now was
-    first seen so, ``asked`` when the gateway gave its word.
+    first seen so, ``asked`` when the gateway gave its word. ``corrected`` is the quota that people
+    added for it (or took), those after ``done`` alone if there is one.
     """
 
     order: Order | None
@@ -45,6 +56,8 @@ class Facts:
     credits: int
     since: float
     asked: float = 0.0
+    corrected: int = 0
+    done: Done | None = None
 
 
 def is_paid(facts: Facts) -> bool:
@@ -76,30 +89,89 @@ def classify(facts: Facts, now: float) -> Class:
     order, paid = facts.order, is_paid(facts)
     if order is None:
         return Class.UNKNOWN_ORDER if paid else Class.WAITING
-    if paid and _amount_differs(order, facts):
-        return Class.AMOUNT_DIFFERS
+    if facts.done:
+        return Class.CREDITED_TWICE if surplus(facts) > 0 else Class.SETTLED
+    if paid:
+        return _paid(order, facts, now)
     if order.status is Status.SUCCESS:
-        return _succeeded(facts, paid, now)
-    if order.status is Status.PENDING:
-        return Class.PAID_PENDING if paid else Class.WAITING
-    return Class.PAID_CLOSED if paid else Class.ABANDONED
+        return _succeeded(order, facts, now)
+    is_old = order.status is not Status.PENDING or now - order.created > HORIZON
+    return Class.ABANDONED if is_old else Class.WAITING
 
 
-def _amount_differs(order: Order, facts: Facts) -> bool:
+def surplus(facts: Facts) -> int:
+    """The quota that a user has too much for an order, negative if it is missing.
+
+    Nothing where the gateway's amount cannot be told in quota.
+    """
+    order = facts.order
+    if order is None:
+        return 0
+    if facts.done:
+        return (facts.credits - facts.done.credits) * order.quota + facts.corrected
+    wanted = _worth(order, facts) if is_paid(facts) else 0 if is_denied(facts) else order.quota
+    return 0 if wanted is None else facts.credits * order.quota + facts.corrected - wanted
+
+
+def is_denied(facts: Facts) -> bool:
+    """Whether the gateway said after the credit that nothing was paid.
+
+    A word of before says nothing: people pay after the gateway was asked.
+    """
+    word = facts.word
+    return bool(word and word.said in {Said.WAITING, Said.CLOSED} and facts.asked > facts.since)
+
+
+def statement(facts: Facts) -> Notice | Word | None:
+    """What the gateway says of another amount than the order's; None if all is the order's."""
     said: list[Notice | Word] = [each for each in facts.notices if each.is_genuine and each.is_paid]
     said += [facts.word] if facts.word and facts.word.said is Said.PAID else []
-    return any(differs(order, each) for each in said)
+    order = facts.order
+    return next((each for each in said if order and differs(order, each)), None)
 
 
-def _succeeded(facts: Facts, paid: bool, now: float) -> Class:
-    if facts.credits > 1:
+def _worth(order: Order, facts: Facts) -> int | None:
+    """The quota that was paid for; None where another currency or no amount was named."""
+    said = statement(facts)
+    if said is None:
+        return order.quota
+    if not said.money or not order.money or differs(order, said) == "currency":
+        return None
+    return int(order.quota * said.money / order.money)
+
+
+def _paid(order: Order, facts: Facts, now: float) -> Class:
+    more, other_amount = surplus(facts), statement(facts) is not None
+    is_open = order.status is Status.PENDING and not facts.corrected
+    if _worth(order, facts) is None or (other_amount and is_open):
+        return Class.AMOUNT_DIFFERS
+    if not more:
+        return Class.CREDITED
+    if order.status is Status.SUCCESS and more < 0 and not (other_amount and facts.credits):
+        return _uncredited(order, facts, now)
+    if other_amount and facts.credits <= 1:
+        return Class.AMOUNT_DIFFERS
+    if more > 0:
         return Class.CREDITED_TWICE
-    if not facts.credits:
-        return Class.SUCCESS_UNCREDITED if now - facts.since > GRACE else Class.CREDITED
-    # A word of before the credit says nothing: people pay after the gateway was asked.
-    denied = facts.asked > facts.since and now - facts.since > GRACE
-    denied = denied and facts.word is not None and facts.word.said in {Said.WAITING, Said.CLOSED}
-    return Class.CREDITED_UNPAID if denied and not paid else Class.CREDITED
+    return Class.PAID_PENDING if order.status is Status.PENDING else Class.PAID_CLOSED
+
+
+def _uncredited(order: Order, facts: Facts, now: float) -> Class:
+    """Of a success that lacks quota. Who takes back one credit in its name knows why."""
+    if facts.credits == 1 and facts.corrected == -order.quota:
+        return Class.SETTLED
+    return Class.SUCCESS_UNCREDITED if now - facts.since > GRACE else Class.CREDITED
+
+
+def _succeeded(order: Order, facts: Facts, now: float) -> Class:
+    """Of a success whose payment no gateway has told of."""
+    if facts.credits > 1 and facts.credits * order.quota + facts.corrected > order.quota:
+        return Class.CREDITED_TWICE
+    if is_denied(facts) and now - facts.since > GRACE:
+        return Class.CREDITED_UNPAID if surplus(facts) > 0 else Class.SETTLED
+    if is_denied(facts) or surplus(facts) == 0:
+        return Class.CREDITED
+    return Class.CREDITED_TWICE if surplus(facts) > 0 else _uncredited(order, facts, now)
 
 
 def is_case(found: Class, since: float, now: float, *, can_mend: bool) -> bool:

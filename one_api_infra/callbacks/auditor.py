@@ -1,15 +1,17 @@
 """Orders to classes, classes to cases, cases to messages that wait to be sent."""
 
-from collections.abc import Iterable, Mapping
+import sqlite3
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from one_api_infra.callbacks import audit, order
-from one_api_infra.callbacks.audit import Class, Facts
-from one_api_infra.callbacks.cases import FORGED, Case
+from one_api_infra.callbacks import audit, cases, diagnosis, order
+from one_api_infra.callbacks.audit import Class, Done, Facts
+from one_api_infra.callbacks.books.books import Books
+from one_api_infra.callbacks.cases import FORGED, Case, Remedy
 from one_api_infra.callbacks.gateways import GATEWAYS
-from one_api_infra.callbacks.intake import BOOKS_BEGIN, Accounts
+from one_api_infra.callbacks.intake import BOOKS_BEGIN, EDITION, Accounts
 from one_api_infra.callbacks.ledger import Ledger
-from one_api_infra.callbacks.order import Order
+from one_api_infra.callbacks.order import Order, Status
 from one_api_infra.callbacks.schedule import HORIZON
 
 SETTLED = 600.0  # seconds after which a credited order is looked at only if it gets more credits
@@ -19,11 +21,17 @@ DONE = 3  # in cases.told: the admin has dealt with it
 
 @dataclass(frozen=True)
 class Auditor:
-    """What classifies. ``is_active`` is false where the agent only reports."""
+    """What classifies. ``is_active`` is false where the agent only reports.
+
+    ``is_gone`` tells of a payment row whether One API has it no more; ``completes`` is whether One
+    API completes an order by itself.
+    """
 
     ledger: Ledger
     accounts: Accounts
+    is_gone: Callable[[str], bool]
     now: float
+    completes: bool = False
     is_active: bool = True
 
     def watched(self) -> list[Order]:
@@ -31,6 +39,7 @@ class Auditor:
         return self.ledger.orders(
             "(created >= :since AND is_settled = 0)"
             " OR number IN (SELECT number FROM cases WHERE closed IS NULL)"
+            " OR number IN (SELECT number FROM corrections WHERE at >= :since)"
             " OR (status != 'success' AND number IN (SELECT number FROM callbacks"
             "     WHERE is_genuine = 1 AND is_paid = 1 AND at >= :since))",
             {"since": self.now - WATCHED},
@@ -38,46 +47,85 @@ class Auditor:
 
     def audit(self) -> None:
         """Classify, open and close cases: one transaction."""
-        chosen = {each.number: each for each in self.watched()}
-        floor = min([self.now - WATCHED, *(each.created for each in chosen.values())])
-        # From well before: a credit whose order is out of sight would count for a younger one.
-        everybody = self.ledger.orders("created >= ?", floor - WATCHED)
-        credits = order.match(everybody, self.ledger.credits(floor - WATCHED))
-        chosen |= {
-            each.number: each
-            for each in everybody
-            if credits.get(each.number, 0) > 1 and each.created >= floor
-        }
         with self.ledger.transaction():
+            found = order.assign(self.ledger.successes(), self.ledger.nobodys_credits(), self.now)
+            self.ledger.own(found)
+            chosen = {each.number: each for each in self.watched()}
+            for number in set(found.values()) - set(chosen):
+                chosen |= {each.number: each for each in self.ledger.orders("number = ?", number)}
             for each in chosen.values():
-                self._classify(each, self._credits(each, credits))
+                self._classify(each)
             self._strangers()
             self._forged()
 
-    def _credits(self, each: Order, credits: Mapping[str, int]) -> int:
+    def _facts(self, each: Order) -> Facts:
+        query = "SELECT since, done_at, done_credits FROM orders WHERE number = ?"
+        row = self.ledger.db.execute(query, (each.number,)).fetchone()
+        done = None if row["done_at"] is None else Done(row["done_at"], row["done_credits"])
+        return Facts(
+            each,
+            self.ledger.notices(each.number),
+            self.ledger.word(each.number),
+            self._credits(each),
+            row["since"],
+            self.ledger.asked(each.number) or 0.0,
+            self.ledger.corrected(each.number, done.at if done else 0.0),
+            done,
+        )
+
+    def _credits(self, each: Order) -> int:
         """An order's credits; one is taken for granted where the ledger does not go back so far."""
         begin = float(self.ledger.note(BOOKS_BEGIN) or 0) + WATCHED
-        return 1 if each.created < begin else credits.get(each.number, 0)
+        is_older = each.created < begin and each.status is Status.SUCCESS
+        return max(self.ledger.credits(each.number), int(is_older))
 
-    def _classify(self, each: Order, count: int) -> None:
-        notices, word = self.ledger.notices(each.number), self.ledger.word(each.number)
-        query = "SELECT since, class, class_since FROM orders WHERE number = ?"
+    def _classify(self, each: Order) -> None:
+        facts = self._facts(each)
+        query = "SELECT class, class_since FROM orders WHERE number = ?"
         row = self.ledger.db.execute(query, (each.number,)).fetchone()
-        asked = self.ledger.asked(each.number) or 0.0
-        found = audit.classify(Facts(each, notices, word, count, row["since"], asked), self.now)
+        found = audit.classify(facts, self.now)
         since = row["class_since"] if row["class"] == found else self.now
-        settled = found is Class.CREDITED and self.now - since > SETTLED
+        is_over = found in {Class.CREDITED, Class.SETTLED} and each.status is not Status.PENDING
         self.ledger.db.execute(
             "UPDATE orders SET class = ?, class_since = ?, is_settled = ? WHERE number = ?",
-            (found.value, since, int(settled), each.number),
+            (found.value, since, int(is_over and self.now - since > SETTLED), each.number),
         )
-        is_case = audit.is_case(found, since, self.now, can_mend=self._can_mend(each))
-        self._case(each.number, found.value if is_case else "", self._detail(each))
+        if audit.is_case(found, since, self.now, can_mend=self._can_mend(each)):
+            self._case(each.number, found, "", self._remedy(each, found, facts), facts)
+        else:
+            self._case(each.number, "")
+
+    def _remedy(self, each: Order, found: Class, facts: Facts) -> Remedy:
+        account = self.accounts.get(each.row)
+        means = cases.Means(
+            is_disabled=account is not None and not account.is_enabled,
+            is_gone=self.is_gone(each.row),
+            is_held=is_held(self.ledger, each),
+            completes=self.completes,
+        )
+        return cases.remedy(found, facts, means)
+
+    def beyond_help(self) -> list[Order]:
+        """Paid orders that are pending though nothing can credit them: One API's to close."""
+        orders = self.ledger.orders(
+            "status = 'pending' AND done_at IS NULL AND class = ? AND created < ?",
+            Class.PAID_PENDING.value,
+            self.now - WATCHED,
+        )
+        return [each for each in orders if self._is_beyond_help(each)]
+
+    def _is_beyond_help(self, each: Order) -> bool:
+        # A row that is disabled may be enabled: then the agent still has a way.
+        account = self.accounts.get(each.row)
+        is_disabled = account is not None and not account.is_enabled
+        return not (is_disabled or self._can_mend(each) or is_held(self.ledger, each))
 
     def _can_mend(self, each: Order) -> bool:
         """Whether there is still something to send to One API for it."""
         account = self.accounts.get(each.row)
         if account is None or not (self.is_active and account.is_enabled):
+            return False
+        if is_held(self.ledger, each):
             return False
         gateway = GATEWAYS[account.gateway]
         since = 0.0 if gateway.deadline is None else self.now - gateway.deadline
@@ -88,28 +136,32 @@ class Auditor:
         kept = self.ledger.db.execute(query, (each.number, since)).fetchone()
         return gateway.can_sign or kept is not None
 
-    def _detail(self, each: Order) -> str:
-        """What the last act, or the gateway, said."""
-        query = "SELECT result FROM acts WHERE number = ? ORDER BY id DESC LIMIT 1"
-        act = self.ledger.db.execute(query, (each.number,)).fetchone()
-        word = self.ledger.word(each.number)
-        said = f"{word.said.value} {word.money} {word.currency} {word.detail}" if word else ""
-        return "; ".join(filter(None, (act["result"] if act else "", said)))
-
-    def _case(self, number: str, kind: str, detail: str) -> None:
+    def _case(
+        self, number: str, kind: str, detail: str = "", remedy: str = "", facts: Facts | None = None
+    ) -> None:
         """Let exactly this case be open for an order; none if ``kind`` is empty."""
         self.ledger.db.execute(
             "UPDATE cases SET closed = ? WHERE number = ? AND class != ? AND closed IS NULL",
             (self.now, number, kind),
         )
-        if kind:
-            self.ledger.db.execute(
-                "INSERT INTO cases (number, class, opened, detail) VALUES (?, ?, ?, ?)"
-                " ON CONFLICT (number, class) DO UPDATE SET detail = excluded.detail,"
-                " told = CASE WHEN closed IS NULL THEN told ELSE 0 END, closed = NULL"
-                " WHERE told != ?",
-                (number, kind, self.now, detail, DONE),
-            )
+        if not kind:
+            return
+        quota = -audit.surplus(facts) if facts else 0
+        account = self.accounts.get(facts.order.row) if facts and facts.order else None
+        self.ledger.db.execute(
+            "INSERT INTO cases (number, class, opened, detail, remedy, quota, payment)"
+            " VALUES (:number, :kind, :now, :detail, :remedy, :quota, :payment)"
+            " ON CONFLICT (number, class) DO UPDATE SET detail = excluded.detail,"
+            " told = CASE WHEN closed IS NULL AND remedy = excluded.remedy"
+            "   AND quota = excluded.quota THEN told ELSE 0 END, closed = NULL,"
+            " remedy = excluded.remedy, quota = excluded.quota, payment = excluded.payment"
+            " WHERE told != :done OR class = :twice",
+            {
+                "number": number, "kind": kind, "now": self.now, "detail": detail,
+                "remedy": remedy, "quota": quota, "payment": account.title if account else "",
+                "done": DONE, "twice": Class.CREDITED_TWICE.value,
+            },
+        )  # fmt: skip
 
     def _strangers(self) -> None:
         """Genuine paid callbacks for orders that One API does not know."""
@@ -120,9 +172,8 @@ class Auditor:
         )
         window = (self.now - WATCHED, self.now - audit.GRACE)
         for row in self.ledger.db.execute(query, window).fetchall():
-            self._case(
-                row["number"], Class.UNKNOWN_ORDER, f"{row['gateway_number']} {row['money']}"
-            )
+            detail = f"{row['gateway_number']} {row['money']}"
+            self._case(row["number"], Class.UNKNOWN_ORDER, detail, Remedy.WHOSE)
 
     def _forged(self) -> None:
         """One case a day for all that were forged, however many they are."""
@@ -139,20 +190,20 @@ class Auditor:
         count, clients = self.ledger.db.execute(query, (begin,)).fetchone()
         if count:
             shown = ", ".join((clients or "").split(",")[:5])
-            self._case(f"{begin:.0f}", FORGED, f"{count} ({shown})")
+            self._case(f"{begin:.0f}", FORGED, f"{count} ({shown})", Remedy.KEY)
 
 
 def untold(ledger: Ledger) -> list[Case]:
     """Open cases that nobody was told of."""
     rows = ledger.db.execute("SELECT * FROM cases WHERE closed IS NULL AND told = 0").fetchall()
-    return [_of_row(ledger, row["number"], row["class"], row["detail"]) for row in rows]
+    return [of_row(ledger, row) for row in rows]
 
 
 def opened(ledger: Ledger) -> list[Case]:
     """All open cases, the oldest first."""
     query = "SELECT * FROM cases WHERE closed IS NULL ORDER BY opened"
     rows = ledger.db.execute(query).fetchall()
-    return [_of_row(ledger, row["number"], row["class"], row["detail"]) for row in rows]
+    return [of_row(ledger, row) for row in rows]
 
 
 def healed(ledger: Ledger) -> list[str]:
@@ -164,10 +215,37 @@ def healed(ledger: Ledger) -> list[str]:
     return [row["number"] for row in ledger.db.execute(query).fetchall()]
 
 
+def of(ledger: Ledger, books: Books, accounts: Accounts, now: float, *, acts: bool) -> Auditor:
+    """The auditor of One API's books, after their accounts were read."""
+    return Auditor(ledger, accounts, books.is_gone, now, books.can_complete, acts)
+
+
+def is_held(ledger: Ledger, each: Order) -> bool:
+    """Whether a sending waits for a person's word: somebody may have credited it by hand."""
+    query = "SELECT 1 FROM orders WHERE number = ? AND may_send = 1"
+    may_send = ledger.db.execute(query, (each.number,)).fetchone()
+    return not may_send and ledger.unnamed(each) is not None
+
+
 def done(ledger: Ledger, number: str, now: float) -> int:
-    """Close the open cases of an order for good; how many there were."""
-    statement = "UPDATE cases SET closed = ?, told = ? WHERE number = ? AND closed IS NULL"
-    return ledger.db.execute(statement, (now, DONE, number)).rowcount
+    """Close the cases of an order for good, and send nothing for it any more; how many there were.
+
+    What it was credited with until now is right then; only more would be a case.
+    """
+    with ledger.transaction():
+        ledger.db.execute(
+            "UPDATE orders SET done_at = ?, done_credits = ?, class = ?, class_since = ?"
+            " WHERE number = ?",
+            (now, ledger.credits(number), Class.SETTLED.value, now, number),
+        )
+        statement = "UPDATE cases SET closed = ?, told = ? WHERE number = ? AND closed IS NULL"
+        return ledger.db.execute(statement, (now, DONE, number)).rowcount
+
+
+def send(ledger: Ledger, number: str) -> int:
+    """Let the agent send what waits for a person's word; how many orders that is."""
+    statement = "UPDATE orders SET may_send = 1 WHERE number = ? AND done_at IS NULL"
+    return ledger.db.execute(statement, (number,)).rowcount
 
 
 def mark(ledger: Ledger, told: Iterable[Case]) -> None:
@@ -177,6 +255,13 @@ def mark(ledger: Ledger, told: Iterable[Case]) -> None:
     ledger.db.execute("UPDATE cases SET told = 2 WHERE closed IS NOT NULL AND told = 1")
 
 
-def _of_row(ledger: Ledger, number: str, kind: str, detail: str) -> Case:
-    found = ledger.orders("number = ?", number)
-    return Case(number, kind, found[0] if found else None, detail)
+def of_row(ledger: Ledger, row: sqlite3.Row) -> Case:
+    """A case, with what the last act and the gateway said of it now."""
+    found = ledger.orders("number = ?", row["number"])
+    said = diagnosis.said(ledger.answer(row["number"]), ledger.word(row["number"]))
+    edition = ledger.note(EDITION) or cases.ONE_HUB
+    return Case(
+        row["number"], row["class"], found[0] if found else None,
+        row["detail"] or said, row["remedy"],
+        row["quota"], row["payment"], edition,
+    )  # fmt: skip

@@ -1,5 +1,6 @@
 """Why an order stands as it does, in one sentence: pure, from what the ledger holds of it."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from one_api_infra.texts import N_, _
 
 TITLES = {
     Class.CREDITED: N_("credited"),
-    Class.WAITING: N_("not paid yet"),
+    Class.WAITING: N_("not paid"),
     Class.ABANDONED: N_("closed without a payment"),
     Class.PAID_PENDING: N_("paid, but pending"),
     Class.PAID_CLOSED: N_("paid, but closed by One API"),
@@ -18,7 +19,26 @@ TITLES = {
     Class.SUCCESS_UNCREDITED: N_("a success without a credit"),
     Class.AMOUNT_DIFFERS: N_("the amount differs"),
     Class.UNKNOWN_ORDER: N_("unknown to One API"),
+    Class.SETTLED: N_("settled by a person"),
 }
+WORDS = {
+    Said.PAID: N_("the gateway says: paid, {money} {currency}"),
+    Said.WAITING: N_("the gateway says: not paid"),
+    Said.CLOSED: N_("the gateway says: closed without a payment"),
+    Said.UNCLEAR: N_("the gateway contradicts itself: {reason}"),
+    Said.UNKNOWN: N_("the gateway could not be asked: {reason}"),
+}
+# What AskError names by the kind of error.
+REASONS = {
+    "SSLError": N_("its certificate is not trusted"),
+    "ConnectionError": N_("no connection"),
+    "ConnectTimeout": N_("no connection in time"),
+    "ReadTimeout": N_("no answer in time"),
+    "ReadTimeoutError": N_("no answer in time"),
+    "JSONDecodeError": N_("its answer is no JSON"),
+    "no object": N_("its answer is no JSON"),
+}
+ANSWERED = re.compile(r"^refused: (?P<status>[0-9]+) (?P<answer>.*)$", re.DOTALL)
 LOST = {
     "silent": N_(
         "The gateway has not called: no callback of this order is in the log."
@@ -62,6 +82,37 @@ def title(found: Class) -> str:
     return _(TITLES[found])
 
 
+def said(result: str, word: Word | None) -> str:
+    """What One API and the gateway said last, for a case."""
+    told = word_text(word) if word else ""
+    return "; ".join(filter(None, (act(result), told)))
+
+
+def act(result: str) -> str:
+    """What came of an act of ours, in words; empty if there was none."""
+    found = ANSWERED.match(result)
+    if found and found["status"] == "0":
+        return _("One API did not answer")
+    if found:
+        answer = " ".join(found["answer"].split()) or "-"
+        return _("One API answered HTTP {status}: {answer}", status=found["status"], answer=answer)
+    if result.startswith("refused: "):
+        return _("One API answered: {answer}", answer=result.removeprefix("refused: "))
+    names = {
+        "credited": _("One API has credited it"),
+        "interrupted": _("interrupted; the order tells what came of it"),
+    }
+    return names.get(result, result)
+
+
+def word_text(word: Word) -> str:
+    """What the gateway said when it was asked, in words."""
+    reason = _(REASONS[word.detail]) if word.detail in REASONS else word.detail or "-"
+    money = "-" if word.money is None else word.money
+    text = _(WORDS[word.said], money=money, currency=word.currency, reason=reason)
+    return text.rstrip()
+
+
 def loss(seen: Sequence[Seen], word: Word | None) -> str:
     """Why the payment was not credited by a callback; empty if one was taken."""
     last = seen[-1] if seen else None
@@ -69,6 +120,11 @@ def loss(seen: Sequence[Seen], word: Word | None) -> str:
         return _silent(word)
     values = {"status": last.status, "answer": (last.answer or b"")[:80].decode("utf-8", "replace")}
     return _say(_kind(last), **values)
+
+
+def is_denied(word: Word | None) -> bool:
+    """Whether the gateway itself says that nothing is paid."""
+    return word is not None and word.said in {Said.WAITING, Said.CLOSED}
 
 
 def _kind(last: Seen) -> str:
@@ -89,7 +145,8 @@ def _silent(word: Word | None) -> str:
     if word is None or word.said is Said.PAID:
         return _say("silent")
     kinds = {Said.WAITING: "waiting", Said.CLOSED: "waiting", Said.UNCLEAR: "unclear"}
-    return _say(kinds.get(word.said, "unreachable"), detail=word.detail)
+    reason = _(REASONS[word.detail]) if word.detail in REASONS else word.detail or "-"
+    return _say(kinds.get(word.said, "unreachable"), detail=reason)
 
 
 def _say(kind: str, **values: object) -> str:

@@ -13,7 +13,7 @@ from one_api_infra.callbacks.ledger import Ledger, callback_row
 from one_api_infra.callbacks.schedule import HORIZON
 
 PLACE = "log_place"
-BOOKS_READ, BOOKS_BEGIN = "books_read", "books_begin"
+BOOKS_READ, BOOKS_BEGIN, EDITION = "books_read", "books_begin", "edition"
 FIRST = 3 * HORIZON  # how far the first look goes back: a credit's order is older than the credit
 LOOKUPS = 200  # single orders in a run; One API limits its callers, the agent too
 OVERLAP = 120.0  # seconds that are read again: clocks differ, and a row may be written late
@@ -81,18 +81,30 @@ def read_books(ledger: Ledger, books: Books, now: float) -> None:
     """
     since = float(ledger.note(BOOKS_READ) or now - FIRST) - OVERLAP
     # Credits first: one that comes in between would have no order else, and be another's second.
-    credited = list(books.credits(since))
+    credited, corrected = list(books.credits(since)), list(books.corrections(since))
     found = {order.number: order for order in books.orders(since)}
-    gone = [order.number for order in ledger.orders("status = 'pending' ORDER BY created")]
-    gone = [number for number in gone if number not in found][:LOOKUPS]
+    gone = [number for number in _pending(ledger, now) if number not in found][:LOOKUPS]
     for number in (*gone, *_strangers(ledger, now)[:LOOKUPS]):
         if number not in found and (current := books.order(number)):
             found[number] = current
     with ledger.transaction():
         ledger.add_orders(found.values(), now)
         ledger.add_credits(credited)
+        ledger.add_corrections(corrected)
+        ledger.note(EDITION, books.edition.name)
         ledger.note(BOOKS_BEGIN, ledger.note(BOOKS_BEGIN) or since)
         ledger.note(BOOKS_READ, now)
+
+
+def _pending(ledger: Ledger, now: float) -> list[str]:
+    """Orders that may have ended: young ones, and those that a callback says are paid."""
+    orders = ledger.orders(
+        "status = 'pending' AND (created >= :since OR number IN (SELECT number FROM callbacks"
+        " WHERE is_genuine = 1 AND is_paid = 1 AND at >= :since)"
+        " OR number IN (SELECT number FROM cases WHERE closed IS NULL)) ORDER BY created",
+        {"since": now - HORIZON},
+    )
+    return [order.number for order in orders]
 
 
 def _strangers(ledger: Ledger, now: float) -> list[str]:

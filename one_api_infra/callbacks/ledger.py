@@ -5,6 +5,7 @@ result; a run that is killed leaves the ledger as before its last transaction.
 """
 
 import contextlib
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
@@ -13,7 +14,7 @@ from typing import Any
 
 from one_api_infra.callbacks.callback import Callback, clean
 from one_api_infra.callbacks.gateways.gateway import Notice, Said, Word
-from one_api_infra.callbacks.order import Credit, Order, Status
+from one_api_infra.callbacks.order import Correction, Credit, Order, Status, Success
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS callbacks (
@@ -29,12 +30,19 @@ CREATE TABLE IF NOT EXISTS orders (
   currency TEXT NOT NULL, quota INTEGER NOT NULL, status TEXT NOT NULL, created REAL NOT NULL,
   gateway_number TEXT NOT NULL, since REAL NOT NULL,
   class TEXT NOT NULL DEFAULT '', class_since REAL NOT NULL DEFAULT 0,
-  is_settled INTEGER NOT NULL DEFAULT 0);
+  is_settled INTEGER NOT NULL DEFAULT 0,
+  done_at REAL, done_credits INTEGER NOT NULL DEFAULT 0, may_send INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS orders_created ON orders (created);
 CREATE INDEX IF NOT EXISTS orders_status ON orders (status);
+CREATE INDEX IF NOT EXISTS orders_user ON orders (user, quota);
 CREATE TABLE IF NOT EXISTS credits (
-  id INTEGER PRIMARY KEY, user INTEGER NOT NULL, quota INTEGER NOT NULL, at REAL NOT NULL);
+  id INTEGER PRIMARY KEY, user INTEGER NOT NULL, quota INTEGER NOT NULL, at REAL NOT NULL,
+  number TEXT NOT NULL DEFAULT '');
 CREATE INDEX IF NOT EXISTS credits_at ON credits (at);
+CREATE TABLE IF NOT EXISTS corrections (
+  id INTEGER PRIMARY KEY, user INTEGER NOT NULL, quota INTEGER NOT NULL, at REAL NOT NULL,
+  number TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS corrections_number ON corrections (number);
 CREATE TABLE IF NOT EXISTS words (
   number TEXT PRIMARY KEY, at REAL NOT NULL, said TEXT NOT NULL, gateway_number TEXT NOT NULL,
   money TEXT, currency TEXT NOT NULL, merchant TEXT NOT NULL, detail TEXT NOT NULL);
@@ -45,12 +53,26 @@ CREATE INDEX IF NOT EXISTS acts_number ON acts (number);
 CREATE TABLE IF NOT EXISTS cases (
   number TEXT NOT NULL, class TEXT NOT NULL, opened REAL NOT NULL, closed REAL,
   told INTEGER NOT NULL DEFAULT 0, detail TEXT NOT NULL DEFAULT '',
+  remedy TEXT NOT NULL DEFAULT '', quota INTEGER NOT NULL DEFAULT 0,
+  payment TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (number, class));
 CREATE TABLE IF NOT EXISTS hours (
   hour INTEGER PRIMARY KEY, runs INTEGER NOT NULL, down INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
-VERSION = 1
+VERSION = 2
+# Columns that came later: table, column, and what it is.
+ADDED = (
+    ("orders", "done_at", "REAL"),
+    ("orders", "done_credits", "INTEGER NOT NULL DEFAULT 0"),
+    ("orders", "may_send", "INTEGER NOT NULL DEFAULT 0"),
+    ("credits", "number", "TEXT NOT NULL DEFAULT ''"),
+    ("cases", "remedy", "TEXT NOT NULL DEFAULT ''"),
+    ("cases", "quota", "INTEGER NOT NULL DEFAULT 0"),
+    ("cases", "payment", "TEXT NOT NULL DEFAULT ''"),
+)
+LATER = "CREATE INDEX IF NOT EXISTS credits_number ON credits (number)"
+WORDS, MOST_WORDS = re.compile(r"[0-9A-Za-z_-]+"), 50  # of a remark
 LONGEST = 200  # characters of a number that a stranger sends
 
 
@@ -65,7 +87,16 @@ class Ledger:
             self.db.execute("PRAGMA journal_mode = WAL")
             self.db.execute("PRAGMA synchronous = FULL")
             self.db.executescript(SCHEMA)
+            self._add_columns()
             self.db.execute(f"PRAGMA user_version = {VERSION}")
+
+    def _add_columns(self) -> None:
+        """Bring a ledger of before up to date; what it holds stays."""
+        for table, column, kind in ADDED:
+            rows = self.db.execute(f"PRAGMA table_info({table})").fetchall()
+            if column not in {row["name"] for row in rows}:
+                self.db.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
+        self.db.execute(LATER)
 
     def close(self) -> None:
         """Close it."""
@@ -115,9 +146,25 @@ class Ledger:
         self.db.executemany(statement, (_order_row(order, now) for order in orders))
 
     def add_credits(self, credits: Iterable[Credit]) -> None:
-        """Put in credits of One API's log."""
-        rows = ((each.id, each.user, each.quota, each.at) for each in credits)
-        self.db.executemany("INSERT OR IGNORE INTO credits VALUES (?, ?, ?, ?)", rows)
+        """Put in credits of One API's books."""
+        rows = ((each.id, each.user, each.quota, each.at, each.number) for each in credits)
+        self.db.executemany("INSERT OR IGNORE INTO credits VALUES (?, ?, ?, ?, ?)", rows)
+
+    def add_corrections(self, corrections: Iterable[Correction]) -> None:
+        """Put in what people added and took, with the order that their remark names."""
+        rows = [
+            (each.id, each.user, each.quota, each.at, self._named(each.remark))
+            for each in corrections
+        ]
+        self.db.executemany("INSERT OR IGNORE INTO corrections VALUES (?, ?, ?, ?, ?)", rows)
+
+    def _named(self, remark: str) -> str:
+        """The known order that a remark names; people write more than the number into it."""
+        query = "SELECT number FROM orders WHERE number = ?"
+        for word in WORDS.findall(remark)[:MOST_WORDS]:
+            if self.db.execute(query, (word,)).fetchone():
+                return str(word)
+        return ""
 
     def add_word(self, number: str, word: Word, now: float) -> None:
         """Put in what a gateway said of an order."""
@@ -134,10 +181,48 @@ class Ledger:
         rows = self.db.execute(f"SELECT * FROM orders WHERE {where}", bound)  # noqa: S608
         return [order(row) for row in rows]
 
-    def credits(self, since: float) -> list[Credit]:
-        """Credits since a time."""
-        rows = self.db.execute("SELECT id, user, quota, at FROM credits WHERE at >= ?", (since,))
+    def successes(self) -> list[Success]:
+        """Orders that may own a credit which is nobody's yet."""
+        query = (
+            "SELECT orders.*,"
+            " (SELECT count(*) FROM credits WHERE credits.number = orders.number) AS credits,"
+            " coalesce((SELECT min(at) FROM callbacks WHERE callbacks.number = orders.number"
+            "   AND is_genuine AND is_paid AND is_taken),"
+            "  (SELECT min(ended) FROM acts WHERE acts.number = orders.number"
+            "   AND result = 'credited'), 0) AS at"
+            " FROM orders WHERE status = 'success' AND (user, quota) IN"
+            " (SELECT user, quota FROM credits WHERE number = '')"
+        )
+        return [Success(order(row), row["at"], row["credits"]) for row in self.db.execute(query)]
+
+    def nobodys_credits(self) -> list[Credit]:
+        """Credits that are no order's yet."""
+        rows = self.db.execute("SELECT id, user, quota, at FROM credits WHERE number = ''")
         return [Credit(*row) for row in rows]
+
+    def own(self, found: Mapping[int, str]) -> None:
+        """Note whose credits are, for good: what a person settled must not move."""
+        pairs = [(number, identity) for identity, number in found.items()]
+        self.db.executemany("UPDATE credits SET number = ? WHERE id = ?", pairs)
+
+    def credits(self, number: str) -> int:
+        """How many credits an order has."""
+        query = "SELECT count(*) FROM credits WHERE number = ?"
+        return int(self.db.execute(query, (number,)).fetchone()[0])
+
+    def corrected(self, number: str, since: float = 0.0) -> int:
+        """The quota that people added in an order's name after a time, less what they took."""
+        query = "SELECT coalesce(sum(quota), 0) FROM corrections WHERE number = ? AND at > ?"
+        return int(self.db.execute(query, (number, since)).fetchone()[0])
+
+    def unnamed(self, each: Order) -> float | None:
+        """When somebody added just an order's quota to its user, after it, and named no order."""
+        query = (
+            "SELECT max(at) FROM corrections"
+            " WHERE number = '' AND user = ? AND quota = ? AND at > ?"
+        )
+        row = self.db.execute(query, (each.user, each.quota, each.created)).fetchone()
+        return None if row[0] is None else float(row[0])
 
     def notices(self, number: str) -> list[Notice]:
         """What genuine callbacks said of an order."""
@@ -148,6 +233,12 @@ class Ledger:
         """The gateway's last word on an order."""
         row = self.db.execute("SELECT * FROM words WHERE number = ?", (number,)).fetchone()
         return word(row) if row else None
+
+    def answer(self, number: str) -> str:
+        """What came of the last act for an order."""
+        query = "SELECT result FROM acts WHERE number = ? ORDER BY id DESC LIMIT 1"
+        row = self.db.execute(query, (number,)).fetchone()
+        return str(row["result"]) if row else ""
 
     def asked(self, number: str) -> float | None:
         """When the gateway was last asked for an order."""

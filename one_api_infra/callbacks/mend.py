@@ -1,8 +1,9 @@
 """Replay and reconciliation: what One API did not credit is sent to it again, by its own way.
 
 One API credits an order once, because it asks whether the order is pending. So it is asked anew
-right before each sending, and an act is written down before it is done: a run that is killed in
-between finds it, and waits until One API must be through with it.
+right before each sending, and so are its books for what a person has added by hand meanwhile. An
+act is written down before it is done: a run that is killed in between finds it, and waits until One
+API must be through with it.
 """
 
 import time
@@ -12,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from one_api_infra.callbacks import audit, schedule
+from one_api_infra.callbacks import audit, auditor, schedule
 from one_api_infra.callbacks.books.books import Books
-from one_api_infra.callbacks.callback import parse
+from one_api_infra.callbacks.callback import Callback, clean, parse
 from one_api_infra.callbacks.gateways import GATEWAYS
 from one_api_infra.callbacks.gateways.gateway import (
     Account,
@@ -25,12 +26,13 @@ from one_api_infra.callbacks.gateways.gateway import (
 )
 from one_api_infra.callbacks.intake import Accounts
 from one_api_infra.callbacks.ledger import Ledger, notice
-from one_api_infra.callbacks.loopback import Send, as_it_came
+from one_api_infra.callbacks.loopback import Send, as_it_came, readable
 from one_api_infra.callbacks.order import Order, Status
 
 ASKING = 8  # accounts that are asked side by side
 ASK_SECONDS = 60.0  # for an account in a run: replays must not wait
-REPLAY, RECONCILE = "replay", "reconcile"
+REPLAY, RECONCILE, CLOSE = "replay", "reconcile", "close"
+OVERDUE = 600.0  # seconds between two tries to let One API close what is beyond help
 CREDITED, REFUSED, INTERRUPTED = "credited", "refused", "interrupted"
 
 
@@ -49,18 +51,30 @@ class Mender:
         """Send genuine callbacks of orders that are still pending again, oldest first."""
         query = (
             "SELECT callbacks.* FROM callbacks JOIN orders USING (number)"
-            " WHERE orders.status = 'pending' AND is_genuine = 1 AND is_paid = 1"
-            " AND line IS NOT NULL GROUP BY number HAVING at = max(at) ORDER BY at"
+            " WHERE orders.status = 'pending' AND done_at IS NULL AND is_genuine = 1"
+            " AND is_paid = 1 AND line IS NOT NULL GROUP BY number HAVING at = max(at) ORDER BY at"
         )
         for row in self.ledger.db.execute(query).fetchall():
+            if not self._is_open(row["account"]):
+                continue
             gateway = GATEWAYS[row["gateway"]]
             attempts, last = self._attempts(row["number"], row["id"])
             due = schedule.resend_due(row["at"], attempts, last, self.now, gateway.deadline)
             callback = parse(row["line"]) if due else None
             order = self.ledger.orders("number = ?", row["number"])[0]
             if callback and not audit.differs(order, notice(row)):
-                made = as_it_came(callback)
+                made = self._made(callback, gateway.kind)
                 self._act(order.number, callback.id, REPLAY, partial(self._sent, made))
+
+    def _is_open(self, row: str) -> bool:
+        """Whether One API takes callbacks for a payment row, as far as it tells."""
+        account = self.accounts.get(row)
+        return account is None or account.is_enabled
+
+    def _made(self, callback: Callback, kind: str) -> Notification:
+        if kind != "epay":
+            return as_it_came(callback)
+        return readable(callback, self.books.edition.epay_methods)
 
     def ask(self, orders: Sequence[Order], outage_ended: float) -> None:
         """Ask the gateways for orders that are not settled, as their schedule says.
@@ -77,6 +91,12 @@ class Mender:
                 for order, word in words:
                     self._keep(order, word)
 
+    def question(self, order: Order) -> Word | None:
+        """What the gateway says of one order now; None where nobody can be asked."""
+        if order.row not in self.accounts:
+            return None
+        return self._asked([order])[0][1]
+
     def _keep(self, order: Order, word: Word) -> None:
         """Note a word; "paid" is not forgotten because the gateway is silent now."""
         known = self.ledger.word(order.number)
@@ -86,9 +106,14 @@ class Mender:
 
     def reconcile(self) -> None:
         """Credit what the gateway says is paid, where One API has a way in."""
-        for order in self.ledger.orders("status = 'pending' ORDER BY created"):
+        for order in self.ledger.orders(
+            "status = 'pending' AND done_at IS NULL AND number IN"
+            " (SELECT number FROM words WHERE said = 'paid') ORDER BY created"
+        ):
             word, account = self.ledger.word(order.number), self.accounts.get(order.row)
             if word is None or account is None:
+                continue
+            if not (account.is_enabled or self.books.can_complete):
                 continue
             if not audit.may_credit(order, account.merchant, word):
                 continue
@@ -105,7 +130,17 @@ class Mender:
 
     def _sent(self, made: Notification) -> str:
         answer = self.send(made)
-        return f"{answer.status} {answer.body[:80]!r}"
+        return f"{answer.status} {clean(answer.body[:80].decode('utf-8', 'replace'))}"
+
+    def close_overdue(self, orders: Sequence[Order]) -> None:
+        """Let One API close orders that neither a gateway nor the agent can have credited any more.
+
+        What is closed takes no callback, so that it can be credited by hand without a doubt.
+        """
+        last = float(self.ledger.note(CLOSE) or 0)
+        if self.acts and orders and self.now - last > OVERDUE:
+            self.ledger.note(CLOSE, self.now)
+            self.books.close_overdue()
 
     def end_interrupted(self) -> None:
         """Acts of a run that died: what came of them, the order tells."""
@@ -122,12 +157,15 @@ class Mender:
         return max(count, 1 if last else 0), last
 
     def _act(self, number: str, callback: str, kind: str, do: Callable[[], str]) -> None:
-        """Do it, if the order waits for it and nobody is at it; ``do`` tells One API's answer."""
+        """Do it, if the order waits for it and nobody was or is at it.
+
+        ``do`` tells One API's answer.
+        """
         open_act = "SELECT 1 FROM acts WHERE number = ? AND ended IS NULL"
         if not self.acts or self.ledger.db.execute(open_act, (number,)).fetchone():
             return
         current = self.books.order(number)
-        if current is None or current.status is not Status.PENDING:
+        if current is None or current.status is not Status.PENDING or self._by_hand(current):
             return
         act = self.ledger.start_act(number, callback, kind, self.now)
         words = do()
@@ -137,6 +175,13 @@ class Mender:
             self.ledger.end_act(act, CREDITED if done else f"{REFUSED}: {words}", self.now)
             if after:
                 self.ledger.add_orders([after], self.now)
+
+    def _by_hand(self, order: Order) -> bool:
+        """Whether a person has credited it, or may have: as One API's books tell at this moment."""
+        self.ledger.add_corrections(self.books.corrections(order.created))
+        if self.ledger.corrected(order.number) > 0:
+            return True
+        return auditor.is_held(self.ledger, order)
 
     def _is_due(self, order: Order, outage_ended: float) -> bool:
         if order.row not in self.accounts:

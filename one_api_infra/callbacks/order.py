@@ -1,13 +1,16 @@
-"""Orders and credits as One API's books hold them, and which credit belongs to which order."""
+"""Orders, credits and corrections as One API's books hold them, and whose each credit is."""
 
+import math
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
 EARLY = 5.0  # seconds that a credit's clock may be behind its order's
+NEAR = 5.0  # seconds between a callback that is taken and One API's line about the credit
+LATE = 120.0  # seconds after which a credit that no order waits for is one too many
 
 
 class Status(StrEnum):
@@ -36,34 +39,75 @@ class Order:
 
 @dataclass(frozen=True)
 class Credit:
-    """A line of One API's log that says that a user's payment was credited."""
+    """One API's word that a user's payment was credited; ``number`` where it names the order."""
 
     id: int
     user: int
     quota: int
     at: float
+    number: str = ""
 
 
-def match(orders: Iterable[Order], credits: Iterable[Credit]) -> Mapping[str, int]:
-    """How many credits each order has.
+@dataclass(frozen=True)
+class Correction:
+    """Quota that a person added to a user, or took (negative), with what they remarked."""
 
-    One API's log names no order: a credit goes to the first order of that user and quota which
-    has none yet and was made before it; one too many goes to the last order before it. Among
-    orders of the same user and quota it may be the other one: the remedy is the same.
+    id: int
+    user: int
+    quota: int
+    at: float
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class Success:
+    """An order that One API says succeeded: when it was seen to (0: unseen), and its credits."""
+
+    order: Order
+    at: float
+    credits: int
+
+
+def assign(orders: Iterable[Success], credits: Iterable[Credit], now: float) -> dict[int, str]:
+    """The order's number for each credit's id, as far as it can be told yet.
+
+    One Hub's log names no order. Among a user's orders of one quota a credit goes to the one whose
+    callback was taken with it, else to the oldest that has none, and what is left once nobody can
+    be waiting for it any more to the nearest: an order's second credit.
     """
-    waiting: dict[tuple[int, int], list[Order]] = defaultdict(list)
-    for order in sorted(orders, key=lambda each: each.created):
-        if order.status is Status.SUCCESS:
-            waiting[order.user, order.quota].append(order)
-    counts = {order.number: 0 for group in waiting.values() for order in group}
-    credited: dict[tuple[int, int], int] = defaultdict(int)
+    groups: dict[tuple[int, int], list[Success]] = defaultdict(list)
+    for each in orders:
+        groups[each.order.user, each.order.quota].append(each)
+    free: dict[tuple[int, int], list[Credit]] = defaultdict(list)
     for credit in sorted(credits, key=lambda each: each.at):
-        key = (credit.user, credit.quota)
-        group = waiting.get(key, [])
-        made = bisect_left(group, credit.at + EARLY, key=lambda each: each.created)
-        if credited[key] < made:
-            counts[group[credited[key]].number] += 1
-            credited[key] += 1
-        elif made:
-            counts[group[made - 1].number] += 1
-    return counts
+        free[credit.user, credit.quota].append(credit)
+    found: dict[int, str] = {}
+    for key, left in free.items():
+        found |= _assign(groups.get(key, []), left, now)
+    return found
+
+
+def _assign(orders: Sequence[Success], free: list[Credit], now: float) -> dict[int, str]:
+    found: dict[int, str] = {}
+
+    def take(order: Success, low: float, high: float) -> bool:
+        at = bisect_left(free, low, key=lambda each: each.at)
+        if at == len(free) or free[at].at > high:
+            return False
+        found[free.pop(at).id] = order.order.number
+        return True
+
+    waiting = sorted((each for each in orders if not each.credits), key=lambda each: each.at)
+    # One Hub's log knows whole seconds.
+    waiting = [each for each in waiting if not take(each, int(each.at) - 1, each.at + NEAR)]
+    for each in sorted(waiting, key=lambda each: each.order.created):
+        take(each, each.order.created - EARLY, math.inf)
+    for credit in free:
+        older = [each for each in orders if each.order.created <= credit.at + EARLY]
+        if older and now - credit.at > LATE:
+            found[credit.id] = min(older, key=lambda each: _distance(each, credit)).order.number
+    return found
+
+
+def _distance(order: Success, credit: Credit) -> float:
+    return abs(credit.at - (order.at or order.order.created))

@@ -1,46 +1,77 @@
 """All that is known of one order, as lines for people: what users are asked for in every forum."""
 
-import datetime
 import sqlite3
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, tzinfo
 from urllib.parse import parse_qsl, urlencode
 
-from one_api_infra.callbacks import cases, diagnosis
+from one_api_infra.callbacks import auditor, cases, diagnosis
 from one_api_infra.callbacks.audit import Class
-from one_api_infra.callbacks.callback import parse
-from one_api_infra.callbacks.cases import Case
+from one_api_infra.callbacks.callback import Callback, parse
 from one_api_infra.callbacks.diagnosis import Seen
-from one_api_infra.callbacks.ledger import Ledger
-from one_api_infra.texts import _
+from one_api_infra.callbacks.gateways.gateway import Word
+from one_api_infra.callbacks.ledger import Ledger, word
+from one_api_infra.callbacks.order import NEAR
+from one_api_infra.texts import N_, _
 
 HIDDEN = frozenset({"sign", "key", "sign_type"})
+# Of one second: whatever follows from another comes after it. One API's books know whole seconds.
+ORDER, CALLBACK, ACT, LOG, CREDIT, CORRECTION, WORD, CASE = range(8)
+ACTS = {
+    "replay": N_("the agent sent the callback again"),
+    "reconcile": N_("the agent let One API credit it, by the gateway's word"),
+}
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened to an order."""
+    """Something that happened to an order; ``kind`` orders what happened in the same second."""
 
     at: float
-    what: str
+    kind: int
     words: str
 
 
-def lines(ledger: Ledger, number: str) -> Iterator[str]:
-    """The order's story, its verdict, and what to do."""
-    yield from (_event(each) for each in sorted(_events(ledger, number), key=lambda each: each.at))
-    found = ledger.orders("number = ?", number)
+def lines(
+    ledger: Ledger,
+    number: str,
+    zone: tzinfo,
+    more: Sequence[Event] = (),
+    tried: Word | None = None,
+) -> Iterator[str]:
+    """The order's story, its verdict, and what to do.
+
+    ``more`` happened too, ``tried`` is what the gateway said (or why it said nothing) just now.
+    """
+    for event in in_order([*_events(ledger, number), *more]):
+        moment = datetime.fromtimestamp(event.at, zone)
+        yield f"{moment:%Y-%m-%d %H:%M:%S}  {event.words}"
+    yield ""
     row = ledger.db.execute("SELECT class FROM orders WHERE number = ?", (number,)).fetchone()
     kind = Class(row["class"] or Class.WAITING) if row else Class.UNKNOWN_ORDER
-    yield ""
-    yield _("Verdict: {title}", title=diagnosis.title(kind))
-    if kind is not Class.CREDITED:
-        yield diagnosis.loss(_seen(ledger, number), ledger.word(number))
+    last = tried or ledger.word(number)
+    seen = _seen(ledger, number)
+    yield _("Verdict: {title}", title=_title(ledger, number, kind, seen, last))
+    if kind not in {Class.CREDITED, Class.SETTLED} and (row or seen):
+        yield diagnosis.loss(seen, last)
     query = "SELECT * FROM cases WHERE number = ? AND closed IS NULL"
     for case in ledger.db.execute(query, (number,)).fetchall():
-        order = found[0] if found else None
-        yield from cases.lines(Case(number, case["class"], order, case["detail"]))
-        yield cases.when_done(number)
+        yield from cases.lines(auditor.of_row(ledger, case))
+        if cases.is_acted(case["remedy"]):
+            yield cases.when_done(number)
+
+
+def in_order(events: Sequence[Event]) -> list[Event]:
+    """By time, causes before effects: a credit is dated by the second in which its cause began."""
+    causes = [each.at for each in events if each.kind in {CALLBACK, ACT}]
+    moved = [
+        replace(each, at=max([each.at, *(at for at in causes if 0 < at - each.at <= NEAR)]))
+        if each.kind == CREDIT
+        else each
+        for each in events
+    ]
+    return sorted(moved, key=lambda each: (int(each.at), each.kind, each.at))
 
 
 def is_known(ledger: Ledger, number: str) -> bool:
@@ -48,23 +79,58 @@ def is_known(ledger: Ledger, number: str) -> bool:
     return any(True for _each in _events(ledger, number))
 
 
+def unread(callback: Callback) -> Event:
+    """A callback that was not judged: One API, which has the key, does not answer."""
+    answer = "-" if callback.answer is None else callback.answer[:40].decode("utf-8", "replace")
+    words = _(
+        "callback from {client}: HTTP {status} {answer} in {seconds} s",
+        client=callback.client, status=callback.status, answer=_plain(answer),
+        seconds=f"{callback.seconds:.3f}",
+    )  # fmt: skip
+    mark = _("not judged yet: One API does not answer")
+    shown = f"{callback.method} {redacted(callback.uri)}"
+    return Event(callback.at, CALLBACK, f"{words}; {mark}; {shown}")
+
+
+def _title(
+    ledger: Ledger, number: str, kind: Class, seen: Sequence[Seen], last: Word | None
+) -> str:
+    """Paid, not paid, or nobody knows: an order that waits is one of the three."""
+    said_so = any(each.is_genuine and not each.is_paid for each in seen)
+    if kind is Class.WAITING and not diagnosis.is_denied(last) and not said_so:
+        return _("nobody knows whether it is paid")
+    return diagnosis.title(kind)
+
+
 def _events(ledger: Ledger, number: str) -> Iterator[Event]:
     for order in ledger.orders("number = ?", number):
         words = _(
-            "{status}: {money} {currency}, quota {quota}, user {user}",
-            status=order.status.value, money=order.money, currency=order.currency,
-            quota=order.quota, user=order.user,
+            "order of user {user} over {money} {currency}, quota {quota}",
+            money=order.money, currency=order.currency, quota=order.quota, user=order.user,
         )  # fmt: skip
-        yield Event(order.created, _("order in One API"), words)
+        yield Event(order.created, ORDER, words)
     for row in _rows(ledger, "SELECT * FROM callbacks WHERE number = ?", number):
-        yield Event(row["at"], _("callback"), _callback(row))
+        yield Event(row["at"], CALLBACK, _callback(row))
     for row in _rows(ledger, "SELECT * FROM words WHERE number = ?", number):
-        parts = (row["said"], row["money"], row["currency"], row["gateway_number"], row["detail"])
-        yield Event(row["at"], _("gateway says"), " ".join(filter(None, parts)))
+        yield Event(row["at"], WORD, diagnosis.word_text(word(row)))
     for row in _rows(ledger, "SELECT * FROM acts WHERE number = ?", number):
-        yield Event(row["started"], row["kind"], row["result"] or "…")
+        result = diagnosis.act(row["result"]) or _("no answer yet")
+        words = f"{_(ACTS[row['kind']])}: {result}"
+        yield Event(row["ended"] or row["started"], ACT, words)
+    for row in _rows(ledger, "SELECT * FROM credits WHERE number = ?", number):
+        words = _("credited: quota {quota} to user {user}", quota=row["quota"], user=row["user"])
+        yield Event(row["at"], CREDIT, words)
+    for row in _rows(ledger, "SELECT * FROM corrections WHERE number = ?", number):
+        words = _("by hand: quota {quota} to user {user}", quota=row["quota"], user=row["user"])
+        yield Event(row["at"], CORRECTION, words)
     for row in _rows(ledger, "SELECT * FROM cases WHERE number = ?", number):
-        yield Event(row["opened"], _("case"), row["class"])
+        yield Event(row["opened"], CASE, _("case: {kind}", kind=_kind(row["class"])))
+        if row["closed"]:
+            yield Event(row["closed"], CASE, _("the case has ended"))
+
+
+def _kind(name: str) -> str:
+    return diagnosis.title(Class(name)) if name in set(Class) else name
 
 
 def _rows(ledger: Ledger, query: str, number: str) -> list[sqlite3.Row]:
@@ -74,8 +140,9 @@ def _rows(ledger: Ledger, query: str, number: str) -> list[sqlite3.Row]:
 def _callback(row: sqlite3.Row) -> str:
     answer = "-" if row["answer"] is None else row["answer"][:40].decode("utf-8", "replace")
     words = _(
-        "from {client}: HTTP {status} {answer!r} in {seconds} s",
-        client=row["client"], status=row["status"], answer=answer, seconds=row["seconds"],
+        "callback from {client}: HTTP {status} {answer} in {seconds} s",
+        client=row["client"], status=row["status"], answer=_plain(answer),
+        seconds=f"{row['seconds']:.3f}",
     )  # fmt: skip
     marks = [
         _("genuine") if row["is_genuine"] else _("signature wrong"),
@@ -83,8 +150,12 @@ def _callback(row: sqlite3.Row) -> str:
         _("taken") if row["is_taken"] else _("not taken"),
     ]
     kept = parse(row["line"]) if row["line"] else None
-    shown = f" {kept.method} {redacted(kept.uri)}" if kept else ""
-    return f"{words}, {', '.join(marks)}{shown}"
+    shown = f"; {kept.method} {redacted(kept.uri)}" if kept else ""
+    return f"{words}; {', '.join(marks)}{shown}"
+
+
+def _plain(answer: str) -> str:
+    return " ".join(answer.split()) or "-"
 
 
 def redacted(uri: str) -> str:
@@ -104,8 +175,3 @@ def _seen(ledger: Ledger, number: str) -> list[Seen]:
         )
         for row in rows
     ]  # fmt: skip
-
-
-def _event(event: Event) -> str:
-    moment = datetime.datetime.fromtimestamp(event.at, datetime.UTC)
-    return f"{moment:%Y-%m-%d %H:%M:%S}Z  {event.what}  {event.words}"

@@ -21,13 +21,14 @@ SECONDS = 60.0  # it asks the gateway, too
 @INVENTORY
 @LIMIT
 @click.option("--done", is_flag=True, help="Close its cases: you have dealt with them.")
-def order(number: str, inventory: Path, limit: str | None, done: bool) -> None:
+@click.option("--send", is_flag=True, help="Send it: nobody has credited it by hand.")
+def order(number: str, inventory: Path, limit: str | None, done: bool, send: bool) -> None:
     """Show what is known of order NUMBER: callbacks, answers, the gateway's word, the verdict."""
     names = pyinfra.hosts(inventory, limit)
     failed = False
     for name, data in inventories.read(inventory):
         if name in names:
-            verb = "order-done" if done else "order"
+            verb = "order-done" if done else "order-send" if send else "order"
             command = paths.agent(f"{verb} {shlex.quote(number)}")
             shell = f"ONE_API_INFRA_LANGUAGE={language()} {command}"
             output, error = Server(name, data).run(shell, SECONDS)

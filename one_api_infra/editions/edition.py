@@ -38,7 +38,8 @@ class Edition:
     ``user_header`` names the header with the user's id that management calls need beside the
     token. ``status_mark`` is a field of ``/api/status`` that only this edition has; empty for the
     one that has none. ``fetches_tiktoken``: it fetches tiktoken's data when it starts, if it is not
-    there; ``offline_encoders`` turn that off.
+    there; ``offline_encoders`` turn that off. ``epay_methods`` are those by which it can read
+    epay's callbacks, whatever its routes let in.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Edition:
     relay_prefixes: tuple[str, ...]
     callback_routes: tuple[CallbackRoute, ...]
     closed_routes: tuple[str, ...]
+    epay_methods: tuple[str, ...] = ("GET", "POST")
 
     def asset(self, architecture: str, version: str) -> str:
         """A release's asset for a Debian architecture (``amd64``, ``arm64``)."""

@@ -58,6 +58,13 @@ def run() -> None:
         ledger.close()
 
 
+def trust(site: Site) -> Mapping[str, str]:
+    """The variables by which libraries find ``trusted_ca_file``, as the agent's unit has them."""
+    if not site["trusted_ca_file"]:
+        return {}
+    return {"REQUESTS_CA_BUNDLE": paths.TRUSTED_CA, "SSL_CERT_FILE": paths.TRUSTED_CA}
+
+
 def base(site: Site) -> str:
     """One API on loopback."""
     return f"http://127.0.0.1:{site['one_api_port']}"

@@ -31,12 +31,14 @@ COMMANDS = {
     "callbacks-remove": "remove.callbacks",
     "order": "order.show",
     "order-done": "order.done",
+    "order-send": "order.send",
     "report": "report.show",
 }
 # These change nothing of the site, or are called by a command that holds the lock.
 UNLOCKED = {
     *("state", "deploy-hook", "observe", "observe-keep", "monitor-look", "monitor-judge"),
-    *("callbacks", "callbacks-epay-key", "order", "order-done", "report"),
+    *("callbacks", "callbacks-epay-key", "order", "order-done", "order-send"),
+    "report",
 }
 LOCK = "/run/one-api-infra.lock"
 

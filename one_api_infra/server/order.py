@@ -1,15 +1,21 @@
 """``order NUMBER``: what is known of one order, read anew before it is shown."""
 
-import contextlib
+import json
+import os
+import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
-from one_api_infra.callbacks import auditor, intake, timeline
-from one_api_infra.callbacks.auditor import Auditor
+from one_api_infra.callbacks import auditor, intake, log, timeline
 from one_api_infra.callbacks.books.books import Books
+from one_api_infra.callbacks.callback import parse
+from one_api_infra.callbacks.gateways.gateway import Said, Word
 from one_api_infra.callbacks.ledger import Ledger
 from one_api_infra.callbacks.loopback import Answer
 from one_api_infra.callbacks.mend import Mender
+from one_api_infra.callbacks.timeline import Event
+from one_api_infra.clock import zone
 from one_api_infra.editions.api import ApiError
 from one_api_infra.server import callbacks, paths
 from one_api_infra.server.local import CommandError, run, site
@@ -17,57 +23,126 @@ from one_api_infra.texts import _
 
 LINES = 20
 DAYS = 7
+# One API's own lines about what the customer's page and we ask; and what signatures look like.
+ASKED = ("/order/status", "/api/payment/order", "/api/user/topup", "/api/log/")
+SIGNED = re.compile(r"""((?:sign|key)["\\]*[=:]["\\]*)[^&\s"\\]+""")
 
 
 def show(number: str) -> None:
     """Print the order's story; CommandError if nothing at all is known of it."""
-    if not Path(paths.LEDGER).exists():
-        raise CommandError(
-            _("There is no ledger here: the agent is off. Remedy: deploy with `callbacks` on.")
-        )
-    ledger = Ledger(paths.LEDGER)
+    ledger = _ledger()
+    current = site()
+    os.environ.update(callbacks.trust(current))
+    here = zone(current["time_zone"])
+    more = list(_said(number))
+    tried = None
     try:
-        with contextlib.suppress(ApiError):
-            _look(ledger, callbacks.books(site()), number)
-        story = list(timeline.lines(ledger, number)) if timeline.is_known(ledger, number) else []
+        try:
+            tried = _look(ledger, callbacks.books(current), number)
+        except ApiError as error:
+            print(error)
+            print(_("What follows is what the callback log and the agent's ledger hold."))
+            more += _unread(ledger, number)
+        if not (more or timeline.is_known(ledger, number)):
+            raise CommandError(_unknown(number))
+        print(_("Times are those of {zone}.", zone=current["time_zone"]))
+        print("\n".join(timeline.lines(ledger, number, here, more, tried)))
     finally:
         ledger.close()
-    if not story:
-        raise CommandError(
-            _(
-                "Nothing is known of order {number}: neither One API nor the callback log has it."
-                " Remedy: compare the number with One API's list of orders.",
-                number=number,
-            )
-        )
-    print("\n".join([*story, *_said(number)]))
 
 
 def done(number: str) -> None:
     """Close the cases of an order that the admin has dealt with; they stay closed."""
-    ledger = Ledger(paths.LEDGER)
+    ledger = _ledger()
     try:
+        _look(ledger, callbacks.books(site()), number, ask=False)
         count = auditor.done(ledger, number, time.time())
     finally:
         ledger.close()
     print(_("Cases of order {number} closed: {count}", number=number, count=count))
+    print(_("Nothing is sent for it any more; if it is credited again, you are told."))
 
 
-def _look(ledger: Ledger, books: Books, number: str) -> None:
-    """Read the log and the order, ask the gateway, and judge; nothing is sent to One API."""
+def send(number: str) -> None:
+    """Let the agent send what waits for the admin's word."""
+    ledger = _ledger()
+    try:
+        count = auditor.send(ledger, number)
+    finally:
+        ledger.close()
+    if not count:
+        raise CommandError(_unknown(number))
+    print(_("The agent sends the callback of order {number} within a minute.", number=number))
+
+
+def _ledger() -> Ledger:
+    if not Path(paths.LEDGER).exists():
+        raise CommandError(
+            _("There is no ledger here: the agent is off. Remedy: deploy with `callbacks` on.")
+        )
+    return Ledger(paths.LEDGER)
+
+
+def _unknown(number: str) -> str:
+    return _(
+        "Nothing is known of order {number}: neither One API nor the callback log has it."
+        " Remedy: compare the number with One API's list of orders.",
+        number=number,
+    )
+
+
+def _look(ledger: Ledger, books: Books, number: str, *, ask: bool = True) -> Word | None:
+    """Read the log and the books, ask the gateway, and judge; nothing is sent to One API.
+
+    What is returned is a gateway's silence: that is shown, and takes no place of what it said.
+    """
     now = time.time()
     known = intake.accounts(books.accounts())
     intake.read_log(ledger, Path(paths.CALLBACK_LOG), known)
-    if order := books.order(number):
+    intake.read_books(ledger, books, now)
+    silence = None
+    if (order := books.order(number)) and ask:
         ledger.add_orders([order], now)
         mender = Mender(ledger, books, known, lambda _made: Answer(0, b""), now, acts=False)
-        mender.ask([order], outage_ended=now)
-    Auditor(ledger, known, now).audit()
+        word = mender.question(order)
+        if word and word.said is not Said.UNKNOWN:
+            ledger.add_word(number, word, now)
+        else:
+            silence = word
+    auditor.of(ledger, books, known, now, acts=True).audit()
+    return silence
 
 
-def _said(number: str) -> list[str]:
+def _unread(ledger: Ledger, number: str) -> Iterator[Event]:
+    """Callbacks of the order that the ledger has not read yet."""
+    place = log.Place.parse(ledger.note(intake.PLACE))
+    for lines, _place in log.batches(Path(paths.CALLBACK_LOG), place):
+        for line in lines:
+            callback = parse(line)
+            if callback and (
+                number in callback.parameters.values() or number.encode() in callback.body
+            ):
+                yield timeline.unread(callback)
+
+
+def _said(number: str) -> Iterator[Event]:
     """One API's own lines about it; keys and signatures stand in none that we show."""
     since = f"--since=-{DAYS}d"
-    text = run("journalctl", "--unit=one-api", since, "--no-pager", "--output=short-iso")[1]
-    found = [line for line in text.splitlines() if number in line and "sign" not in line]
-    return [_("One API's log:"), *found[-LINES:]] if found else []
+    text = run("journalctl", "--unit=one-api", since, "--no-pager", "--output=json")[1]
+    found = [line for line in text.splitlines() if number in line]
+    told = [line for line in map(_message, found) if line and not _is_asked(line[1])]
+    for at, message in told[-LINES:]:
+        words = SIGNED.sub(r"\1***", message)
+        yield Event(at, timeline.LOG, _("One API's log: {line}", line=words))
+
+
+def _message(line: str) -> tuple[float, str] | None:
+    try:
+        entry = json.loads(line)
+        return int(entry["__REALTIME_TIMESTAMP"]) / 1e6, str(entry["MESSAGE"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _is_asked(message: str) -> bool:
+    return any(path in message for path in ASKED)

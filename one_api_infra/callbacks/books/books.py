@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from one_api_infra.callbacks.gateways.gateway import Account
-from one_api_infra.callbacks.order import Credit, Order
+from one_api_infra.callbacks.order import Correction, Credit, Order
+from one_api_infra.editions.edition import Edition
 
 PAGE = 100
 
@@ -16,6 +17,7 @@ class Books(Protocol):
     """What the agent reads of One API; ``can_complete`` says whether it completes orders itself."""
 
     can_complete: bool
+    edition: Edition
 
     def accounts(self) -> Sequence[Account]:
         """The gateways' accounts."""
@@ -28,6 +30,15 @@ class Books(Protocol):
 
     def credits(self, since: float) -> Iterator[Credit]:
         """Credits since a time."""
+
+    def corrections(self, since: float) -> Iterator[Correction]:
+        """What people added to users' quota and took since a time."""
+
+    def is_gone(self, row: str) -> bool:
+        """Whether a payment row is there no more, after ``accounts`` was called."""
+
+    def close_overdue(self) -> None:
+        """Let One API close the pending orders that it holds for over, where it does."""
 
     def complete(self, number: str) -> str:
         """Let One API complete a paid order, where it can; what it answered."""

@@ -1,7 +1,9 @@
 """One Hub's books: payment rows with their keys, orders, and what its log says it credited."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
@@ -9,12 +11,15 @@ from urllib.parse import quote
 from one_api_infra.callbacks.books.books import PAGE
 from one_api_infra.callbacks.gateways import GATEWAYS
 from one_api_infra.callbacks.gateways.gateway import Account
-from one_api_infra.callbacks.order import Credit, Order, Status
+from one_api_infra.callbacks.order import Correction, Credit, Order, Status
 from one_api_infra.editions.api import Api, ApiError
 
-TOPUP = 1  # the log's type of credits
+TOPUP, MANAGE = 1, 3  # the log's types of credits and of what administrators did
 CREDITED = "在线充值成功"  # how One Hub's log line of a paid order begins (controller/order.go)
+CORRECTED = "管理员增减用户额度"  # how its line of a changed quota begins (controller/user.go)
+REMARK = re.compile(r", 备注: (.*)$", re.DOTALL)
 NOTIFY = "/api/payment/notify/"
+NO_ROW, MANY = "none", 1_000_000  # of an order that cannot be made; the least amount is a setting
 
 
 class OneHubBooks:
@@ -24,6 +29,7 @@ class OneHubBooks:
 
     def __init__(self, api: Api, _key: str = "") -> None:
         self.api = api
+        self.edition = api.edition
         self._rows: dict[int, str] = {}
 
     def accounts(self) -> Sequence[Account]:
@@ -45,6 +51,23 @@ class OneHubBooks:
         for row in self._pages(path):
             if str(row["content"]).startswith(CREDITED):
                 yield Credit(row["id"], row["user_id"], row["quota"], float(row["created_at"]))
+
+    def corrections(self, since: float) -> Iterator[Correction]:
+        path = f"/api/log/?log_type={MANAGE}&start_timestamp={int(since)}&order=created_at"
+        for row in self._pages(path):
+            content = str(row["content"])
+            if content.startswith(CORRECTED):
+                found = REMARK.search(content)
+                remark = found[1] if found else ""
+                at = float(row["created_at"])
+                yield Correction(row["id"], row["user_id"], row["quota"], at, remark)
+
+    def is_gone(self, row: str) -> bool:
+        return row not in self._rows.values()
+
+    def close_overdue(self) -> None:
+        # controller/order.go: CreateOrder closes what is three hours old, then looks at the row.
+        self.api.request("POST", "/api/user/order", {"uuid": NO_ROW, "amount": MANY})
 
     def complete(self, number: str) -> str:
         raise ApiError("One Hub completes no order by itself")
@@ -85,4 +108,5 @@ def _account(row: Mapping[str, Any]) -> Account | None:
     if gateway is None or not isinstance(config, dict):
         return None
     found = gateway.account(str(row["uuid"]), f"{NOTIFY}{row['uuid']}", config)
-    return found if row["enable"] else Account(**{**vars(found), "is_enabled": False})
+    title = f"{row['id']} {row.get('name') or row['type']}"
+    return replace(found, is_enabled=bool(row["enable"]), title=title)

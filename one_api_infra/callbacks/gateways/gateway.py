@@ -24,7 +24,10 @@ class Said(StrEnum):
 
 @dataclass(frozen=True)
 class Account:
-    """A merchant's account at a gateway, as One API's payment row (or its options) holds it."""
+    """A merchant's account at a gateway, as One API's payment row (or its options) holds it.
+
+    ``title`` is the row's id and name, for people.
+    """
 
     gateway: str
     row: str
@@ -33,6 +36,7 @@ class Account:
     public: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     is_enabled: bool = True
+    title: str = ""
 
     def reveal(self, name: str) -> str:
         """A secret, for a signature."""

@@ -1,5 +1,6 @@
 """The class of an order, the credit that is its own, and when something is done about it."""
 
+from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from one_api_infra.callbacks import audit, order, schedule
 from one_api_infra.callbacks.audit import Class, Facts
 from one_api_infra.callbacks.gateways.gateway import Notice, Said, Word
-from one_api_infra.callbacks.order import Credit, Order, Status
+from one_api_infra.callbacks.order import Credit, Order, Status, Success
 
 NOW = 10000.0
 ORDER = Order("1", 7, "row", Decimal("73.00"), "CNY", 500, Status.PENDING, NOW - 100)
@@ -74,22 +75,46 @@ def test_only_the_whole_word_credits(word: Word) -> None:
     assert not audit.may_credit(ORDER, "1001", word)
 
 
+def _success(number: object, created: float, at: float = 0.0, credits: int = 0) -> Success:
+    made = replace(DONE, number=str(number), created=created)
+    return Success(made, at, credits)
+
+
+def _counts(found: dict[int, str]) -> dict[str, int]:
+    return dict(Counter(found.values()))
+
+
 def test_credits_find_their_orders() -> None:
-    orders = [replace(DONE, number=str(n), created=NOW + n * 100) for n in range(3)]
+    orders = [_success(n, NOW + n * 100) for n in range(3)]
     credits = [Credit(1, 7, 500, NOW + 10), Credit(2, 7, 500, NOW + 310), Credit(3, 8, 500, NOW)]
-    assert order.match(orders, credits) == {"0": 1, "1": 1, "2": 0}
+    assert order.assign(orders, credits, NOW + 320) == {1: "0", 2: "1"}
     more = [*credits, Credit(4, 7, 500, NOW + 320), Credit(5, 7, 500, NOW + 330)]
-    assert order.match(orders, more) == {"0": 1, "1": 1, "2": 2}
+    assert _counts(order.assign(orders, more, NOW + 340)) == {"0": 1, "1": 1, "2": 1}
+    assert _counts(order.assign(orders, more, NOW + 900)) == {"0": 1, "1": 1, "2": 2}
+
+
+def test_credit_is_of_the_order_whose_callback_was_taken_then() -> None:
+    orders = [_success("late", NOW, at=NOW + 500.7), _success("soon", NOW + 1, at=NOW + 20.2)]
+    credits = [Credit(1, 7, 500, NOW + 20), Credit(2, 7, 500, NOW + 500)]
+    assert order.assign(orders, credits, NOW + 900) == {1: "soon", 2: "late"}
+
+
+def test_credit_of_an_order_that_has_one_waits_before_it_counts_twice() -> None:
+    orders = [_success("1", NOW, at=NOW + 9, credits=1)]
+    credit = Credit(1, 7, 500, NOW + 10)
+    assert order.assign(orders, [credit], NOW + 60) == {}
+    assert order.assign(orders, [credit], NOW + 10 + order.LATE + 1) == {1: "1"}
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 1000)), max_size=40))
 def test_no_credit_is_counted_twice(made: list[tuple[int, int]]) -> None:
     orders = [
-        replace(DONE, number=str(at), user=user, created=float(when))
+        Success(replace(DONE, number=str(at), user=user, created=float(when)), when + 1.0, 0)
         for at, (user, when) in enumerate(made)
     ]
     credits = [Credit(at, user, 500, when + 1.0) for at, (user, when) in enumerate(made)]
-    assert set(order.match(orders, credits).values()) <= {1}
+    found = order.assign(orders, credits, 9999.0)
+    assert sorted(found.values()) == sorted(str(at) for at in range(len(made)))
 
 
 def test_asked_on_a_growing_schedule() -> None:

@@ -1,5 +1,6 @@
 """New API's books, from answers of the real one (v1.0.0-rc.40)."""
 
+import json
 import time
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -7,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from one_api_infra import editions
-from one_api_infra.callbacks.books.new_api import NewApiBooks
+from one_api_infra.callbacks.books.new_api import DISPLAY, NewApiBooks
 from one_api_infra.callbacks.order import Credit, Status
 from one_api_infra.editions.api import Api, ApiError
 
@@ -33,6 +34,7 @@ class Told(Api):
         self.rows = sorted(rows, key=lambda each: -each["id"])
         self.told = {"PayAddress": "https://pay.example.com", "EpayId": "1001", **options}
         self.asked: list[str] = []
+        self.lines: list[dict[str, Any]] = []
 
     def options(self) -> dict[str, str]:
         return self.told
@@ -41,6 +43,8 @@ class Told(Api):
         self.asked.append(path)
         query = {key: values[0] for key, values in parse_qs(urlsplit(path).query).items()}
         found = [each for each in self.rows if query.get("keyword", "") in each["trade_no"]]
+        if path.startswith("/api/log/"):
+            found = [each for each in self.lines if str(each["type"]) == query["type"]]
         first = (int(query["p"]) - 1) * int(query["page_size"])
         page = found[first : first + int(query["page_size"])]
         return {"success": True, "data": {"items": page, "total": len(found)}}
@@ -68,8 +72,62 @@ def test_orders_and_what_they_credit() -> None:
     ]  # fmt: skip
     assert found["USR1NO1"].quota == 1_000_000
     assert str(found["USR1NO1"].money) == "14.60"
-    assert list(books.credits(NOW - 7200)) == [Credit(1, 1, 1_000_000, float(NOW - 3595))]
+    credit = Credit(1, 1, 1_000_000, float(NOW - 3595), "USR1NO1")
+    assert list(books.credits(NOW - 7200)) == [credit]
     assert list(books.credits(NOW - 60)) == []
+
+
+def line(identity: int, age: int, money: str = "14.600000") -> dict[str, Any]:
+    """A line of the log about a credit."""
+    content = f"使用在线充值成功，充值金额: ＄2.000000 额度，支付金额：{money}"
+    return {"id": identity, "user_id": 1, "type": 1, "created_at": NOW - age, "content": content}
+
+
+def test_credit_without_a_transaction_is_what_the_log_says() -> None:
+    """Releases of before 2026-08-11 note no time at an order, those of after do: both in a list."""
+    old = [row(at, age, "success", complete_time=0) for at, age in ((1, 3600), (3, 900))]
+    told = Told([*old, row(2, 1800, "success")])
+    told.lines = [line(11, 3594), line(12, 1794), line(13, 500, "9.000000")]
+    found = list(NewApiBooks(told, KEY).credits(NOW - 7200))
+    assert [(each.id, each.number) for each in found] == [(2, "USR1NO2"), (-11, "")]
+    assert found[1].quota == 1_000_000
+
+
+def test_two_lines_for_one_order_are_two_credits() -> None:
+    told = Told([row(1, 3600, status="success", complete_time=0)])
+    told.lines = [line(11, 3594), line(12, 3594)]
+    assert [each.id for each in NewApiBooks(told, KEY).credits(NOW - 7200)] == [-11, -12]
+
+
+@pytest.mark.parametrize(
+    ("options", "shown", "quota"),
+    [
+        ({}, "＄2.500000 额度", 1_250_000),
+        ({DISPLAY: "TOKENS"}, "1250000 点额度", 1_250_000),
+        ({DISPLAY: "CNY", "USDExchangeRate": "7.3"}, "¥18.250000 额度", 1_250_000),
+    ],
+)
+def test_what_people_added_and_took(options: dict[str, str], shown: str, quota: int) -> None:
+    told = Told([], **options)
+    told.lines = [_audit(1, "user.quota_add", shown), _audit(2, "user.quota_subtract", shown)]
+    told.lines += [_audit(3, "user.manage", shown), {**_audit(4, "x", ""), "other": "no JSON"}]
+    books = NewApiBooks(told, KEY)
+    books.accounts()
+    found = [(each.id, each.user, each.quota) for each in books.corrections(0)]
+    assert found == [(1, 7, quota), (2, 7, -quota)]
+
+
+def _audit(identity: int, action: str, quota: str) -> dict[str, Any]:
+    done = {"action": action, "params": {"quota": quota, "target_user_id": 7}}
+    other = json.dumps({"op": done})
+    return {
+        "id": identity,
+        "user_id": 1,
+        "type": 3,
+        "created_at": NOW,
+        "content": "",
+        "other": other,
+    }
 
 
 def test_pages_end_where_the_day_does() -> None:
@@ -78,12 +136,12 @@ def test_pages_end_where_the_day_does() -> None:
     assert len(told.asked) == 2
 
 
-def test_what_nobody_paid_in_a_day_is_done_with() -> None:
+def test_what_nobody_paid_in_a_day_is_read_no_more_but_can_still_be_completed() -> None:
     books = NewApiBooks(Told([row(1, 2 * DAY), row(12, 60)]), KEY)
-    old, young = books.order("USR1NO1"), books.order("USR1NO12")
+    assert [each.number for each in books.orders(NOW - 600)] == ["USR1NO12"]
+    old = books.order("USR1NO1")
     assert old
-    assert young
-    assert (old.status, young.status) == (Status.CLOSED, Status.PENDING)
+    assert old.status is Status.PENDING
     assert books.order("USR1NO") is None
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,8 @@ def credited_by_nobody(world: World) -> None:
 def credited_twice(world: World) -> None:
     world.notify("1")
     world.credited.append(replace(world.credited[0], id=2))
+    world.run()
+    world.now += 200
 
 
 KINDS = {
@@ -77,7 +80,7 @@ KINDS = {
     "still pending": came(200, b"success"),
     "has not called, and says": silent(Said.WAITING),
     "contradicts itself": silent(Said.UNCLEAR, "status=1"),
-    "could not be asked: ReadTimeout": silent(Said.UNKNOWN, "ReadTimeout"),
+    "could not be asked: no answer in time": silent(Said.UNKNOWN, "ReadTimeout"),
     "payment row that is gone": for_another_row,
     "closed by One API": paid_when_closed,
     "amount differs": came(200, b"success", money="0.01"),
@@ -102,6 +105,6 @@ def test_loss_is_named(
 def _story(folder: Path) -> str:
     ledger = Ledger(folder / "ledger.db")
     try:
-        return "\n".join(timeline.lines(ledger, "1"))
+        return "\n".join(timeline.lines(ledger, "1", UTC))
     finally:
         ledger.close()

@@ -4,6 +4,7 @@ No part of the agent is replaced: it reads a log file, keeps its ledger, and cal
 behind the same interfaces as on a server.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -11,7 +12,9 @@ from pathlib import Path
 from random import Random
 from urllib.parse import parse_qsl, urlsplit
 
+from one_api_infra.callbacks import auditor
 from one_api_infra.callbacks.agent import Agent
+from one_api_infra.callbacks.cases import Case
 from one_api_infra.callbacks.gateways import epay
 from one_api_infra.callbacks.gateways.epay import Epay
 from one_api_infra.callbacks.gateways.gateway import (
@@ -23,8 +26,10 @@ from one_api_infra.callbacks.gateways.gateway import (
 )
 from one_api_infra.callbacks.ledger import Ledger
 from one_api_infra.callbacks.loopback import Answer
-from one_api_infra.callbacks.order import Credit, Order, Status
+from one_api_infra.callbacks.order import Correction, Credit, Order, Status
+from one_api_infra.editions import one_hub
 from one_api_infra.editions.api import ApiError
+from one_api_infra.editions.edition import Edition
 from tests.unit.callbacks.lines import ACCOUNT, KEY, line, notification
 
 QUOTA = 500
@@ -51,12 +56,32 @@ class World:
     paid: dict[str, Word] = field(default_factory=dict)
     sent: list[str] = field(default_factory=list)
     can_complete: bool = False
+    edition: Edition = one_hub.EDITION
+    is_writable: bool = True  # its database
+    is_enabled: bool = True  # the payment row
+    has_row: bool = True
+    corrected: list[Correction] = field(default_factory=list)
+    balance: Counter[int] = field(default_factory=Counter)
 
     # One API's books.
 
     def accounts(self) -> Sequence[Account]:
         self._step()
-        return [ACCOUNT]
+        account = replace(ACCOUNT, is_enabled=self.is_enabled, title="3 epay")
+        return [account] if self.has_row else []
+
+    def is_gone(self, row: str) -> bool:
+        return not self.has_row
+
+    def corrections(self, since: float) -> Iterator[Correction]:
+        self._step()
+        yield from (each for each in self.corrected if each.at >= int(since))
+
+    def close_overdue(self) -> None:
+        """What One Hub does whenever somebody orders."""
+        for each in list(self.orders_made.values()):
+            if each.status is Status.PENDING and each.created < self.now - 3 * 3600:
+                self.orders_made[each.number] = replace(each, status=Status.CLOSED)
 
     def orders(self, since: float) -> Iterator[Order]:
         self._step()
@@ -78,8 +103,7 @@ class World:
         """One API's own completion, as New API has it."""
         order = self.orders_made[number]
         if order.status is Status.PENDING:
-            self.orders_made[number] = replace(order, status=Status.SUCCESS)
-            self.credited.append(Credit(len(self.credited) + 1, order.user, QUOTA, self.now))
+            self._credit(order)
         self.sent.append(number)
         return "completed"
 
@@ -87,7 +111,7 @@ class World:
         """One API on loopback."""
         self.sent.append(dict(parse_qsl(urlsplit(made.uri).query))["out_trade_no"])
         self._kill()
-        status, answer = self.receive(made.uri)
+        status, answer = self.receive(made.uri, made.method)
         self._kill()
         return Answer(status, answer)
 
@@ -102,26 +126,40 @@ class World:
 
     # One API, as gateways see it.
 
-    def receive(self, uri: str) -> tuple[int, bytes]:
+    def receive(self, uri: str, method: str = "GET") -> tuple[int, bytes]:
         """What One API does with a callback, and answers."""
         if not self.is_up:
             return 502, b"<html>"
+        if not (self.is_enabled and self.has_row):
+            return 200, b'{"success":false,"message":"payment not found"}'
+        if method not in self.edition.epay_methods:
+            return 200, b"fail"
         found = dict(parse_qsl(urlsplit(uri).query))
         if found.get("sign") != epay.sign(found, KEY):
             return 200, b"fail"
         order = self.orders_made.get(found["out_trade_no"])
-        lost = self.chance.random() < self.loses_writes
+        lost = self.chance.random() < self.loses_writes or not self.is_writable
         if order and order.status is Status.PENDING and not lost:
-            self.orders_made[order.number] = replace(order, status=Status.SUCCESS)
-            self.credited.append(Credit(len(self.credited) + 1, order.user, QUOTA, self.now))
+            self._credit(order)
         return 200, b"success"
 
-    def create(self, number: str) -> None:
-        """Somebody orders; orders of more than three hours are closed."""
-        for each in list(self.orders_made.values()):
-            if each.status is Status.PENDING and each.created < self.now - 3 * 3600:
-                self.orders_made[each.number] = replace(each, status=Status.CLOSED)
-        order = Order(number, 1, ACCOUNT.row, MONEY, "CNY", QUOTA, Status.PENDING, self.now)
+    def _credit(self, order: Order) -> None:
+        self.orders_made[order.number] = replace(order, status=Status.SUCCESS)
+        credit = Credit(len(self.credited) + 1, order.user, order.quota, float(int(self.now)))
+        self.credited.append(credit)
+        self.balance[order.user] += order.quota
+
+    def change_quota(self, user: int, quota: int, remark: str = "") -> None:
+        """An administrator adds quota by hand, or takes it."""
+        self.balance[user] += quota
+        made = Correction(len(self.corrected) + 1, user, quota, float(int(self.now)), remark)
+        self.corrected.append(made)
+
+    def create(self, number: str, user: int = 1) -> None:
+        """Somebody orders; One Hub closes orders of more than three hours then."""
+        if self.edition is one_hub.EDITION:
+            self.close_overdue()
+        order = Order(number, user, ACCOUNT.row, MONEY, "CNY", QUOTA, Status.PENDING, self.now)
         self.orders_made[number] = order
 
     def pay(self, number: str) -> None:
@@ -150,6 +188,26 @@ class World:
             pass
         finally:
             ledger.close()
+
+    def done(self, number: str) -> None:
+        """``order NUMBER --done``, which looks before it closes."""
+        self.run()
+        ledger = Ledger(self.folder / "ledger.db")
+        auditor.done(ledger, number, self.now)
+        ledger.close()
+
+    def may_send(self, number: str) -> None:
+        """``order NUMBER --send``."""
+        ledger = Ledger(self.folder / "ledger.db")
+        auditor.send(ledger, number)
+        ledger.close()
+
+    def told(self) -> list[Case]:
+        """Open cases as people are told them."""
+        ledger = Ledger(self.folder / "ledger.db")
+        found = auditor.opened(ledger)
+        ledger.close()
+        return found
 
     def cases(self) -> dict[str, str]:
         """Open cases."""
