@@ -25,7 +25,7 @@ from one_api_infra.lab.gateway import Gateway
 from one_api_infra.lab.gateways import Alipay, Call, Stripe, Wxpay
 from one_api_infra.lab.lab import Lab
 from one_api_infra.server import paths
-from tests.lab import ledgers
+from tests.lab import databases, ledgers
 from tests.lab.sites import LabSite
 
 RETRIES = (0.0, 5.0, 15.0, 40.0)  # epay's 0, 1, 3, 19 and 55 minutes, compressed
@@ -53,6 +53,7 @@ class Shop:
     kinds: Sequence[str]
     # The gateways' names lead to the lab, whose root the real One Hub has to trust for that.
     settings: ClassVar[Mapping[str, Any]] = {"environment": {"SSL_CERT_FILE": paths.TRUSTED_CA}}
+    tables: ClassVar[tuple[str, str]] = ("users", "orders")  # that a credit writes
     payments: list[Payment] = field(default_factory=list)
     done: threading.Event = field(default_factory=threading.Event)
 
@@ -150,6 +151,7 @@ class Shop:
 class NewApiShop(Shop):
     """New API: one epay account, in its options; its log names no quota."""
 
+    tables: ClassVar[tuple[str, str]] = ("users", "top_ups")
     # An order is one of the calls that it allows an address twenty of in twenty minutes.
     settings: ClassVar[Mapping[str, Any]] = {
         "environment": {"CRITICAL_RATE_LIMIT_ENABLE": "false"},
@@ -186,23 +188,31 @@ class NewApiShop(Shop):
         return int(self.site.rows("SELECT quota FROM users WHERE id = 1")[0][0])
 
 
-SHOPS = {"one-hub": Shop, "new-api": NewApiShop}
+SHOPS: Mapping[str, type[Shop]] = {"one-hub": Shop, "new-api": NewApiShop}
 
 
-def faults(site: LabSite) -> dict[str, Callable[[], Any]]:
+def faults(shop: Shop) -> dict[str, Callable[[], Any]]:
     """What goes wrong."""
-    host = site.host
+    site, host, store = shop.site, shop.site.host, shop.site.store
     lock = (
         "python3 -c \"import sqlite3, time; d = sqlite3.connect('/var/lib/one-api/one-api.db',"
         " isolation_level=None, timeout=20); d.execute('BEGIN EXCLUSIVE'); time.sleep(6)\""
     )
-    return {
+    stored: dict[str, Callable[[], Any]] = {
+        "database locked": lambda: host.ssh(lock, check=False),
+    }
+    if store:
+        restart = f"systemctl restart '{store.unit}'"
+        stored = {
+            "database locked": lambda: store.hold(*shop.tables),
+            "database restarted": lambda: host.ssh(restart, check=False),
+        }
+    return stored | {
         "One API killed": lambda: host.ssh("systemctl kill --signal=KILL one-api", check=False),
         "One API restarted": lambda: host.ssh("systemctl restart one-api", check=False),
         "One API away for 20 s": lambda: host.ssh(
             "systemctl stop one-api; sleep 20; systemctl start one-api", check=False
         ),
-        "database locked": lambda: host.ssh(lock, check=False),
         "nginx reloaded": lambda: host.ssh("systemctl reload nginx", check=False),
         "host rebooted": lambda: reboot(site),
         "certificate renewed": lambda: host.ssh("systemctl start one-api-certificate", check=False),
@@ -234,7 +244,7 @@ def run(shop: Shop, count: int, pace: float) -> Counter[str]:
     seen: Counter[str] = Counter()
 
     def break_things() -> None:
-        chance, kinds = random.Random(shop.chance.random()), faults(shop.site)
+        chance, kinds = random.Random(shop.chance.random()), faults(shop)
         while not shop.done.wait(chance.uniform(4, 12)):
             name = chance.choice(list(kinds))
             seen[name] += 1
@@ -336,9 +346,10 @@ def main() -> None:
     parser.add_argument("--gateways", default="epay,alipay,wxpay,stripe")
     parser.add_argument("--system", default="debian-13")
     parser.add_argument("--edition", default="one-hub", choices=SHOPS, help="new-api: epay alone")
+    parser.add_argument("--database", default="sqlite", choices=("sqlite", *databases.KINDS))
     options = parser.parse_args()
     make = SHOPS[options.edition]
-    lab = Lab(f"pay{options.seed}")
+    lab = Lab(f"p{options.seed}{options.edition[0]}{options.database[0]}")
     lab.down()
     lab.up(owner=os.getpid())
     try:
@@ -346,6 +357,8 @@ def main() -> None:
         lab.point("shop.lab.test", host)
         own = {"domain": "shop.lab.test", "edition": options.edition, **make.settings}
         site = LabSite(lab, host, host.connection() | lab.settings() | own)
+        if options.database != "sqlite":
+            site.use(databases.KINDS[options.database](host))
         site.converge()
         shop = make(site, random.Random(options.seed), options.gateways.split(","))
         shop.open()

@@ -16,7 +16,7 @@ for directory in host.loop(one_api.directories()):
     operations.directory(name=f"Make {directory.path}", directory=directory)
 for file in host.loop(one_api.files(site)):
     operations.file(name=f"Write {file.path}", file=file)
-if not site.database_url:
+if not one_api.has_given(site):
     operations.absent(name=f"Remove {paths.GIVEN}", path=paths.GIVEN)
 operations.upload(
     name="Bring One API's release",

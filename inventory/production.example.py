@@ -51,6 +51,7 @@ hosts = [
             # "artifact_sha256": "…",                  # else: as at the first download
             # "one_api_port": 3000,                    # never reachable from outside
             # "environment": {"RELAY_TIMEOUT": "600"}, # more of One API's own variables
+            # "overload_guard": False,                 # new-api: True: it sees the load
             # "token_encoders": True,                  # False: one-hub without tiktoken data
             # "tiktoken_data": "/path",                # else: fetched once on this machine
             # "time_zone": "Asia/Shanghai",
@@ -61,6 +62,9 @@ hosts = [
             # postgres://user:password@host/db or user:password@tcp(host:3306)/db (MySQL);
             # without it SQLite, which is for small sites.
             # "database_url": os.environ["ONE_API_INFRA_DATABASE_URL"],
+            # "database_connections": 50,              # for this host, of what it has
+            # redis://:password@host:6379/0; several hosts need one, one host none: docs/server.md.
+            # "redis_url": os.environ["ONE_API_INFRA_REDIS_URL"],
             #
             # --- The server -------------------------------------------------------------------
             # "open_ports": [8443, "51820/udp"],       # beside ssh, 80 and 443

@@ -15,6 +15,8 @@ ON_THE_SERVER = (
     "callback_domain.py",
     "callbacks",
     "certificate.py",
+    "clock.py",
+    "database.py",
     "checks",
     "editions",
     "server",

@@ -14,6 +14,7 @@ USER = "one-api-monitor"
 TIMER = "one-api-monitor.timer"
 SERVICE = "one-api-monitor.service"
 OBSERVE = "one-api-observe.service"
+DATABASE = "one-api-database.service"
 LOOK = "one-api-look.service"
 UNITS = "/etc/systemd/system"
 
@@ -23,7 +24,9 @@ def files(site: Site) -> tuple[File, ...]:
     look, judge = (paths.agent(f"monitor-{name}") for name in ("look", "judge"))
     return (
         render.file(f"{UNITS}/{LOOK}", user=USER, look=look),
-        render.file(f"{UNITS}/{OBSERVE}", look=LOOK, keep=paths.agent("observe-keep")),
+        render.file(
+            f"{UNITS}/{OBSERVE}", look=LOOK, database=DATABASE, keep=paths.agent("observe-keep")
+        ),
         render.file(f"{UNITS}/{SERVICE}", user=USER, observe=OBSERVE, judge=judge),
         render.file(f"{UNITS}/{TIMER}"),
         *_secrets(site),

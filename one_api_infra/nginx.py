@@ -138,6 +138,7 @@ def parts(site: Site, features: Features) -> dict[str, str]:
         "njs": features.njs,
         "relay_prefixes": edition.relay_prefixes,
         "closed_routes": edition.closed_routes,
+        "read_only_routes": edition.read_only_routes,
         "login_routes": LOGIN_ROUTES,
     }
     names = (*PARTS, CALLBACK_SCRIPT) if features.njs else PARTS

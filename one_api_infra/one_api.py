@@ -1,6 +1,8 @@
 """One API on the server: its unit, its environment, its release."""
 
-from one_api_infra import render, tiktoken
+from collections.abc import Mapping
+
+from one_api_infra import database, render, tiktoken
 from one_api_infra.resources import Directory, File, Wanted
 from one_api_infra.secret import Secret
 from one_api_infra.server import paths
@@ -9,6 +11,8 @@ from one_api_infra.snapshot import Snapshot
 
 USER = "one-api"
 SERVICE = "one-api.service"
+DATABASE_UNIT = "/etc/systemd/system/one-api-database.service"
+CACHE_VARIABLE = "REDIS_CONN_STRING"
 READ_AT_START = (paths.ENVIRONMENT, paths.GENERATED, paths.GIVEN, paths.UNIT)
 # What runs was started from these.
 STARTED_SUM = (
@@ -25,6 +29,10 @@ def environment(site: Site) -> tuple[tuple[str, str], ...]:
         "TIKTOKEN_CACHE_DIR": paths.TIKTOKEN,
     }
     values |= site.edition.environment
+    origins = ",".join(dict.fromkeys((site.origin, site.callback_origin)))
+    values |= dict.fromkeys(site.edition.origin_variables, origins)
+    if site.database_url:
+        values |= database.pool(site.database_connections)
     if not site.token_encoders:
         values |= site.edition.offline_encoders
     return tuple(sorted((values | dict(site.environment)).items()))
@@ -47,6 +55,7 @@ def files(site: Site) -> tuple[File, ...]:
         title=site.edition.title,
         port=site.one_api_port,
         data=paths.DATA,
+        sees_load=site.overload_guard,
         logs=paths.LOGS,
         current=paths.CURRENT,
         environment=paths.ENVIRONMENT,
@@ -56,12 +65,34 @@ def files(site: Site) -> tuple[File, ...]:
         started_sum=STARTED_SUM,
     )
     written = [unit, render.file(paths.ENVIRONMENT, "600", variables=environment(site))]
-    if site.database_url:
-        line = f"{site.edition.database_variable}={site.database_url.reveal()}\n"
-        written.append(File(paths.GIVEN, Secret(line), "600"))
+    written.append(_database_unit(site))
+    if given := _given(site):
+        text = "".join(f"{name}={url.reveal()}\n" for name, url in given.items())
+        written.append(File(paths.GIVEN, Secret(text), "600"))
     if site.root_password:
         written.append(File(paths.ROOT_PASSWORD, Secret(site.root_password.reveal() + "\n"), "600"))
     return tuple(written)
+
+
+def has_given(site: Site) -> bool:
+    """Whether the admin gave a database or a cache of their own."""
+    return bool(_given(site))
+
+
+def _given(site: Site) -> Mapping[str, Secret]:
+    urls = {site.edition.database_variable: site.database_url, CACHE_VARIABLE: site.redis_url}
+    return {name: url for name, url in urls.items() if url}
+
+
+def _database_unit(site: Site) -> File:
+    """Who looks at the database and the cache: One API's own user."""
+    return render.file(
+        DATABASE_UNIT,
+        user=USER,
+        given=paths.GIVEN if has_given(site) else "",
+        data=paths.DATA,
+        look=paths.agent("database"),
+    )
 
 
 def release(sha256: str) -> str:
@@ -91,8 +122,9 @@ def is_due(sha256: str, seen: Snapshot) -> bool:
 
 
 def is_claimed(seen: Snapshot) -> bool:
-    """Whether root is ours: the stored token and the stored password are accepted."""
-    return bool(seen.state().get("one_api", {}).get("is_ours"))
+    """Whether root is ours: the stored token and password are accepted, and our key is there."""
+    told = seen.state().get("one_api", {})
+    return bool(told.get("is_ours") and told.get("has_canary"))
 
 
 def wanted(site: Site) -> Wanted:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from one_api_infra import database
 from one_api_infra.checks import catalogue
 from one_api_infra.domain import Domain
 from one_api_infra.problems import InvalidError, Problem
@@ -149,11 +150,27 @@ def _secret_url(value: Any, path: str) -> Secret:
 
 def _database_url(value: Any, path: str) -> Secret:
     secret = _secret(value, path)
-    if not re.match(r"postgres://|[^/@]+@tcp\(", secret.reveal()):
+    try:
+        database.parse(secret.reveal())
+    except ValueError:
         expected = _("a PostgreSQL or MySQL database in One API's own form")
         remedy = _("write postgres://user:password@host/db or user:password@tcp(host:3306)/db")
-        raise refuse(path, expected, remedy)
+        raise refuse(path, expected, remedy) from None
     return secret
+
+
+def _redis_url(value: Any, path: str) -> Secret:
+    secret = _secret(value, path)
+    if not re.match(r"(rediss?|unix)://\S+$", secret.reveal()):
+        raise refuse(path, _("the URL of a Redis"), _("write redis://:password@host:6379/0"))
+    return secret
+
+
+def _connections(value: Any, path: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 2:
+        expected = _("a number of connections, 2 or more")
+        raise refuse(path, expected, _("write the number without quotes"))
+    return value
 
 
 def _root_password(value: Any, path: str) -> Secret:
@@ -216,6 +233,9 @@ SETTINGS: dict[str, Setting] = {
     "one_api_port": Setting(_port, 3000),
     "root_password": Setting(_root_password),
     "database_url": Setting(_database_url),
+    "database_connections": Setting(_connections, 50),
+    "redis_url": Setting(_redis_url),
+    "overload_guard": Setting(_flag, False),
     "environment": Setting(_variables, ()),
     "token_encoders": Setting(_flag, True),
     "tiktoken_data": Setting(_path),

@@ -28,6 +28,9 @@ class Site:
     one_api_port: int
     root_password: Secret | None
     database_url: Secret | None
+    database_connections: int
+    redis_url: Secret | None
+    overload_guard: bool
     environment: tuple[tuple[str, str], ...]
     token_encoders: bool
     tiktoken_data: str | None
@@ -107,7 +110,8 @@ class Site:
         # One API's variables and the index's URL can hold passwords, and nobody there reads them.
         hidden = {"environment", "pip_index", "alert_urls"}
         public = {name: value for name, value in shown.items() if name not in hidden}
-        return public | {"edition": self.edition.name}
+        given = {"has_database": bool(self.database_url), "has_cache": bool(self.redis_url)}
+        return public | given | {"edition": self.edition.name}
 
 
 def _is_connection(name: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from one_api_infra.callbacks import auditor, cases, intake
 from one_api_infra.callbacks.books.books import Books
+from one_api_infra.callbacks.intake import Accounts
 from one_api_infra.callbacks.ledger import Ledger
 from one_api_infra.callbacks.loopback import Send
 from one_api_infra.callbacks.mend import Mender
@@ -21,6 +22,7 @@ RAN, DOWN, OUTAGE_ENDED, OUTBOX, UNDELIVERED = (
     "ran", "down", "outage_ended", "outbox", "undelivered",
 )  # fmt: skip
 REFUSALS = 3  # replays of a callback before its gateway is asked
+BLIND = "blind"
 GAP = 300.0  # seconds without a run that count as an outage
 FORGED_DAYS, DAY = 1, 86400.0
 
@@ -42,7 +44,7 @@ class Agent:
         """One run. ApiError if One API does not answer; what could be done is done."""
         try:
             known = intake.accounts(self.books.accounts())
-            intake.read_log(self.ledger, self.log, known)
+            self._read_log(known)
             intake.read_books(self.ledger, self.books, now)
         except ApiError:
             self.ledger.note(DOWN, now)
@@ -56,12 +58,18 @@ class Agent:
         mender.ask(self._in_question(judge.watched()), outage_ended)
         mender.reconcile()
         intake.read_books(self.ledger, self.books, now)
-        intake.read_log(self.ledger, self.log, known)  # a credit's callback may have come meanwhile
+        self._read_log(known)  # a credit's callback may have come meanwhile
         judge.audit()
         mender.close_overdue(judge.beyond_help())
         self._purge(now)
         self.ledger.add_run(now, down=False)
         self.ledger.note(RAN, now)
+
+    def _read_log(self, known: Accounts) -> None:
+        """Read on, unless nobody could judge what is read: then it waits until the key is there."""
+        self.ledger.note(BLIND, int(self.books.is_blind))
+        if not self.books.is_blind:
+            intake.read_log(self.ledger, self.log, known)
 
     def _in_question(self, orders: Sequence[Order]) -> list[Order]:
         """Orders whose payment only the gateway can tell: no genuine callback has told of it.

@@ -28,7 +28,8 @@ def files(site: Site) -> tuple[File, ...]:
         trusted_ca=paths.TRUSTED_CA if site.trusted_ca_file else "",
         access_token=paths.ACCESS_TOKEN,
         alert_urls=paths.ALERT_URLS if site.alert_urls else "",
-        epay_key="" if site.edition.payment_rows else paths.agent("callbacks-epay-key"),
+        database="one-api-database.service",
+        epay_key=paths.EPAY_KEY if site.edition.epay_key_option else "",
         run=paths.agent("callbacks"),
     )
     return (service, render.file(f"{UNITS}/{TIMER}"))

@@ -61,6 +61,26 @@ def _in_step(seen: Observation) -> Finding:
     return None
 
 
+def _compliance(seen: Observation) -> Finding:
+    is_confirmed = _one_api(seen).get("is_compliant")
+    if is_confirmed is None:
+        return Skip(_("this edition asks for none") if seen.server else _unseen(seen).reason)
+    return None if is_confirmed else Found("unconfirmed", "", {"domain": seen.target.domain})
+
+
+def _canary(seen: Observation) -> Finding:
+    found = _one_api(seen).get("canary")
+    if not found:
+        return Skip(_("keys need no secret here") if seen.server else _unseen(seen).reason)
+    return None if found == "opens" else Found(found)
+
+
+def _insecure(seen: Observation) -> Finding:
+    if seen.target.lab:
+        return Skip(_("the lab's gateway speaks plain HTTP"))
+    return _of_rows("plain", lambda row: row.get("is_plain"))(seen)
+
+
 def _rows(seen: Observation) -> Iterable[Mapping[str, Any]]:
     return list(_one_api(seen).get("payments", ()))
 
@@ -141,6 +161,52 @@ CHECKS = (
             )
         },
         _in_step,
+    ),
+    _check(
+        "one_api.secrets",
+        N_("The secrets are those with which the customers' keys were made"),
+        {
+            "dead": Fault(
+                N_(
+                    "the key named one-api-infra of One API's database opens nothing: the database"
+                    " was made with other secrets, and every customer's key is dead"
+                ),
+                N_(
+                    "put /etc/one-api/secrets.env of the server where the database comes from here,"
+                    " then `systemctl restart one-api`"
+                ),
+            ),
+            "missing": Fault(
+                N_("One API's database lacks the key named one-api-infra, by which that is seen"),
+                N_("`pyinfra inventory.py deploys/one_api.py` makes it"),
+            ),
+        },
+        _canary,
+    ),
+    _check(
+        "payment.compliance",
+        N_("New API's terms for payments are confirmed: else it refuses every callback"),
+        {
+            "unconfirmed": Fault(
+                N_("New API refuses every payment callback: its compliance terms are unconfirmed"),
+                N_(
+                    "open https://{domain}/system-settings/billing/payment as root (System"
+                    " Settings, Billing & Payment, Payment Gateway) and press Confirm compliance"
+                ),
+            )
+        },
+        _compliance,
+    ),
+    _check(
+        "payment.is_secure",
+        N_("Every gateway's page is https: browsers stop customers on the way to a plain one"),
+        {
+            "plain": Fault(
+                N_("payment row {id} ({type}) sends customers to an http:// page"),
+                N_("write the gateway's address with https:// in One API's payment settings"),
+            )
+        },
+        _insecure,
     ),
     _check(
         "payment.is_enabled",

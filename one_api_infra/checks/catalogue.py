@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from one_api_infra.checks import application, dns, flow, host, http, name, network, tls
+from one_api_infra.checks import application, database, dns, flow, host, http, name, network, tls
 from one_api_infra.checks.observation import Observation
 from one_api_infra.checks.verdict import Check, Found, Judge, Skip, State, Verdict, verdict
 from one_api_infra.problems import Problem
@@ -12,6 +12,7 @@ CHECKS: tuple[Check, ...] = (
     *host.CHECKS,
     *name.CHECKS,
     *dns.CHECKS,
+    *database.CHECKS,
     *application.RUNNING,
     *network.CHECKS,
     *tls.CHECKS,

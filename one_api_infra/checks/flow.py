@@ -119,6 +119,13 @@ def _ledger(seen: Observation) -> Finding:
     return Found("old", f"{age:.0f} s") if age > LEDGER_SECONDS else None
 
 
+def _sight(seen: Observation) -> Finding:
+    ledger = _told_of_callbacks(seen)
+    if isinstance(ledger, Skip):
+        return ledger
+    return Found("blind") if ledger["is_blind"] else None
+
+
 def _cases(seen: Observation) -> Finding:
     ledger = _told_of_callbacks(seen)
     if isinstance(ledger, Skip):
@@ -235,6 +242,21 @@ CHECKS = (
             ),
         },
         _ledger,
+    ),
+    Check(
+        "ledger.can_judge",
+        Level.FLOW,
+        N_("The agent has the key by which callbacks are judged"),
+        {
+            "blind": Fault(
+                N_("the agent judges and mends nothing: it cannot read the gateway's key"),
+                N_(
+                    "read `journalctl -u one-api-database`; the key is the option EpayKey, which"
+                    " stands in New API's payment settings"
+                ),
+            )
+        },
+        _sight,
     ),
     _check(
         "ledger.has_no_case",

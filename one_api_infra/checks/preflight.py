@@ -1,15 +1,19 @@
 """What must hold before anything is changed, judged from one look and the DNS answers."""
 
+import json
 import re
+import shlex
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from one_api_infra import firewall
+from one_api_infra import database, firewall
 from one_api_infra.checks import catalogue, dns, target
+from one_api_infra.checks.database import excess
 from one_api_infra.checks.host import CLOCK_SECONDS
 from one_api_infra.checks.observation import Names, Observation
 from one_api_infra.checks.verdict import State
+from one_api_infra.database import Address
 from one_api_infra.problems import Problem
 from one_api_infra.resources import Wanted
 from one_api_infra.server import paths
@@ -128,7 +132,29 @@ def _clock(seen: Snapshot, now: float) -> Iterable[Problem]:
         yield catalogue.problem("system.clock", "off", seconds=round(theirs - now))
 
 
+def _database(site: Site, seen: Snapshot) -> Iterable[Problem]:
+    """Whether the admin's own database can be reached, and has connections enough."""
+    address = _address(site)
+    if address is None:
+        return
+    if seen.probe("database") != "open":
+        yield catalogue.problem("database.reachable", host=address.host, port=address.port)
+    try:
+        state = json.loads(seen.probe("database_state") or "{}")
+    except ValueError:
+        state = {}
+    if state.get("limit") and (many := excess(state, str(site.database_connections))):
+        yield catalogue.problem("database.connections", "many", **many)
+
+
+def _address(site: Site) -> Address | None:
+    """Where the database is to be reached over the network."""
+    found = database.parse(site.database_url.reveal()) if site.database_url else None
+    return found if found and found.host else None
+
+
 CHECKS: tuple[Check, ...] = (
+    _database,
     _system,
     _disk,
     _ports,
@@ -139,10 +165,22 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def wanted(_site: Site) -> Wanted:
+def _database_probes(site: Site) -> Mapping[str, str]:
+    address = _address(site)
+    if address is None:
+        return {}
+    way = shlex.quote(f"</dev/tcp/{address.host}/{address.port}")
+    return {
+        "database": f"timeout 5 bash -c {way} 2>/dev/null && echo open",
+        "database_state": f"cat {paths.DATABASE_STATE}",
+    }
+
+
+def wanted(site: Site) -> Wanted:
     """What to look at."""
     return Wanted(
         probes={
+            **_database_probes(site),
             "uid": "id -u",
             "os_release": "cat /etc/os-release",
             "disk": "df -k --output=target,avail / /var /opt /etc",

@@ -17,6 +17,7 @@ from one_api_infra.editions.edition import Edition
 from one_api_infra.texts import _
 
 ROOT = "root"
+CANARY = "one-api-infra"  # the name of our own key
 DEFAULT_PASSWORD = "123456"  # noqa: S105  # One API's own first password, to be replaced
 TIMEOUT = 15
 PAGE = 100  # the most that one-hub gives
@@ -96,6 +97,23 @@ class Api:
             if len(rows) >= data["total_count"] or not data["data"]:
                 return rows
             page += 1
+
+    def canary(self) -> str | None:
+        """The key of our own in One API's database, as it was made there; None if there is none."""
+        path = f"/api/token/?page=1&size={PAGE}&keyword={CANARY}"
+        rows = self._call("GET", path)["data"] or []
+        return next((str(row["key"]) for row in rows if row["name"] == CANARY), None)
+
+    def add_canary(self) -> None:
+        """Make that key: good for a list of models, and for less than any request costs."""
+        body = {"name": CANARY, "remain_quota": 1, "unlimited_quota": False, "expired_time": -1}
+        self._call("POST", "/api/token/", body)
+
+    def opens(self, key: str) -> bool:
+        """Whether a key is let in: it gets a list of models."""
+        stranger = Api(self.edition, self.base)
+        stranger.headers["Authorization"] = f"Bearer sk-{key}"
+        return "data" in stranger.request("GET", "/v1/models")
 
     def set_notify_domain(self, identity: int, origin: str) -> None:
         """Set a payment row's notify domain. Without ``uuid`` no other column is touched."""

@@ -1,8 +1,10 @@
 """What differs between the editions of One API, as data."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
+
+EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,10 @@ class Edition:
     token. ``status_mark`` is a field of ``/api/status`` that only this edition has; empty for the
     one that has none. ``fetches_tiktoken``: it fetches tiktoken's data when it starts, if it is not
     there; ``offline_encoders`` turn that off. ``epay_methods`` are those by which it can read
-    epay's callbacks, whatever its routes let in.
+    epay's callbacks, whatever its routes let in; ``epay_key_option`` is the option that holds
+    epay's key where no payment row does. ``signs_keys``: customers' keys open nothing without the
+    secrets with which they were made. ``origin_variables`` take the site's origins;
+    ``compliance`` are the options that say that payments were agreed to.
     """
 
     name: str
@@ -63,11 +68,13 @@ class Edition:
     relay_prefixes: tuple[str, ...]
     callback_routes: tuple[CallbackRoute, ...]
     closed_routes: tuple[str, ...]
+    read_only_routes: tuple[str, ...] = ()
     epay_methods: tuple[str, ...] = ("GET", "POST")
+    epay_key_option: str = ""
+    signs_keys: bool = False
+    origin_variables: tuple[str, ...] = ()
+    compliance: Mapping[str, str] = field(default_factory=dict)
 
     def asset(self, architecture: str, version: str) -> str:
         """A release's asset for a Debian architecture (``amd64``, ``arm64``)."""
         return self.assets[architecture].format(version=version)
-
-
-EMPTY: Mapping[str, str] = MappingProxyType({})

@@ -15,6 +15,7 @@ EDITION = Edition(
         "BATCH_UPDATE_ENABLED": "false",
         "MEMORY_CACHE_ENABLED": "true",
         "SYNC_FREQUENCY": "60",
+        "SESSION_COOKIE_SECURE": "true",  # else the refresh cookie goes over plain HTTP too
     },
     generated={"SESSION_SECRET": 48, "CRYPTO_SECRET": 48},
     database_variable="SQL_DSN",
@@ -38,5 +39,14 @@ EDITION = Edition(
         CallbackRoute("= /api/waffo/webhook", ("POST",), Answer(400, None), "waffo"),
         CallbackRoute("^~ /api/waffo-pancake/webhook/", ("POST",), Answer(401, None), "waffo"),
     ),
-    closed_routes=("/api/setup",),
+    # Its first page asks GET /api/setup, and shows every visitor an error where that is refused.
+    closed_routes=(),
+    read_only_routes=("/api/setup",),
+    epay_key_option="EpayKey",
+    origin_variables=("SESSION_COOKIE_TRUSTED_URL",),  # common/session_cookie.go
+    # setting/operation_setting/payment_setting.go: without both every callback is refused.
+    compliance={
+        "payment_setting.compliance_confirmed": "true",
+        "payment_setting.compliance_terms_version": "v1",
+    },
 )

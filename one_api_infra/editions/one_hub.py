@@ -49,4 +49,5 @@ EDITION = Edition(
     closed_routes=("/api/metrics",),
     # payment/gateway/epay/payment.go binds the query alone; clones that post are refused for ever.
     epay_methods=("GET",),
+    signs_keys=True,
 )

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import shutil
 import sys
 import time
 from collections.abc import Mapping
@@ -24,7 +23,6 @@ from one_api_infra.texts import _
 
 LOCK = f"{paths.CALLBACKS}/lock"
 TIMEOUT = 10.0
-EPAY_KEY = "EpayKey"  # New API's option
 
 
 def run() -> None:
@@ -83,19 +81,13 @@ def books(site: Site) -> Books:
     return BOOKS[chosen.name](api, _epay_key(chosen))
 
 
-def leave_epay_key() -> None:
-    """Hand the agent the key that New API does not tell: root's step before a run."""
-    write(paths.EPAY_KEY, database.option(EPAY_KEY) or "")
-    shutil.chown(paths.EPAY_KEY, user=Path(paths.EPAY_KEY).parent.owner())
-
-
 def _epay_key(chosen: Edition) -> str:
     """The key where One API has one for all epay orders, in an option."""
-    if chosen.payment_rows:
+    if not chosen.epay_key_option:
         return ""
-    if os.geteuid() == 0:
-        return database.option(EPAY_KEY) or ""
-    return Path(paths.EPAY_KEY).read_text().strip()
+    database.state(fresh=True)
+    path = _credential("epay-key", paths.EPAY_KEY)
+    return path.read_text().strip() if path.exists() else ""
 
 
 def _credential(name: str, path: str) -> Path:
@@ -108,7 +100,8 @@ def _leave_state(ledger: Ledger) -> None:
     """What the monitor wants to know: it cannot open the ledger without a right to write."""
     count = "SELECT count(*) FROM cases WHERE closed IS NULL AND class != 'forged'"
     cases = ledger.db.execute(count).fetchone()[0]
-    state = {"ran": float(ledger.note(agent.RAN) or 0), "cases": cases}
+    ran, is_blind = float(ledger.note(agent.RAN) or 0), ledger.note(agent.BLIND) == "1"
+    state = {"ran": ran, "cases": cases, "is_blind": is_blind}
     write(paths.CALLBACKS_STATE, json.dumps(state), 0o640)
 
 
@@ -116,7 +109,7 @@ def observe(uptime: float) -> Mapping[str, Any] | None:
     """How the agent is: for ``observe``, ``uptime`` is the server's; None where it is off."""
     if not Path("/etc/systemd/system/one-api-callbacks.timer").exists():
         return None
-    state = {"ran": 0.0, "cases": 0}
+    state: dict[str, Any] = {"ran": 0.0, "cases": 0, "is_blind": False}
     with contextlib.suppress(OSError, ValueError):
         state |= json.loads(Path(paths.CALLBACKS_STATE).read_text())
     is_active = run_program("systemctl", "is-active", "one-api-callbacks.timer")[0] == 0

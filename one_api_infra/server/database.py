@@ -1,24 +1,183 @@
-"""One API's own database file, read beside its API where the API does not tell."""
+"""One API's database and cache, looked at as One API itself: what their own limits are, and what
+its API does not tell. A unit of One API's own user runs it; nothing is written there.
+"""
 
 import contextlib
+import json
+import os
 import sqlite3
+import ssl
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any, Protocol
 
+from one_api_infra import database
+from one_api_infra.database import MYSQL, POSTGRESQL, SQLITE, Address
 from one_api_infra.server import paths
+from one_api_infra.server.local import edition, run, site, write
+
+TIMEOUT = 5
+OPTIONS = ("ServerAddress",)
+URL, CACHE = "SQL_DSN", "REDIS_CONN_STRING"
+RESERVED = (
+    "SELECT coalesce(sum(setting::int), 0) FROM pg_settings WHERE name IN"
+    " ('superuser_reserved_connections', 'reserved_connections')"
+)
+POSTGRESQL_CLIENTS = (
+    "SELECT count(DISTINCT coalesce(host(client_addr), '')) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND usename = current_user"
+)
+MYSQL_CLIENTS = (
+    "SELECT count(DISTINCT substring_index(host, ':', 1)) FROM information_schema.processlist"
+    " WHERE db = database()"
+)
 
 
-def option(key: str) -> str | None:
-    """An option as the file holds it, empty if it is not set; None where there is no file."""
-    path = Path(paths.DATA) / "one-api.db"
-    if not path.exists() or Path(paths.GIVEN).exists():
+class Query(Protocol):
+    """Runs a query of ours with its values; the rows."""
+
+    def __call__(self, text: str, *values: str) -> list[tuple[Any, ...]]: ...
+
+
+def look() -> None:
+    """Leave what the database and the cache tell, and the key that only the database holds."""
+    given = _given()
+    state: dict[str, Any] = {"at": time.time(), "kind": SQLITE, "error": "", "options": {}}
+    key = ""
+    try:
+        with _open(given.get(URL, "")) as (kind, query):
+            state |= {"kind": kind, **_limits(kind, query)}
+            state["options"] = {name: _option(kind, query, name) for name in OPTIONS}
+            if name := edition(site()).epay_key_option:
+                key = _option(kind, query, name)
+    except Exception as error:  # of three drivers; each is a database that does not answer
+        state["error"] = _reason(error)
+    state["has_epay_key"] = bool(key)
+    state["cache"] = _cache(given[CACHE]) if CACHE in given else None
+    write(paths.EPAY_KEY, key)
+    write(paths.DATABASE_STATE, json.dumps(state), 0o644)
+
+
+def _given() -> dict[str, str]:
+    """The variables that hold the URLs, which systemd hands to the unit."""
+    path = Path(os.environ.get("CREDENTIALS_DIRECTORY", "")) / "given.env"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return dict(line.split("=", 1) for line in lines if "=" in line)
+
+
+@contextlib.contextmanager
+def _open(url: str) -> Iterator[tuple[str, Query]]:
+    if not url:
+        path = f"file:{paths.DATA}/one-api.db?mode=ro"
+        with contextlib.closing(sqlite3.connect(path, uri=True, timeout=2)) as found:
+            yield SQLITE, lambda text, *values: found.execute(text, values).fetchall()
+        return
+    address = database.parse(url)
+    opened = _postgresql(address) if address.kind == POSTGRESQL else _mysql(address)
+    with contextlib.closing(opened) as connection:
+        cursor = connection.cursor()
+
+        def query(text: str, *values: str) -> list[tuple[Any, ...]]:
+            cursor.execute(text.replace("?", "%s"), values)
+            return list(cursor.fetchall())
+
+        yield address.kind, query
+
+
+def _postgresql(address: Address) -> Any:
+    import pg8000.dbapi  # noqa: PLC0415  # where it is used; others have no such database
+
+    known: dict[str, Any] = {
+        "user": address.user, "password": address.password.reveal(), "database": address.name,
+        "timeout": TIMEOUT,
+    }  # fmt: skip
+    if address.socket:
+        return pg8000.dbapi.connect(**known, unix_sock=address.socket)
+    known |= {"host": address.host, "port": address.port}
+    try:
+        return pg8000.dbapi.connect(**known, ssl_context=_tls(address))
+    except pg8000.dbapi.InterfaceError:
+        if address.tls != "preferred":
+            raise
+        return pg8000.dbapi.connect(**known)
+
+
+def _mysql(address: Address) -> Any:
+    import pymysql  # noqa: PLC0415
+
+    known: dict[str, Any] = {
+        "user": address.user, "password": address.password.reveal(), "database": address.name,
+        "connect_timeout": TIMEOUT, "read_timeout": TIMEOUT, "charset": "utf8mb4",
+    }  # fmt: skip
+    if address.socket:
+        return pymysql.connect(**known, unix_socket=address.socket)
+    known |= {"host": address.host, "port": address.port}
+    if address.tls == "off":
+        return pymysql.connect(**known, ssl_disabled=True)
+    try:
+        return pymysql.connect(**known, ssl=_tls(address))
+    except pymysql.err.OperationalError:
+        if address.tls != "preferred":
+            raise
+        return pymysql.connect(**known, ssl_disabled=True)
+
+
+def _tls(address: Address) -> ssl.SSLContext | None:
+    if address.tls == "off":
         return None
-    query = "SELECT value FROM options WHERE key = ?"
-    with (
-        contextlib.suppress(sqlite3.Error),
-        contextlib.closing(
-            sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=2)
-        ) as database,
-    ):
-        found = database.execute(query, (key,)).fetchone()
-        return str(found[0]) if found else ""
-    return None
+    context = ssl.create_default_context()
+    if address.tls != "verified":
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def _option(kind: str, query: Query, name: str) -> str:
+    column = "`key`" if kind == MYSQL else '"key"'
+    found = query(f"SELECT value FROM options WHERE {column} = ?", name)  # noqa: S608
+    return str(found[0][0] or "") if found else ""
+
+
+def _limits(kind: str, query: Query) -> Mapping[str, int]:
+    """How many connections there may be, how many are kept back, and how many hosts share them."""
+    if kind == POSTGRESQL:
+        (limit,), (kept,) = query("SHOW max_connections")[0], query(RESERVED)[0]
+        clients = query(POSTGRESQL_CLIENTS)[0][0]
+    elif kind == MYSQL:
+        limit, own, kept = (*query("SELECT @@max_connections, @@max_user_connections")[0], 1)
+        limit = min(int(limit), int(own) or int(limit))
+        clients = query(MYSQL_CLIENTS)[0][0]
+    else:
+        return {}
+    return {"limit": int(limit), "reserved": int(kept), "clients": max(int(clients), 1)}
+
+
+def _cache(url: str) -> Mapping[str, str]:
+    """Whether the cache answers; without it every call of One API fails."""
+    import redis  # noqa: PLC0415
+
+    try:
+        client = redis.Redis.from_url(
+            url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=None
+        )
+        with contextlib.closing(client):
+            client.ping()
+    except Exception as error:
+        return {"error": _reason(error)}
+    return {"error": ""}
+
+
+def _reason(error: Exception) -> str:
+    """An error without what may hold a password: the server's own words, on one line."""
+    told = error.args[0] if error.args else ""
+    words = told.get("M", "") if isinstance(told, dict) else " ".join(map(str, error.args))
+    return f"{type(error).__name__}: {' '.join(words.split())[:200]}"
+
+
+def state(*, fresh: bool = False) -> Mapping[str, Any]:
+    """What was left, looked at anew if root asks for it; empty if nothing was."""
+    if fresh and os.geteuid() == 0:
+        run("systemctl", "start", "one-api-database.service")
+    with contextlib.suppress(OSError, ValueError):
+        return dict(json.loads(Path(paths.DATABASE_STATE).read_text()))
+    return {}

@@ -27,7 +27,7 @@ COMMANDS = {
     "monitor-look": "monitor.look",
     "monitor-judge": "monitor.judge",
     "callbacks": "callbacks.run",
-    "callbacks-epay-key": "callbacks.leave_epay_key",
+    "database": "database.look",
     "callbacks-remove": "remove.callbacks",
     "order": "order.show",
     "order-done": "order.done",
@@ -37,7 +37,7 @@ COMMANDS = {
 # These change nothing of the site, or are called by a command that holds the lock.
 UNLOCKED = {
     *("state", "deploy-hook", "observe", "observe-keep", "monitor-look", "monitor-judge"),
-    *("callbacks", "callbacks-epay-key", "order", "order-done", "order-send"),
+    *("callbacks", "database", "order", "order-done", "order-send"),
     "report",
 }
 LOCK = "/run/one-api-infra.lock"

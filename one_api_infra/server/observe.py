@@ -25,7 +25,7 @@ HOLDER = re.compile(r':(\d+)\s+\S+\s+users:\(\("([^"]+)"')
 
 def show(mark: str = "") -> None:
     """Print what is seen; ``mark`` is what the probes of the callback routes carry."""
-    print(json.dumps(observe(mark)))
+    print(json.dumps(observe(mark, fresh=True)))
 
 
 def keep() -> None:
@@ -35,8 +35,8 @@ def keep() -> None:
     write(paths.OBSERVATION, seen, 0o644)
 
 
-def observe(mark: str = "") -> dict[str, Any]:
-    """Everything, as plain data."""
+def observe(mark: str = "", *, fresh: bool = False) -> dict[str, Any]:
+    """Everything, as plain data; ``fresh``: the database too, at which a unit of its own looks."""
     current = site()
     return {
         "now": time.time(),
@@ -56,7 +56,7 @@ def observe(mark: str = "") -> dict[str, Any]:
         "renewal_unit": _renewal_unit(current),
         "monitor": monitor.observe(_uptime()),
         "callbacks": callbacks.observe(_uptime()),
-        "one_api": observe_one_api.observe(current),
+        "one_api": observe_one_api.observe(current, fresh=fresh),
         **certificate.state(current),
     }
 

@@ -115,6 +115,8 @@ def claim() -> None:
         write(paths.ACCESS_TOKEN, client.new_token() + "\n")
     elif not is_confirmed() and not api(current, token=False).login(password):
         client.set_password(password)
+    if client.edition.signs_keys and not client.canary():
+        client.add_canary()
     write(paths.PASSWORD_CONFIRMED, _revision(Path(paths.ROOT_PASSWORD)))
 
 

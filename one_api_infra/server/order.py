@@ -98,7 +98,8 @@ def _look(ledger: Ledger, books: Books, number: str, *, ask: bool = True) -> Wor
     """
     now = time.time()
     known = intake.accounts(books.accounts())
-    intake.read_log(ledger, Path(paths.CALLBACK_LOG), known)
+    if not books.is_blind:
+        intake.read_log(ledger, Path(paths.CALLBACK_LOG), known)
     intake.read_books(ledger, books, now)
     silence = None
     if (order := books.order(number)) and ask:

@@ -16,6 +16,7 @@ UNITS = (
     "one-api-observe.service",
     "one-api-look.service",
     "one-api.service",
+    "one-api-database.service",
     "one-api-certificate.timer",
     "one-api-certificate.service",
 )
@@ -41,6 +42,7 @@ FOLDERS = (
     paths.MONITOR,
     paths.CALLBACKS,
     "/run/one-api-observe",
+    paths.DATABASE,
     "/run/one-api-monitor",
 )
 DATA = (paths.DATA, paths.ONE_API_CONFIG, paths.LOGS)

@@ -21,6 +21,7 @@ def _one_api(site: Site) -> dict[str, object]:
     try:
         status = client.status()
         places = callback_domain.observe(site, client)
+        has_canary = not client.edition.signs_keys or bool(client.canary())
     except ApiError as error:
         return {"error": str(error), "is_ours": False}
     return {
@@ -28,5 +29,6 @@ def _one_api(site: Site) -> dict[str, object]:
         "server_address": status["server_address"],
         "places": [asdict(place) for place in places],
         "is_ours": one_api.is_confirmed(),
+        "has_canary": has_canary,
         "restart_due": Path(paths.RESTART_DUE).exists(),
     }

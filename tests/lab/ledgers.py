@@ -35,6 +35,9 @@ def pass_time(site: LabSite, seconds: float) -> None:
 
 def write(site: LabSite, statement: str, database: str = DATABASE) -> None:
     """Change a database, One API's if no other is named, behind its owner's back."""
+    if site.store and database == DATABASE:
+        site.store.write(statement)
+        return
     script = (
         "import sqlite3, sys;"
         f"db = sqlite3.connect('{database}', timeout=20);"

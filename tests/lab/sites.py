@@ -19,6 +19,7 @@ from one_api_infra.lab.host import Host
 from one_api_infra.lab.lab import Lab
 from one_api_infra.outside import Outside
 from one_api_infra.site import Site
+from tests.lab.databases import Database
 
 ROOT = Path(__file__).parents[2]
 BOOT = "systemctl show --property=UserspaceTimestampMonotonic"
@@ -59,6 +60,13 @@ class LabSite:
     lab: Lab
     host: Host
     settings: dict[str, Any]
+    store: Database | None = None  # None: SQLite
+
+    def use(self, store: Database) -> None:
+        """Let the site have another database than SQLite, installed on its own host."""
+        store.install()
+        self.store = store
+        self.settings["database_url"] = store.url
 
     @property
     def domain(self) -> str:
@@ -156,7 +164,9 @@ class LabSite:
         return made
 
     def rows(self, query: str, database: str = DATABASE) -> list[list[Any]]:
-        """Rows of One API's database, read from its file."""
+        """Rows of One API's database, by another way than its own."""
+        if self.store and database == DATABASE:
+            return self.store.rows(query)
         script = (
             "import json, sqlite3, sys;"
             f"db = sqlite3.connect('file:{database}?mode=ro', uri=True);"

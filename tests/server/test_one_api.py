@@ -69,3 +69,6 @@ def test_default_password_is_refused(host: Host, site: Site) -> None:
 def test_set_up_page_is_closed(outside: Outside, site: Site) -> None:
     closed = [path for path in site.edition.closed_routes if outside.get(path).status != 404]
     assert closed == []
+    for path in site.edition.read_only_routes:
+        assert outside.request("POST", "https", path).status == 403
+        assert outside.get(path).status == 200

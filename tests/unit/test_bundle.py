@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 from one_api_infra import bundle
+from one_api_infra.server.main import COMMANDS
 
 
 def test_same_bytes_each_time() -> None:
@@ -19,6 +20,25 @@ def test_has_no_lab_and_no_pyinfra() -> None:
     names = zipfile.ZipFile(io.BytesIO(bundle.build())).namelist()
     assert not [name for name in names if "/lab/" in name or "/pyinfra/" in name]
     assert "one_api_infra/locale/zh_CN/LC_MESSAGES/one_api_infra.mo" in names
+
+
+def test_each_command_finds_what_it_needs(tmp_path: Path) -> None:
+    """Imported from the file alone, with the libraries of the server's virtual environment."""
+    path = tmp_path / "agent.pyz"
+    path.write_bytes(bundle.build())
+    modules = sorted({f"one_api_infra.server.{name.split('.')[0]}" for name in COMMANDS.values()})
+    libraries = [each for each in sys.path if each != str(bundle.PACKAGE.parent)]
+    program = (
+        f"import importlib, sys; sys.path = {[str(path), *libraries]!r};"
+        f"found = [importlib.import_module(name) for name in {modules!r}];"
+        "print(*(each.__file__ for each in found), sep='\\n')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-S", "-c", program],
+        capture_output=True, text=True, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert all(str(path) in line for line in done.stdout.splitlines())
 
 
 def test_runs_alone(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from one_api_infra.checks.observation import Asked, Names
-from one_api_infra.checks.preflight import judge
+from one_api_infra.checks.preflight import judge, wanted
 from one_api_infra.snapshot import Snapshot
 from tests.unit.examples import NOW, site
 
@@ -105,3 +105,31 @@ def test_a_waived_problem_is_told_all_the_same() -> None:
 def test_an_opened_port_is_not_cut_off() -> None:
     assert problems(settings={"open_ports": [6379]}, listeners=listening("redis", 6379)) == []
     assert problems(settings={"open_ports": ["51820/udp"]}, listeners=UDP) == []
+
+
+POSTGRESQL = "postgres://one:secret@db.example.com/one"
+STATE = '{"limit": 60, "reserved": 3, "clients": 1}'
+
+
+@pytest.mark.parametrize(
+    ("probes", "expected"),
+    [
+        ({"database": ("open",)}, []),
+        ({}, ["database.reachable"]),
+        ({"database": ("open",), "database_state": (STATE,)}, []),
+        ({"database": ("open",), "database_state": (STATE.replace("60", "40"),)},
+         ["database.connections"]),
+        ({"database": ("open",), "database_state": ("cut of",)}, []),
+    ],
+)  # fmt: skip
+def test_database(probes: dict[str, tuple[str, ...]], expected: list[str]) -> None:
+    seen = Snapshot(probes=SOUND | probes)
+    found = judge(site(database_url=POSTGRESQL), seen, DNS, HERE, NOW)
+    assert [problem.path for problem in found] == expected
+    assert "secret" not in str(found)
+
+
+def test_database_is_asked_for_without_its_password() -> None:
+    probes = wanted(site(database_url=POSTGRESQL)).probes
+    assert "db.example.com/5432" in probes["database"]
+    assert "secret" not in str(probes)

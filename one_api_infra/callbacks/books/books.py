@@ -14,9 +14,14 @@ PAGE = 100
 
 
 class Books(Protocol):
-    """What the agent reads of One API; ``can_complete`` says whether it completes orders itself."""
+    """What the agent reads of One API.
+
+    ``can_complete`` says whether it completes orders itself; ``is_blind``, after ``accounts`` was
+    called, whether there is an account whose key could not be read.
+    """
 
     can_complete: bool
+    is_blind: bool
     edition: Edition
 
     def accounts(self) -> Sequence[Account]:

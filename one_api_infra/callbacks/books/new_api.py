@@ -40,6 +40,7 @@ class NewApiBooks:
     """By the management API, which does not tell the epay account's ``key``: it is handed over."""
 
     can_complete = True
+    is_blind = False
 
     def __init__(self, api: Api, key: str) -> None:
         self.api = api
@@ -60,6 +61,7 @@ class NewApiBooks:
             "key": self.key,
         }
         # Without the key no callback can be judged: none is called forged for that.
+        self.is_blind = bool(config["pay_domain"] and config["partner_id"] and not self.key)
         return [GATEWAYS["epay"].account("epay", NOTIFY, config)] if all(config.values()) else []
 
     def orders(self, since: float) -> Iterator[Order]:

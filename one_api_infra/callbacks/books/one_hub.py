@@ -26,6 +26,7 @@ class OneHubBooks:
     """By the management API; One Hub completes no order, and ``key`` stands in each row."""
 
     can_complete = False
+    is_blind = False
 
     def __init__(self, api: Api, _key: str = "") -> None:
         self.api = api

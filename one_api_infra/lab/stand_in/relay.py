@@ -4,16 +4,29 @@ import http.client
 from urllib.parse import urlsplit
 
 from .connection import Connection
+from .store import signed
 
 
 class Relay(Connection):
     """The OpenAI-like route."""
 
+    def is_let_in(self) -> bool:
+        """Whether the key is one of ours, made with the secrets of now; else it is refused."""
+        key = (self.headers.get("Authorization") or "").removeprefix("Bearer ").removeprefix("sk-")
+        known = self.store.rows("SELECT 1 FROM tokens WHERE key = ?", key)
+        if known and signed(key[:16]) == key:
+            return True
+        self.json({"error": {"message": "无效的令牌", "type": "one_hub_error"}}, 401)
+        return False
+
+    def models(self) -> None:
+        """GET /v1/models"""
+        if self.is_let_in():
+            self.json({"data": [], "object": "list"})
+
     def relay(self) -> None:
         """POST /v1/chat/completions: passed on to the channel of the model, as it comes."""
-        key = (self.headers.get("Authorization") or "").removeprefix("Bearer ").removeprefix("sk-")
-        if not self.store.rows("SELECT 1 FROM tokens WHERE key = ?", key):
-            self.json({"error": {"message": "无效的令牌", "type": "one_hub_error"}}, 401)
+        if not self.is_let_in():
             return
         model = str((self.data() or {}).get("model"))
         channels = self.store.rows("SELECT * FROM channels")

@@ -28,6 +28,7 @@ ROUTES: list[tuple[str, str, bool, Action]] = [
     ("GET", "/api/user/token", True, Handler.new_token),
     ("POST", "/api/user/order", True, Handler.create_order),
     ("GET", "/api/user/order/status", True, Handler.order_status),
+    ("POST", "/api/user/quota/([0-9]+)", True, Handler.change_quota),
     ("GET", "/api/option/", True, Handler.options),
     ("PUT", "/api/option/", True, Handler.set_option),
     ("GET", "/api/payment/", True, Handler.payments),
@@ -39,6 +40,7 @@ ROUTES: list[tuple[str, str, bool, Action]] = [
     ("POST", "/api/channel/", True, Handler.add_channel),
     ("POST", "/api/token/", True, Handler.add_token),
     ("GET", "/api/token/", True, Handler.tokens),
+    ("GET", "/v1/models", False, Handler.models),
     ("POST", "/v1/chat/completions", False, Handler.relay),
 ]
 

@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from one_api_infra.lab import process
+from tests.lab import ledgers
 from tests.lab.conftest import new_site
 from tests.lab.sites import LabSite
 
@@ -70,6 +71,10 @@ class OneApi:
     def rows(self, query: str) -> list[list[Any]]:
         """Rows of its database."""
         return self.site.rows(query, f"{FOLDER}/one-api.db")
+
+    def write(self, statement: str) -> None:
+        """Change its database behind its back."""
+        ledgers.write(self.site, statement, f"{FOLDER}/one-api.db")
 
     def _is_up(self) -> bool:
         try:

@@ -95,6 +95,51 @@ def test_callback_credits_once(one_api: OneApi, payment: dict[str, Any], account
     assert listed.json()["data"]["data"][0]["status"] == "success"
 
 
+def test_quota_changed_by_hand_stands_in_the_log(one_api: OneApi, payment: dict[str, Any]) -> None:
+    before = _quota(one_api)
+    for body in ({"quota": 700, "remark": "order 2026"}, {"quota": -500}):
+        assert one_api.call("POST", "/api/user/quota/1", body).json()["success"]
+    assert _quota(one_api) == before + 200
+    log = one_api.call("GET", "/api/log/?log_type=3&order=created_at&size=100&page=1").json()
+    named, unnamed = log["data"]["data"][-2:]
+    assert (named["user_id"], named["quota"], unnamed["quota"]) == (1, 700, -500)
+    assert named["content"].startswith("管理员增减用户额度")
+    assert named["content"].endswith(", 备注: order 2026")
+    assert "备注" not in unnamed["content"]
+
+
+def test_row_is_disabled_and_enabled_by_its_id(
+    one_api: OneApi, payment: dict[str, Any], account: Gateway
+) -> None:
+    order = _order(one_api, payment)
+    for state in (False, True):
+        body = {"id": payment["id"], "enable": state}
+        assert one_api.call("PUT", "/api/payment/", body).json()["success"]
+        row = _payments(one_api)[0]
+        assert (row["enable"], row["config"]) == (state, payment["config"])
+        answer = _notify(one_api, payment, account.notification(order))
+        assert answer == b"success" if state else b"payment not found" in answer
+
+
+def test_order_for_no_row_closes_what_is_overdue(one_api: OneApi, payment: dict[str, Any]) -> None:
+    order = _order(one_api, payment)
+    number = order["out_trade_no"]
+    one_api.write(f"UPDATE orders SET created_at = created_at - 11000 WHERE trade_no = '{number}'")
+    answer = one_api.call("POST", "/api/user/order", {"uuid": "none", "amount": 1_000_000}).json()
+    assert answer["success"] is False
+    time.sleep(1)
+    assert one_api.rows(f"SELECT status FROM orders WHERE trade_no = '{number}'") == [["closed"]]
+
+
+def test_posted_callback_is_refused(
+    one_api: OneApi, payment: dict[str, Any], account: Gateway
+) -> None:
+    parameters = account.notification(_order(one_api, payment))
+    url = f"{one_api.base}/api/payment/notify/{payment['uuid']}"
+    reply = requests.post(url, data=parameters, timeout=10)
+    assert reply.content == b"fail"
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -56,6 +56,7 @@ class World:
     paid: dict[str, Word] = field(default_factory=dict)
     sent: list[str] = field(default_factory=list)
     can_complete: bool = False
+    is_blind: bool = False
     edition: Edition = one_hub.EDITION
     is_writable: bool = True  # its database
     is_enabled: bool = True  # the payment row

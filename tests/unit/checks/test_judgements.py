@@ -18,6 +18,7 @@ from tests.unit.checks.observations import (
     DOMAIN,
     HERE,
     REFUSAL,
+    SERVER,
     SHAKE,
     SOUND,
     server,
@@ -60,6 +61,14 @@ def callback(status: int = 200, body: str = "{}", error: str = "", **headers: st
 def place(value: str, kind: str = "payment") -> Observation:
     stored = {"kind": kind, "key": "1", "value": value, "wanted": f"https://{DOMAIN}"}
     return server(one_api={"places": [stored]})
+
+
+ENVIRONMENT = SERVER["one_api"]["environment"]
+
+
+def store(**changed: object) -> Observation:
+    """The database told otherwise."""
+    return server(one_api={"database": {**SERVER["one_api"]["database"], **changed}})
 
 
 def own(**headers: str) -> dict[str, str]:
@@ -129,7 +138,21 @@ FAULTS: list[tuple[Observation, str]] = [
      "payment.is_enabled"),
     (server(one_api={"payments": [{"id": 1, "type": "epay", "enable": True, "missing": ["key"]}]}),
      "payment.settings"),
-    (server(one_api={"environment": {"GLOBAL_API_RATE_LIMIT": "300"}}), "one_api.rate_limit"),
+    (server(one_api={"environment": {**ENVIRONMENT, "GLOBAL_API_RATE_LIMIT": "300"}}),
+     "one_api.rate_limit"),
+    (store(error="OperationalError: timed out"), "database.answers"),
+    (store(at=NOW - DAY), "database.answers"),
+    (server(one_api={"database": {}}), "database.answers"),
+    (store(limit=50), "database.connections"),
+    (store(clients=2), "database.connections"),
+    (server(one_api={"environment": {}}), "database.connections"),
+    (store(cache={"error": "ConnectionError"}), "cache.answers"),
+    (server(one_api={"canary": "dead"}), "one_api.secrets"),
+    (server(one_api={"canary": "missing"}), "one_api.secrets"),
+    (server(one_api={"is_compliant": False}), "payment.compliance"),
+    (server(one_api={"payments": [{"id": 1, "type": "epay", "enable": True, "missing": [],
+                                   "is_plain": True}]}), "payment.is_secure"),
+    (server(callbacks={"is_blind": True}), "ledger.can_judge"),
     (server(callback_log={"probes": []}), "callback_log.has_probe"),
     (server(renewal_unit={"is_active": False}), "certificate.timer"),
     (server(renewal_unit={"result": "exit-code"}), "certificate.renewal"),
@@ -182,7 +205,7 @@ def test_every_check_that_is_judged_was_seen_red() -> None:
     assert "dns.is_not_proxied" in wrong(everywhere("104.16.0.1"))
     told = replace(SOUND.status, body='{"data": {"server_address": "x"}}')  # type: ignore[type-var]
     assert wrong(replace(SOUND, status=told)) == ["server_address.in_use"]
-    batched = server(one_api={"environment": {"GLOBAL_API_RATE_LIMIT": "3000",
+    batched = server(one_api={"environment": {**ENVIRONMENT,
                                               "GLOBAL_WEB_RATE_LIMIT": "5000",
                                               "BATCH_UPDATE_ENABLED": "true"}})  # fmt: skip
     assert wrong(batched) == ["one_api.batch_update"]
