@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from one_api_infra.callbacks import auditor, cases, intake
+from one_api_infra.callbacks import auditor, cases, intake, remedies
 from one_api_infra.callbacks.books.books import Books
 from one_api_infra.callbacks.intake import Accounts
 from one_api_infra.callbacks.ledger import Ledger
@@ -44,6 +44,7 @@ class Agent:
         """One run. ApiError if One API does not answer; what could be done is done."""
         try:
             known = intake.accounts(self.books.accounts())
+            intake.keep_accounts(self.ledger, known)
             self._read_log(known)
             intake.read_books(self.ledger, self.books, now)
         except ApiError:
@@ -165,4 +166,4 @@ def _next(case: cases.Case) -> list[str]:
     if case.kind == cases.FORGED:
         return []
     all_of_it = _("All of it: `one-api-infra order {number}`", number=case.number)
-    return [all_of_it, *([cases.when_done(case.number)] if cases.is_acted(case.remedy) else [])]
+    return [all_of_it, *([cases.when_done(case.number)] if remedies.is_acted(case.remedy) else [])]

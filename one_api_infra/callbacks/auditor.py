@@ -4,14 +4,15 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from one_api_infra.callbacks import audit, cases, diagnosis, order
+from one_api_infra.callbacks import audit, cases, diagnosis, order, remedies
 from one_api_infra.callbacks.audit import Class, Done, Facts
 from one_api_infra.callbacks.books.books import Books
-from one_api_infra.callbacks.cases import FORGED, Case, Remedy
+from one_api_infra.callbacks.cases import FORGED, Case
 from one_api_infra.callbacks.gateways import GATEWAYS
 from one_api_infra.callbacks.intake import BOOKS_BEGIN, EDITION, Accounts
 from one_api_infra.callbacks.ledger import Ledger
 from one_api_infra.callbacks.order import Order, Status
+from one_api_infra.callbacks.remedies import Remedy
 from one_api_infra.callbacks.schedule import HORIZON
 
 SETTLED = 600.0  # seconds after which a credited order is looked at only if it gets more credits
@@ -259,7 +260,7 @@ def of_row(ledger: Ledger, row: sqlite3.Row) -> Case:
     """A case, with what the last act and the gateway said of it now."""
     found = ledger.orders("number = ?", row["number"])
     said = diagnosis.said(ledger.answer(row["number"]), ledger.word(row["number"]))
-    edition = ledger.note(EDITION) or cases.ONE_HUB
+    edition = ledger.note(EDITION) or remedies.ONE_HUB
     return Case(
         row["number"], row["class"], found[0] if found else None,
         row["detail"] or said, row["remedy"],

@@ -1,18 +1,13 @@
-"""Cases for the admin: what costs money and cannot be mended by the agent, with the exact steps.
-
-A case has one remedy, and it is safe to follow to the letter: while One API may still credit an
-order (its row is enabled, its gateway calls again, the database is writable once more), nothing is
-to be added by hand, since nobody could take that back in time.
-"""
+"""Cases for the admin: what costs money and cannot be mended by the agent, with the exact steps."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 from one_api_infra.callbacks import audit
 from one_api_infra.callbacks.audit import Class, Facts
 from one_api_infra.callbacks.order import Order, Status
+from one_api_infra.callbacks.remedies import IN_GENERAL, ONE_HUB, REMEDIES, Remedy
 from one_api_infra.texts import N_, _
 
 FORGED = "forged"
@@ -39,106 +34,15 @@ CAUSES: Mapping[str, str] = {
     ),
     FORGED: N_("Callbacks whose signature is wrong were refused: {detail}"),
 }
-
-
-class Remedy(StrEnum):
-    """What the admin does about a case."""
-
-    ENABLE = "enable"
-    WAIT = "wait"
-    LATER = "later"
-    WHOLE = "whole"
-    COMPLETE = "complete"
-    HELD = "held"
-    ADD = "add"
-    COMPARE = "compare"
-    TAKE = "take"
-    LOOK = "look"
-    AMOUNT = "amount"
-    WHOSE = "whose"
-    KEY = "key"
-
-
-ONE_HUB, NEW_API = "one-hub", "new-api"
-# By remedy, and by edition where the steps are not the same.
-REMEDIES: Mapping[tuple[str, str], str] = {
-    (Remedy.ENABLE, ""): N_(
-        "Remedy: enable the payment row “{payment}” in One API (`PUT /api/payment/` with"
-        " {enable}); the agent then sends the callback by itself, within a minute. Add no quota by"
-        " hand: that would be a second credit."
-    ),
-    (Remedy.WAIT, ""): N_(
-        "Remedy: mend what is named here; the agent sends the callback again by itself. Add no"
-        " quota by hand while the order is pending: One API would credit it a second time. If One"
-        " API closes the order, this case tells how much to add."
-    ),
-    (Remedy.LATER, ""): N_(
-        "Remedy: none yet: the gateway's next call may credit the whole order. Once One API has"
-        " credited or closed it, this case tells how much to take or to add."
-    ),
-    (Remedy.WHOLE, ""): N_(
-        "Remedy: press Complete Order beside the order in New API's billing history"
-        " (`POST /api/user/topup/complete` with {complete}): it credits the whole order, once; this"
-        " case then tells how much to take."
-    ),
-    (Remedy.COMPLETE, ""): N_(
-        "Remedy: look at the payment in the gateway's console; if it is there, press Complete Order"
-        " beside the order in New API's billing history (`POST /api/user/topup/complete` with"
-        " {complete}): it credits once, however often it is pressed. Add no quota by hand."
-    ),
-    (Remedy.HELD, ""): N_(
-        "Remedy: somebody added a quota of {quota} to user {user} by hand, without naming an order,"
-        " so nothing more is sent. If it was for this order: `one-api-infra order {number} --done`."
-        " If it was not: `one-api-infra order {number} --send`."
-    ),
-    (Remedy.ADD, ONE_HUB): N_(
-        "Remedy: in One API, Users, user {user}, change quota: {quota}, remark {number}"
-        " (`POST /api/user/quota/{user}` with {body}). The case ends when that stands in the log."
-    ),
-    (Remedy.ADD, NEW_API): N_(
-        "Remedy: in New API, Users, user {user}, Adjust Quota, add {quota}"
-        " (`POST /api/user/manage` with {body})."
-    ),
-    (Remedy.COMPARE, ONE_HUB): N_(
-        "Remedy: One API died between the order, the quota and the log; compare the balance of user"
-        " {user} with its log. If a quota of {quota} is missing, add it, remark {number}"
-        " (`POST /api/user/quota/{user}` with {body}); if it is there, say so:"
-        " `one-api-infra order {number} --done`."
-    ),
-    (Remedy.COMPARE, NEW_API): N_(
-        "Remedy: New API died between the order, the quota and the log; compare the balance of user"
-        " {user} with its log. If a quota of {quota} is missing, add it (`POST /api/user/manage`"
-        " with {body})."
-    ),
-    (Remedy.TAKE, ONE_HUB): N_(
-        "Remedy: in One API, Users, user {user}, change quota: -{quota}, remark {number}"
-        " (`POST /api/user/quota/{user}` with {body}). The case ends when that stands in the log."
-    ),
-    (Remedy.TAKE, NEW_API): N_(
-        "Remedy: in New API, Users, user {user}, Adjust Quota, subtract {quota}"
-        " (`POST /api/user/manage` with {body})."
-    ),
-    (Remedy.LOOK, ONE_HUB): N_(
-        "Remedy: look at the payment in the gateway's console. If it is not there, take a quota of"
-        " {quota} from user {user} (`POST /api/user/quota/{user}` with {body}) and change the"
-        " gateway's key; if it is there: `one-api-infra order {number} --done`."
-    ),
-    (Remedy.LOOK, NEW_API): N_(
-        "Remedy: look at the payment in the gateway's console. If it is not there, take a quota of"
-        " {quota} from user {user} (`POST /api/user/manage` with {body}) and change the gateway's"
-        " key."
-    ),
-    (Remedy.AMOUNT, ""): N_(
-        "Remedy: compare both in the gateway's console and agree with the customer; what was paid"
-        " cannot be told in quota here, and the agent credits nothing."
-    ),
-    (Remedy.WHOSE, ""): N_(
-        "Remedy: look whose it is in the gateway's console; refund it if it is nobody's."
-    ),
-    (Remedy.KEY, ""): N_(
-        "Remedy: none if they are a stranger's: nothing is credited. If they are your gateway's,"
-        " the key in the payment row is not the gateway's: copy it anew."
-    ),
+TITLES: Mapping[str, str] = {
+    Class.PAID_PENDING: N_("Paid, but pending in One API"),
+    Class.PAID_CLOSED: N_("Paid, but closed by One API"),
+    Class.SUCCESS_UNCREDITED: N_("A success in One API, without a credit in its log"),
+    Class.CREDITED_TWICE: N_("Credited more than once"),
+    Class.CREDITED_UNPAID: N_("Credited, but not paid"),
+    Class.AMOUNT_DIFFERS: N_("Another amount was paid"),
+    Class.UNKNOWN_ORDER: N_("Paid, but unknown to One API"),
+    FORGED: N_("Callbacks with a wrong signature"),
 }
 
 
@@ -234,6 +138,11 @@ def _body(case: Case) -> Mapping[str, object]:
     return {"id": user, "action": "add_quota", "mode": mode, "value": abs(case.quota)}
 
 
-def is_acted(chosen: str) -> bool:
-    """Whether a remedy is something that the admin does and then says ``--done`` of."""
-    return chosen not in {Remedy.ENABLE, Remedy.WAIT, Remedy.LATER, Remedy.WHOLE, Remedy.HELD}
+def title(kind: str) -> str:
+    """The kind of many cases, in words."""
+    return _(TITLES[kind])
+
+
+def in_general(chosen: str) -> str:
+    """The remedy of many cases, in words."""
+    return _(IN_GENERAL[chosen])

@@ -1,5 +1,6 @@
 """From the callback log and One API's books into the ledger."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from one_api_infra.callbacks.ledger import Ledger, callback_row
 from one_api_infra.callbacks.schedule import HORIZON
 
 PLACE = "log_place"
+ACCOUNTS = "accounts"
 BOOKS_READ, BOOKS_BEGIN, EDITION = "books_read", "books_begin", "edition"
 FIRST = 3 * HORIZON  # how far the first look goes back: a credit's order is older than the credit
 LOOKUPS = 200  # single orders in a run; One API limits its callers, the agent too
@@ -25,6 +27,13 @@ Accounts = Mapping[str, Account]
 def accounts(found: Sequence[Account]) -> Accounts:
     """Accounts by what a callback tells: the payment row's uuid, or the path."""
     return {key: account for account in found for key in (account.row, account.path) if key}
+
+
+def keep_accounts(ledger: Ledger, known: Accounts) -> None:
+    """Note which payment row is which kind of gateway, for the report; rows that are gone stay."""
+    kinds = json.loads(ledger.note(ACCOUNTS) or "{}")
+    kinds |= {account.row: account.gateway for account in known.values()}
+    ledger.note(ACCOUNTS, json.dumps(kinds))
 
 
 def read_log(ledger: Ledger, path: Path, known: Accounts) -> int:

@@ -1,177 +1,231 @@
-"""The report: one HTML page with its plots in it, for a browser that reaches nothing else."""
+"""The report: one HTML page for a browser that reaches nothing else, without a script.
 
-import datetime
-import re
-import sqlite3
+What is asked first stands first: does something wait for me, what came in today, what was saved.
+"""
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
 from importlib.resources import files
-from itertools import pairwise
+from typing import Any
 
-from one_api_infra.callbacks import auditor, cases, diagnosis
-from one_api_infra.callbacks.audit import Class
+from one_api_infra.callbacks import auditor, cases, diagnosis, figures
+from one_api_infra.callbacks.cases import Case
+from one_api_infra.callbacks.figures import AGENT, DAYS, Amounts, Payment
 from one_api_infra.callbacks.ledger import Ledger
-from one_api_infra.callbacks.mend import CREDITED
+from one_api_infra.clock import zone
 from one_api_infra.texts import N_, _, language
 
-DAYS = 7
-HOUR = 3600
-SHARES = (0.5, 0.95, 0.99)
-KINDS = {"taken": N_("taken"), "refused": N_("refused"), "failed": N_("not answered")}
-COLOURS = {"taken": "#2e7d32", "refused": "#f9a825", "failed": "#c62828"}
-WAYS = {"callback": N_("by callback"), "replay": N_("by replay"), "reconcile": N_("by asking")}
+SHOWN = 20  # rows of a list; the rest is counted
+WAYS = {
+    "callback": N_("by callback"),
+    "replay": N_("by replay"),
+    "reconcile": N_("by asking"),
+    "hand": N_("by hand"),
+    "unseen": N_("unseen"),
+}
+FATES = {"taken": N_("taken"), "refused": N_("refused"), "failed": N_("not answered")}
+SIGNS = {"CNY": "¥", "USD": "$", "EUR": "€"}
+WEEKDAYS = (N_("Mon"), N_("Tue"), N_("Wed"), N_("Thu"), N_("Fri"), N_("Sat"), N_("Sun"))
 
 
 @dataclass(frozen=True)
-class Payment:
-    """A credited order: when it was paid (as far as was seen), when credited, and how."""
+class Group:
+    """Cases of one kind with one remedy: ``rows`` are their orders, ``more`` are not shown."""
 
-    number: str
-    paid: float
-    credited: float
-    way: str
+    title: str
+    remedy: str
+    rows: Sequence[Case]
+    count: int
+    amount: str
 
     @property
-    def delay(self) -> float:
-        """Seconds from payment to credit."""
-        return max(self.credited - self.paid, 0.0)
+    def more(self) -> int:
+        """How many are not shown."""
+        return self.count - len(self.rows)
 
 
-def page(ledger: Ledger, domain: str, now: float, certificate_ends: float | None) -> str:
-    """The whole page, in the operator's language."""
+def page(
+    ledger: Ledger, domain: str, now: float, certificate_ends: float | None, time_zone: str = "UTC"
+) -> str:
+    """The whole page, in the operator's language and the site's time zone."""
     # Heavy, and needed once a day.
     from jinja2 import Environment, StrictUndefined, select_autoescape  # noqa: PLC0415
 
     environment = Environment(autoescape=select_autoescape(default=True), undefined=StrictUndefined)
     source = (files("one_api_infra") / "callbacks" / "report.html.j2").read_text(encoding="utf-8")
-    since = now - DAYS * 86400
-    paid = payments(ledger, since)
+    here = zone(time_zone)
+    today = figures.midnight(now, here)
+    since = (today - timedelta(days=DAYS - 1)).timestamp()
+    paid = figures.payments(ledger, since)
+    groups = grouped(auditor.opened(ledger))
     return environment.from_string(source).render(
         _=_,
         language=language().replace("_", "-"),
         domain=domain,
-        made=f"{datetime.datetime.fromtimestamp(now, datetime.UTC):%Y-%m-%d %H:%M} UTC",
-        days=DAYS,
-        figures=_figures(ledger, since, paid, now, certificate_ends),
-        plots=[_callbacks(ledger, since, now), _delays(paid)],
-        cases=[cases.lines(case) for case in auditor.opened(ledger)],
-        mended=[each for each in paid if each.way != "callback"][-50:],
-        ways={name: _(text) for name, text in WAYS.items()},
-        classes=_classes(ledger, since),
+        made=f"{datetime.fromtimestamp(now, here):%Y-%m-%d %H:%M}",
+        time_zone=time_zone,
+        heads=_heads(paid, now, today),
+        gateways=_gateways(paid, today),
+        groups=groups,
+        waiting=sum(group.count for group in groups),
+        days=_days(figures.days(ledger, paid, now, here)),
+        speed=_speed(paid),
+        delays=_delays(paid),
+        facts=_facts(ledger, since, now, certificate_ends),
+        mended=_mended(paid, here),
+        classes=[(diagnosis.title(kind), count) for kind, count in figures.classes(ledger, since)],
     )
 
 
-def payments(ledger: Ledger, since: float) -> list[Payment]:
-    """What was credited since a time, oldest first."""
-    query = (
-        "SELECT orders.number AS number, orders.created AS created,"
-        " (SELECT min(at) FROM callbacks WHERE callbacks.number = orders.number"
-        "   AND is_genuine AND is_paid) AS called,"
-        " (SELECT min(at + seconds) FROM callbacks WHERE callbacks.number = orders.number"
-        "   AND is_genuine AND is_paid AND is_taken) AS taken,"
-        " acts.kind AS kind, acts.ended AS ended FROM orders LEFT JOIN acts"
-        "   ON acts.number = orders.number AND acts.result = ?"
-        " WHERE orders.class = ? AND created >= ? ORDER BY created"
-    )
-    rows = ledger.db.execute(query, (CREDITED, Class.CREDITED.value, since)).fetchall()
-    return [found for row in rows if (found := _payment(row))]
+def money(amounts: Amounts) -> str:
+    """Amounts for people: ``¥1,234.50``."""
+    shown = (f"{SIGNS.get(name, name + ' ')}{sum_:,.2f}" for name, sum_ in amounts.items())
+    return " + ".join(shown) or "0"
 
 
-def _payment(row: sqlite3.Row) -> Payment | None:
-    if row["kind"]:
-        return Payment(row["number"], row["called"] or row["created"], row["ended"], row["kind"])
-    if row["taken"]:
-        return Payment(row["number"], row["called"], row["taken"], "callback")
-    return None
+def grouped(opened: Sequence[Case]) -> list[Group]:
+    """Cases by what they are and what is to be done, the most numerous first."""
+    kinds: dict[tuple[str, str], list[Case]] = {}
+    for case in opened:
+        kinds.setdefault((case.kind, case.remedy), []).append(case)
+    return sorted(map(_group, kinds.values()), key=lambda group: -group.count)
 
 
-def shares(values: Sequence[float]) -> tuple[float, ...]:
-    """Median, 95th and 99th percentile (nearest rank); nothing of nothing."""
-    ordered = sorted(values)
-    if not ordered:
-        return ()
-    return tuple(ordered[min(int(share * len(ordered)), len(ordered) - 1)] for share in SHARES)
+def _group(found: Sequence[Case]) -> Group:
+    cause, remedy = cases.lines(found[0])
+    first = found[0]
+    if len(found) == 1:
+        return Group(cause, remedy, [], 1, "") if not first.order else _single(cause, remedy, first)
+    sums: dict[str, Decimal] = {}
+    for case in found:
+        if case.order:
+            name = case.order.currency
+            sums[name] = sums.get(name, Decimal()) + case.order.money
+    title, text = cases.title(first.kind), cases.in_general(first.remedy)
+    return Group(title, text, found[:SHOWN], len(found), money(sums) if sums else "")
 
 
-def _figures(
-    ledger: Ledger, since: float, paid: Sequence[Payment], now: float, ends: float | None
-) -> Mapping[str, str]:
-    count = ledger.db.execute("SELECT count(*) FROM callbacks WHERE at >= ?", (since,)).fetchone()[
-        0
+def _single(cause: str, remedy: str, case: Case) -> Group:
+    amount = money({case.order.currency: case.order.money}) if case.order else ""
+    return Group(cause, remedy, [case], 1, amount)
+
+
+def _heads(paid: Sequence[Payment], now: float, today: datetime) -> list[Mapping[str, str]]:
+    """The three figures that are looked at first, each with what it is compared with."""
+    begin = today.timestamp()
+    of_today = [each for each in paid if each.credited >= begin]
+    before = [each for each in paid if begin - 86400 <= each.credited < now - 86400]
+    saved = [each for each in paid if each.way in AGENT]
+    return [
+        _head(_("today"), of_today, _("yesterday by this time: {sum}", sum=_sum(before))),
+        _head(_("the last {days} days", days=DAYS), paid, ""),
+        _head(_("saved by the agent, of that"), saved, _("paid, and not credited by a callback")),
     ]
-    ways = {way: sum(each.way == way for each in paid) for way in WAYS}
-    runs, down = ledger.db.execute(
-        "SELECT sum(runs), sum(down) FROM hours WHERE hour >= ?", (int(since // HOUR),)
-    ).fetchone()
-    delays = " / ".join(f"{each:.1f} s" for each in shares([each.delay for each in paid])) or "-"
-    return {
-        _("callbacks"): str(count),
-        _("credited payments"): str(len(paid)),
-        **{_(text): str(ways[way]) for way, text in WAYS.items()},
-        _("open cases"): str(len(auditor.opened(ledger))),
-        _("payment to credit (median / p95 / p99)"): delays,
-        _("One API answered"): f"{100 * (1 - down / runs):.2f} %" if runs else "-",
-        _("certificate, days left"): f"{(ends - now) / 86400:.1f}" if ends else "-",
-    }
 
 
-def _classes(ledger: Ledger, since: float) -> list[tuple[str, int]]:
-    query = "SELECT class, count(*) FROM orders WHERE created >= ? AND class != '' GROUP BY class"
-    rows = ledger.db.execute(query, (since,)).fetchall()
-    return [(diagnosis.title(Class(row[0])), row[1]) for row in rows]
+def _head(name: str, found: Sequence[Payment], note: str) -> Mapping[str, str]:
+    count = _("payments: {count}", count=f"{len(found):,}")
+    return {"name": name, "value": _sum(found), "count": count, "note": note}
 
 
-def _callbacks(ledger: Ledger, since: float, now: float) -> tuple[str, str]:
-    """Callbacks an hour by what became of them."""
-    hours = range(int(since // HOUR), int(now // HOUR) + 1)
-    counts = {kind: dict.fromkeys(hours, 0) for kind in KINDS}
-    query = (
-        "SELECT CAST(at / 3600 AS INTEGER) AS hour, CASE WHEN is_taken THEN 'taken'"
-        " WHEN status >= 429 THEN 'failed' ELSE 'refused' END AS kind, count(*) AS count"
-        " FROM callbacks WHERE at >= ? AND is_test = 0 GROUP BY hour, kind"
-    )
-    for row in ledger.db.execute(query, (since,)):
-        if row["hour"] in counts[row["kind"]]:
-            counts[row["kind"]][row["hour"]] = row["count"]
-    moments = [datetime.datetime.fromtimestamp(hour * HOUR, datetime.UTC) for hour in hours]
-    labels = [f"{each:%m-%d}" if each.hour == 0 else "" for each in moments]
-    series = {_(KINDS[kind]): list(counts[kind].values()) for kind in KINDS}
-    return _("Callbacks an hour"), _bars(labels, series, list(COLOURS.values()))
+def _sum(found: Sequence[Payment]) -> str:
+    return money(figures.amounts(found))
 
 
-def _delays(paid: Sequence[Payment]) -> tuple[str, str]:
-    """How many payments were credited within which time."""
-    limits = (0.0, 1.0, 5.0, 30.0, 60.0, 300.0, 1800.0, 10800.0, float("inf"))
-    labels = ["1 s", "5 s", "30 s", "1 min", "5 min", "30 min", "3 h", "> 3 h"]
-    series = {
-        _(text): [
-            sum(each.way == way and low <= each.delay < high for each in paid)
-            for low, high in pairwise(limits)
-        ]
-        for way, text in WAYS.items()
-    }
-    return _("From payment to credit, within"), _bars(
-        labels, series, ["#2e7d32", "#1565c0", "#6a1b9a"]
-    )
+def _gateways(paid: Sequence[Payment], today: datetime) -> list[tuple[str, str, int, str, int]]:
+    begin = today.timestamp()
+    rows = []
+    for name, found in figures.by_gateway(paid).items():
+        of_today = [each for each in found if each.credited >= begin]
+        rows.append((name, _sum(of_today), len(of_today), _sum(found), len(found)))
+    return rows
 
 
-def _bars(labels: Sequence[str], series: Mapping[str, Sequence[int]], colours: list[str]) -> str:
-    """Stacked bars as SVG: no script, nothing to fetch."""
-    import pygal  # noqa: PLC0415  # once a day
-    from pygal.style import Style  # noqa: PLC0415
+def _days(found: Sequence[figures.Day]) -> list[Mapping[str, Any]]:
+    most = max((sum(day.amounts.values()) for day in found), default=0) or 1
+    return [
+        {
+            "name": f"{_(WEEKDAYS[day.begin.weekday()])} {day.begin:%m-%d}",
+            "width": round(100 * float(sum(day.amounts.values()) / most), 1),
+            "amount": money(day.amounts),
+            "count": day.count,
+            "answered": "-" if day.answered is None else _percent(day.answered),
+            "hours": [
+                (f"{hour:02}:00", "none" if part is None else _grade(part), part)
+                for hour, part in enumerate(day.hours)
+            ],
+        }
+        for day in found
+    ]
 
-    style = Style(
-        background="transparent", plot_background="transparent", colors=colours,
-        font_family="sans-serif", label_font_size=18, legend_font_size=18, major_label_font_size=18,
+
+def _grade(part: float) -> str:
+    return "good" if part >= 1 else "fair" if part >= 0.9 else "poor"
+
+
+def _percent(part: float) -> str:
+    # 99.995 % is not all of it.
+    return f"{int(part * 10000) / 100:.2f} %" if part < 1 else "100 %"
+
+
+def _speed(paid: Sequence[Payment]) -> str:
+    found = figures.shares([each.delay for each in paid if each.way != "unseen"])
+    if not found:
+        return ""
+    half, most, slowest = map(_duration, found)
+    return _(
+        "Half of the payments were credited within {half}, 95 % within {most}, 99 % within"
+        " {slowest}.",
+        half=half, most=most, slowest=slowest,
     )  # fmt: skip
-    chart = pygal.StackedBar(
-        js=[], style=style, disable_xml_declaration=True, height=420, legend_at_bottom=True,
-        show_minor_x_labels=False,
-        truncate_label=-1, print_values=False, spacing=20,
-    )  # fmt: skip
-    chart.x_labels = list(labels)
-    chart.x_labels_major = [label for label in labels if label]
-    for name, values in series.items():
-        chart.add(name, [value or None for value in values])
-    # It holds nothing but pygal's configuration, and a page without any script is easier to trust.
-    return re.sub(r"<script.*?</script>", "", str(chart.render()), flags=re.DOTALL)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 10:
+        return _("{count} s", count=f"{seconds:.1f}")
+    if seconds < 120:
+        return _("{count} s", count=f"{seconds:.0f}")
+    if seconds < 2 * 3600:
+        return _("{count} min", count=f"{seconds / 60:.0f}")
+    return _("{count} h", count=f"{seconds / 3600:.1f}")
+
+
+def _delays(paid: Sequence[Payment]) -> list[tuple[str, int, float, float]]:
+    """Label, count, and the widths of what callbacks and what the agent credited, in percent."""
+    found = figures.delays([each for each in paid if each.way != "unseen"])
+    most = max((count for _limit, count, _mended in found), default=0) or 1
+    last = _duration(figures.LIMITS[-1])
+    return [
+        (
+            _("within {limit}", limit=_duration(limit))
+            if limit
+            else _("after {limit}", limit=last),
+            count,
+            round(100 * (count - mended) / most, 1),
+            round(100 * mended / most, 1),
+        )
+        for limit, count, mended in found
+    ]
+
+
+def _facts(ledger: Ledger, since: float, now: float, ends: float | None) -> list[tuple[str, str]]:
+    fates = figures.callbacks(ledger, since)
+    told = ", ".join(f"{_(FATES[name])} {count:,}" for name, count in fates.items())
+    left = f"{(ends - now) / 86400:.0f}" if ends else "-"
+    return [(_("callbacks"), told), (_("certificate, days left"), left)]
+
+
+def _mended(paid: Sequence[Payment], here: Any) -> list[tuple[str, str, str, str, str]]:
+    found = [each for each in paid if each.way in AGENT][-SHOWN:]
+    return [
+        (
+            f"{datetime.fromtimestamp(each.credited, here):%m-%d %H:%M}",
+            each.number,
+            money({each.currency: each.money}),
+            _(WAYS[each.way]),
+            _duration(each.delay),
+        )
+        for each in reversed(found)
+    ]

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from one_api_infra.callbacks import auditor, report
+from one_api_infra.callbacks import auditor, figures
 from one_api_infra.callbacks.ledger import Ledger
 from one_api_infra.texts import _
 
@@ -11,7 +11,7 @@ DAY = 86400.0
 
 def message(ledger: Ledger, domain: str, now: float) -> dict[str, str]:
     """Title and body; empty after a day on which nothing was paid and nothing is open."""
-    paid = [each for each in report.payments(ledger, now - 2 * DAY) if each.credited >= now - DAY]
+    paid = figures.payments(ledger, now - DAY)
     ways = Counter(each.way for each in paid)
     opened = len(auditor.opened(ledger))
     if not (paid or opened):

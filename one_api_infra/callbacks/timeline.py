@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from urllib.parse import parse_qsl, urlencode
 
-from one_api_infra.callbacks import auditor, cases, diagnosis
+from one_api_infra.callbacks import auditor, cases, diagnosis, remedies
 from one_api_infra.callbacks.audit import Class
 from one_api_infra.callbacks.callback import Callback, parse
 from one_api_infra.callbacks.diagnosis import Seen
@@ -58,7 +58,7 @@ def lines(
     query = "SELECT * FROM cases WHERE number = ? AND closed IS NULL"
     for case in ledger.db.execute(query, (number,)).fetchall():
         yield from cases.lines(auditor.of_row(ledger, case))
-        if cases.is_acted(case["remedy"]):
+        if remedies.is_acted(case["remedy"]):
             yield cases.when_done(number)
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from one_api_infra.callbacks import report
+from one_api_infra.callbacks import figures, report
 from one_api_infra.callbacks.ledger import Ledger
+from one_api_infra.clock import zone
 from one_api_infra.server import paths
 from one_api_infra.server.local import CommandError, Site, site, write
 from one_api_infra.texts import _
@@ -31,7 +32,7 @@ def show() -> None:
 def keep(ledger: Ledger, site: Site, now: float) -> bool:
     """Leave today's page if there is none yet; whether a day has passed since the one before."""
     folder = Path(paths.REPORTS)
-    today = folder / f"{time.strftime('%Y-%m-%d', time.gmtime(now))}.html"
+    today = folder / f"{figures.midnight(now, zone(site['time_zone'])):%Y-%m-%d}.html"
     if today.exists():
         return False
     folder.mkdir(exist_ok=True)
@@ -43,7 +44,7 @@ def keep(ledger: Ledger, site: Site, now: float) -> bool:
 
 
 def _page(ledger: Ledger, site: Site, now: float) -> str:
-    return report.page(ledger, site["domain"], now, _certificate_ends())
+    return report.page(ledger, site["domain"], now, _certificate_ends(), site["time_zone"])
 
 
 def _certificate_ends() -> float | None:

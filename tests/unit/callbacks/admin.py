@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from one_api_infra.callbacks import cases
-from one_api_infra.callbacks.cases import Case, Remedy
+from one_api_infra.callbacks.cases import Case
+from one_api_infra.callbacks.remedies import NEW_API, Remedy, is_acted
 from tests.unit.callbacks.world import World
 
 CALL = re.compile(r"`(?:PUT|POST) (/\S+)`[^{]*(\{[^}]*\})")
@@ -35,7 +36,7 @@ class Admin:
         text = cases.lines(case)[1]
         for path, body in CALL.findall(text):
             self._call(path, json.loads(body))
-        if cases.is_acted(case.remedy) and (self.says_done or case.edition == cases.NEW_API):
+        if is_acted(case.remedy) and (self.says_done or case.edition == NEW_API):
             self.world.done(case.number)
 
     def _is_right(self, case: Case) -> bool:
