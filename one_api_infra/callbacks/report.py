@@ -3,6 +3,7 @@
 What is asked first stands first: does something wait for me, what came in today, what was saved.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +18,14 @@ from one_api_infra.callbacks.ledger import Ledger
 from one_api_infra.clock import zone
 from one_api_infra.texts import N_, _, language
 
-SHOWN = 20  # rows of a list; the rest is counted
+FIRST, SHOWN = 5, 100  # rows of a list at once, and when it is unfolded; the rest is counted
+MENDED = 20
+GATEWAYS = {
+    "epay": N_("epay"),
+    "alipay": N_("Alipay"),
+    "wxpay": N_("WeChat Pay"),
+    "stripe": "Stripe",
+}
 WAYS = {
     "callback": N_("by callback"),
     "replay": N_("by replay"),
@@ -32,7 +40,7 @@ WEEKDAYS = (N_("Mon"), N_("Tue"), N_("Wed"), N_("Thu"), N_("Fri"), N_("Sat"), N_
 
 @dataclass(frozen=True)
 class Group:
-    """Cases of one kind with one remedy: ``rows`` are their orders, ``more`` are not shown."""
+    """Cases of one kind with one remedy, and their orders as far as they are shown."""
 
     title: str
     remedy: str
@@ -42,8 +50,8 @@ class Group:
 
     @property
     def more(self) -> int:
-        """How many are not shown."""
-        return self.count - len(self.rows)
+        """How many are not shown at once."""
+        return self.count - min(len(self.rows), FIRST)
 
 
 def page(
@@ -69,6 +77,7 @@ def page(
         heads=_heads(paid, now, today),
         gateways=_gateways(paid, today),
         groups=groups,
+        first=FIRST,
         waiting=sum(group.count for group in groups),
         days=_days(figures.days(ledger, paid, now, here)),
         speed=_speed(paid),
@@ -112,7 +121,7 @@ def _single(cause: str, remedy: str, case: Case) -> Group:
     return Group(cause, remedy, [case], 1, amount)
 
 
-def _heads(paid: Sequence[Payment], now: float, today: datetime) -> list[Mapping[str, str]]:
+def _heads(paid: Sequence[Payment], now: float, today: datetime) -> list[Mapping[str, Any]]:
     """The three figures that are looked at first, each with what it is compared with."""
     begin = today.timestamp()
     of_today = [each for each in paid if each.credited >= begin]
@@ -125,9 +134,13 @@ def _heads(paid: Sequence[Payment], now: float, today: datetime) -> list[Mapping
     ]
 
 
-def _head(name: str, found: Sequence[Payment], note: str) -> Mapping[str, str]:
+def _head(name: str, found: Sequence[Payment], note: str) -> Mapping[str, Any]:
     count = _("payments: {count}", count=f"{len(found):,}")
-    return {"name": name, "value": _sum(found), "count": count, "note": note}
+    return {"name": name, "sums": _lines(figures.amounts(found)), "count": count, "note": note}
+
+
+def _lines(amounts: Amounts) -> list[str]:
+    return [money({currency: sum_}) for currency, sum_ in amounts.items()] or ["0"]
 
 
 def _sum(found: Sequence[Payment]) -> str:
@@ -139,17 +152,21 @@ def _gateways(paid: Sequence[Payment], today: datetime) -> list[tuple[str, str, 
     rows = []
     for name, found in figures.by_gateway(paid).items():
         of_today = [each for each in found if each.credited >= begin]
-        rows.append((name, _sum(of_today), len(of_today), _sum(found), len(found)))
+        title = _(GATEWAYS[name]) if name in GATEWAYS else name
+        rows.append((title, _sum(of_today), len(of_today), _sum(found), len(found)))
     return rows
 
 
 def _days(found: Sequence[figures.Day]) -> list[Mapping[str, Any]]:
-    most = max((sum(day.amounts.values()) for day in found), default=0) or 1
+    # Sums of several currencies cannot be compared: the bars are those of the commonest.
+    sums = Counter(name for day in found for name in day.amounts)
+    main = max(sums, key=lambda name: (sums[name], name), default="")
+    most = max((day.amounts.get(main, Decimal()) for day in found), default=Decimal()) or 1
     return [
         {
             "name": f"{_(WEEKDAYS[day.begin.weekday()])} {day.begin:%m-%d}",
-            "width": round(100 * float(sum(day.amounts.values()) / most), 1),
-            "amount": money(day.amounts),
+            "width": round(100 * float(day.amounts.get(main, Decimal()) / most), 1),
+            "sums": _lines(day.amounts),
             "count": day.count,
             "answered": "-" if day.answered is None else _percent(day.answered),
             "hours": [
@@ -184,12 +201,12 @@ def _speed(paid: Sequence[Payment]) -> str:
 
 def _duration(seconds: float) -> str:
     if seconds < 10:
-        return _("{count} s", count=f"{seconds:.1f}")
+        return _("{count} s", count=f"{max(seconds, 0.1):.2g}")
     if seconds < 120:
         return _("{count} s", count=f"{seconds:.0f}")
     if seconds < 2 * 3600:
         return _("{count} min", count=f"{seconds / 60:.0f}")
-    return _("{count} h", count=f"{seconds / 3600:.1f}")
+    return _("{count} h", count=f"{seconds / 3600:.3g}")
 
 
 def _delays(paid: Sequence[Payment]) -> list[tuple[str, int, float, float]]:
@@ -218,7 +235,7 @@ def _facts(ledger: Ledger, since: float, now: float, ends: float | None) -> list
 
 
 def _mended(paid: Sequence[Payment], here: Any) -> list[tuple[str, str, str, str, str]]:
-    found = [each for each in paid if each.way in AGENT][-SHOWN:]
+    found = [each for each in paid if each.way in AGENT][-MENDED:]
     return [
         (
             f"{datetime.fromtimestamp(each.credited, here):%m-%d %H:%M}",
