@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
@@ -30,6 +31,10 @@ from tests.lab.sites import LabSite
 
 RETRIES = (0.0, 5.0, 15.0, 40.0)  # epay's 0, 1, 3, 19 and 55 minutes, compressed
 SETTLE = 900.0
+LOCK = (
+    "python3 -c \"import sqlite3, time; d = sqlite3.connect('/var/lib/one-api/one-api.db',"
+    " isolation_level=None, timeout=20); d.execute('BEGIN EXCLUSIVE'); time.sleep(6)\""
+)
 RATE = 7.3  # One Hub's own yuan for a dollar
 
 
@@ -80,11 +85,11 @@ class Shop:
         self.site.converge()
         self.rows = {row["type"]: row["uuid"] for row in api.payments()}
 
-    def order(self, kind: str) -> Payment | None:
-        """Somebody orders; None if One API does not answer."""
-        amount = self.chance.randint(1, 20)
+    def order(self, kind: str, amount: int = 0, uuid: str = "") -> Payment | None:
+        """Somebody orders, for dollars at random if none are named; None if nobody answers."""
+        amount = amount or self.chance.randint(1, 20)
         try:
-            body = {"uuid": self.rows[kind], "amount": amount}
+            body = {"uuid": uuid or self.rows[kind], "amount": amount}
             data = self.site.api().request("POST", "/api/user/order", body)["data"]
             number, params = str(data["trade_no"]), data["data"].get("params")
         except Exception:  # whatever the fault of the moment does to it
@@ -105,6 +110,21 @@ class Shop:
         merchant = getattr(self.others[payment.kind], "merchant", "")
         apis.tell(self.address, "payment", {**told, "merchant": merchant})
 
+    def quota(self) -> int:
+        """Root's, who orders everything here."""
+        return int(self.site.rows("SELECT quota FROM users WHERE id = 1")[0][0])
+
+    def wait(self) -> None:
+        """Until One API answers again."""
+        process.wait_until(self.site.answers, 90, "the site")
+
+    def hold(self) -> None:
+        """Let nobody write to One API's database for some seconds, beginning now."""
+        store = self.site.store
+        hold = partial(store.hold, *self.tables) if store else partial(self.site.host.ssh, LOCK)
+        threading.Thread(target=hold, daemon=True).start()
+        time.sleep(1)
+
     def succeeded(self) -> list[tuple[str, int]]:
         """Number and quota of the orders that One API's database says succeeded."""
         query = "SELECT trade_no, quota FROM orders WHERE status = 'success'"
@@ -115,10 +135,13 @@ class Shop:
         query = "SELECT quota FROM logs WHERE type = 1 AND content LIKE '在线充值%'"
         return [quota for (quota,) in self.site.rows(query)]
 
-    def call(self, payment: Payment, *, forged: bool = False) -> bool:
-        """The gateway calls once; whether it was taken."""
+    def call(self, payment: Payment, *, forged: bool = False, method: str = "") -> bool:
+        """The gateway calls once; whether it was taken. A clone of epay may POST."""
         path = "/" + payment.order["notify_url"].split("/", 3)[3]
         call = self._call(payment, forged=forged)
+        if method == "POST":
+            form = {"Content-Type": "application/x-www-form-urlencoded"}
+            call = Call(call.query[1:].encode(), form, "POST")
         try:
             headers = dict(call.headers)
             answer = self.site.outside.request(
@@ -164,10 +187,10 @@ class NewApiShop(Shop):
         account = {"PayAddress": self.epay.pay_domain, "EpayId": self.epay.partner}
         for key, value in (account | {"EpayKey": self.epay.key}).items():
             api.set_option(key, value)
-        self.rows, self.begun = {"epay": ""}, self._quota()
+        self.rows, self.begun = {"epay": ""}, self.quota()
 
-    def order(self, kind: str) -> Payment | None:
-        body = {"amount": self.chance.randint(1, 20), "payment_method": "alipay"}
+    def order(self, kind: str, amount: int = 0, uuid: str = "") -> Payment | None:
+        body = {"amount": amount or self.chance.randint(1, 20), "payment_method": "alipay"}
         try:
             params = dict(self.site.api().request("POST", "/api/user/pay", body)["data"])
             return Payment(params["out_trade_no"], kind, params)
@@ -181,11 +204,8 @@ class NewApiShop(Shop):
     def credits(self) -> list[int]:
         """What root's quota grew by: the orders' quotas, or one sum that is not theirs."""
         quotas = [quota for _number, quota in self.succeeded()]
-        grown = self._quota() - self.begun
+        grown = self.quota() - self.begun
         return quotas if grown == sum(quotas) else [grown]
-
-    def _quota(self) -> int:
-        return int(self.site.rows("SELECT quota FROM users WHERE id = 1")[0][0])
 
 
 SHOPS: Mapping[str, type[Shop]] = {"one-hub": Shop, "new-api": NewApiShop}
@@ -194,12 +214,8 @@ SHOPS: Mapping[str, type[Shop]] = {"one-hub": Shop, "new-api": NewApiShop}
 def faults(shop: Shop) -> dict[str, Callable[[], Any]]:
     """What goes wrong."""
     site, host, store = shop.site, shop.site.host, shop.site.store
-    lock = (
-        "python3 -c \"import sqlite3, time; d = sqlite3.connect('/var/lib/one-api/one-api.db',"
-        " isolation_level=None, timeout=20); d.execute('BEGIN EXCLUSIVE'); time.sleep(6)\""
-    )
     stored: dict[str, Callable[[], Any]] = {
-        "database locked": lambda: host.ssh(lock, check=False),
+        "database locked": lambda: host.ssh(LOCK, check=False),
     }
     if store:
         restart = f"systemctl restart '{store.unit}'"

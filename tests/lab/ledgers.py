@@ -33,6 +33,21 @@ def pass_time(site: LabSite, seconds: float) -> None:
     write(site, f"UPDATE acts SET started = started - {seconds}", LEDGER)
 
 
+def age_all(site: LabSite, seconds: int) -> None:
+    """Let all that the ledger knows be older than it is, as if that time had passed."""
+    columns = {
+        "callbacks": ("at",), "orders": ("created", "since", "class_since", "done_at"),
+        "credits": ("at",), "corrections": ("at",), "words": ("at",),
+        "acts": ("started", "ended"), "cases": ("opened", "closed"),
+    }  # fmt: skip
+    for table, names in columns.items():
+        changes = ", ".join(f"{name} = {name} - {seconds}" for name in names)
+        write(site, f"UPDATE {table} SET {changes}", LEDGER)
+    times = "'books_read', 'books_begin', 'ran', 'down', 'outage_ended', 'close'"
+    older = f"CAST(CAST(value AS REAL) - {seconds} AS TEXT)"
+    write(site, f"UPDATE notes SET value = {older} WHERE name IN ({times})", LEDGER)
+
+
 def write(site: LabSite, statement: str, database: str = DATABASE) -> None:
     """Change a database, One API's if no other is named, behind its owner's back."""
     if site.store and database == DATABASE:

@@ -98,6 +98,11 @@ class Payments(Connection):
             self.store.write(statement, *values, body["id"])
         self.ok({"id": body["id"]} | {name: body.get(name) for name in chosen})
 
+    def delete_payment(self, identity: str) -> None:
+        """DELETE /api/payment/ID: the row stays, and nobody finds it."""
+        self.store.write("UPDATE payments SET deleted_at = 1 WHERE id = ?", int(identity))
+        self.ok()
+
     def create_order(self) -> None:
         """POST /api/user/order: closes everybody's old pending orders, then asks the gateway."""
         body = self.data() or {}

@@ -34,6 +34,7 @@ ROUTES: list[tuple[str, str, bool, Action]] = [
     ("GET", "/api/payment/", True, Handler.payments),
     ("POST", "/api/payment/", True, Handler.add_payment),
     ("PUT", "/api/payment/", True, Handler.change_payment),
+    ("DELETE", "/api/payment/([0-9]+)", True, Handler.delete_payment),
     ("GET", "/api/payment/order", True, Handler.orders),
     ("GET", "/api/log/", True, Handler.logs),
     ("ANY", "/api/payment/notify/([^/]+)", False, Handler.notify),
