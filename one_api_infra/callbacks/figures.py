@@ -110,11 +110,17 @@ def midnight(now: float, zone: tzinfo) -> datetime:
     return datetime.fromtimestamp(now, zone).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def days(ledger: Ledger, paid: Sequence[Payment], now: float, zone: tzinfo) -> list[Day]:
-    """The last days, today last."""
+def answers(ledger: Ledger) -> Mapping[int, float]:
+    """The part of its looks at which One API answered, by hours since 1970."""
+    rows = ledger.db.execute("SELECT hour, runs, down FROM hours WHERE runs > 0").fetchall()
+    return {row["hour"]: 1 - row["down"] / row["runs"] for row in rows}
+
+
+def days(
+    paid: Sequence[Payment], parts: Mapping[int, float], now: float, zone: tzinfo
+) -> list[Day]:
+    """The last days, today last; ``parts`` are the ``answers``."""
     today = midnight(now, zone)
-    rows = ledger.db.execute("SELECT hour, runs, down FROM hours").fetchall()
-    parts = {row["hour"]: 1 - row["down"] / row["runs"] for row in rows if row["runs"]}
     found = []
     for back in range(DAYS - 1, -1, -1):
         begin = today - timedelta(days=back)

@@ -79,7 +79,7 @@ def page(
         groups=groups,
         first=FIRST,
         waiting=sum(group.count for group in groups),
-        days=_days(figures.days(ledger, paid, now, here)),
+        days=_days(figures.days(paid, figures.answers(ledger), now, here)),
         speed=_speed(paid),
         delays=_delays(paid),
         facts=_facts(ledger, since, now, certificate_ends),

@@ -25,6 +25,7 @@ from one_api_infra.editions.api import Api, ApiError
 LIST = "/api/user/topup"
 TOPUP, MANAGE = 1, 3  # the log's types of credits and of what administrators did
 PAID = re.compile(r"^使用在线充值成功.*支付金额：([0-9.]+)$")  # model/log.go: RecordTopupLog
+COMPLETED = re.compile(r"^管理员补单成功.*支付金额：([0-9.]+)$")  # ManualCompleteTopUp
 NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 TOGETHER = 5  # seconds between an order's completion and its line
 CHANGES = {"user.quota_add": 1, "user.quota_subtract": -1}  # controller/user.go: ManageUser
@@ -85,13 +86,12 @@ class NewApiBooks:
         """What the log says was credited without a transaction."""
         whole = [row for row in rows if row["complete_time"]]
         quotas = {_key(row): self._order(row).quota for row in rows if not row["complete_time"]}
-        for line in self._pages(f"/api/log/?type={TOPUP}&start_timestamp={int(since)}"):
-            found = PAID.match(str(line["content"]))
-            key = (line["user_id"], Decimal(found[1])) if found else None
-            own = next((row for row in whole if _key(row) == key and _together(row, line)), None)
-            if own is not None:
-                whole.remove(own)
-            elif key in quotas:
+        lines = list(self._pages(f"/api/log/?type={TOPUP}&start_timestamp={int(since)}"))
+        for line in lines:  # first, since a completion by hand has a line of its own kind
+            _take(whole, line, COMPLETED)
+        for line in lines:
+            key = _paid(line, PAID)
+            if key in quotas and not _take(whole, line, PAID):
                 at = float(line["created_at"])
                 yield Credit(-line["id"], line["user_id"], quotas[key], at)
 
@@ -165,5 +165,17 @@ def _key(row: Mapping[str, Any]) -> tuple[int, Decimal]:
     return int(row["user_id"]), round(Decimal(str(row["money"])), 6)
 
 
-def _together(row: Mapping[str, Any], line: Mapping[str, Any]) -> bool:
-    return bool(abs(row["complete_time"] - line["created_at"]) <= TOGETHER)
+def _paid(line: Mapping[str, Any], kind: re.Pattern[str]) -> tuple[int, Decimal] | None:
+    """The same of a line of the log; None of another kind."""
+    found = kind.match(str(line["content"]))
+    return (int(line["user_id"]), Decimal(found[1])) if found else None
+
+
+def _take(whole: list[Mapping[str, Any]], line: Mapping[str, Any], kind: re.Pattern[str]) -> bool:
+    """Whether a line is that of an order that noted its time, which is taken from the list."""
+    key = _paid(line, kind)
+    for row in whole if key else ():
+        if _key(row) == key and abs(row["complete_time"] - line["created_at"]) <= TOGETHER:
+            whole.remove(row)
+            return True
+    return False

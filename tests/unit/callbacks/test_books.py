@@ -93,6 +93,16 @@ def test_credit_without_a_transaction_is_what_the_log_says() -> None:
     assert found[1].quota == 1_000_000
 
 
+def test_completion_by_hand_takes_no_callbacks_line() -> None:
+    """Two orders of one user and sum in one second: one completed by hand, one by its callback."""
+    told = Told([row(1, 60, "success", complete_time=NOW - 50)])
+    told.rows.append(row(2, 60, "success", complete_time=0))
+    by_hand = "管理员补单成功，充值金额: ＄2.000000 额度，支付金额：14.600000"
+    told.lines = [line(11, 50), {**line(12, 50), "content": by_hand}]
+    found = list(NewApiBooks(told, KEY).credits(NOW - 7200))
+    assert [each.id for each in found] == [1, -11]
+
+
 def test_two_lines_for_one_order_are_two_credits() -> None:
     told = Told([row(1, 3600, status="success", complete_time=0)])
     told.lines = [line(11, 3594), line(12, 3594)]
