@@ -267,6 +267,7 @@ def perform(shop: Shop) -> tuple[list[str], int, list[str]]:
     """What was told, what the balance has too much (or lacks), and the cases that are left."""
     play, before = Play(shop), shop.quota()
     shop.site.host.ssh("systemctl stop one-api-callbacks.timer")
+    ledgers.run(shop.site)
     for scene in SCENES:
         scene(play)
     for hour in range(HOURS):
