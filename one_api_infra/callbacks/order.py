@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -102,12 +102,17 @@ def _assign(orders: Sequence[Success], free: list[Credit], now: float) -> dict[i
     waiting = [each for each in waiting if not take(each, int(each.at) - 1, each.at + NEAR)]
     for each in sorted(waiting, key=lambda each: each.order.created):
         take(each, each.order.created - EARLY, math.inf)
+    counts = Counter({each.order.number: each.credits for each in orders}) + Counter(found.values())
     for credit in free:
         older = [each for each in orders if each.order.created <= credit.at + EARLY]
         if older and now - credit.at > LATE:
-            found[credit.id] = min(older, key=lambda each: _distance(each, credit)).order.number
+            number = min(older, key=lambda each: _likelihood(each, credit, counts)).order.number
+            found[credit.id] = number
+            counts[number] += 1
     return found
 
 
-def _distance(order: Success, credit: Credit) -> float:
-    return abs(credit.at - (order.at or order.order.created))
+def _likelihood(order: Success, credit: Credit, counts: Counter[str]) -> tuple[bool, int, float]:
+    """Least for the order whose second credit it is: by its callback's time, else a share each."""
+    distance = abs(credit.at - (order.at or order.order.created))
+    return not (order.at and distance <= NEAR), counts[order.order.number], distance
