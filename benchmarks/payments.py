@@ -190,7 +190,8 @@ class NewApiShop(Shop):
         self.rows, self.begun = {"epay": ""}, self.quota()
 
     def order(self, kind: str, amount: int = 0, uuid: str = "") -> Payment | None:
-        body = {"amount": amount or self.chance.randint(1, 20), "payment_method": "alipay"}
+        # A balance ends at 2^31 since 2026-08-14, and an order beyond it is refused.
+        body = {"amount": amount or self.chance.randint(1, 3), "payment_method": "alipay"}
         try:
             params = dict(self.site.api().request("POST", "/api/user/pay", body)["data"])
             return Payment(params["out_trade_no"], kind, params)
