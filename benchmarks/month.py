@@ -17,7 +17,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from benchmarks.payments import reboot
+from benchmarks.faults import reboot
 from one_api_infra.checks import alerts, catalogue
 from one_api_infra.checks.alerts import Memory
 from one_api_infra.checks.verdict import State, Verdict

@@ -13,13 +13,14 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
+from benchmarks import faults
 from one_api_infra.lab import apis, epay, process
 from one_api_infra.lab.errors import LabError
 from one_api_infra.lab.gateway import Gateway
@@ -31,10 +32,6 @@ from tests.lab.sites import LabSite
 
 RETRIES = (0.0, 5.0, 15.0, 40.0)  # epay's 0, 1, 3, 19 and 55 minutes, compressed
 SETTLE = 900.0
-LOCK = (
-    "python3 -c \"import sqlite3, time; d = sqlite3.connect('/var/lib/one-api/one-api.db',"
-    " isolation_level=None, timeout=20); d.execute('BEGIN EXCLUSIVE'); time.sleep(6)\""
-)
 RATE = 7.3  # One Hub's own yuan for a dollar
 
 
@@ -121,7 +118,9 @@ class Shop:
     def hold(self) -> None:
         """Let nobody write to One API's database for some seconds, beginning now."""
         store = self.site.store
-        hold = partial(store.hold, *self.tables) if store else partial(self.site.host.ssh, LOCK)
+        hold = (
+            partial(store.hold, *self.tables) if store else partial(self.site.host.ssh, faults.LOCK)
+        )
         threading.Thread(target=hold, daemon=True).start()
         time.sleep(1)
 
@@ -212,56 +211,12 @@ class NewApiShop(Shop):
 SHOPS: Mapping[str, type[Shop]] = {"one-hub": Shop, "new-api": NewApiShop}
 
 
-def faults(shop: Shop) -> dict[str, Callable[[], Any]]:
-    """What goes wrong."""
-    site, host, store = shop.site, shop.site.host, shop.site.store
-    stored: dict[str, Callable[[], Any]] = {
-        "database locked": lambda: host.ssh(LOCK, check=False),
-    }
-    if store:
-        restart = f"systemctl restart '{store.unit}'"
-        stored = {
-            "database locked": lambda: store.hold(*shop.tables),
-            "database restarted": lambda: host.ssh(restart, check=False),
-        }
-    return stored | {
-        "One API killed": lambda: host.ssh("systemctl kill --signal=KILL one-api", check=False),
-        "One API restarted": lambda: host.ssh("systemctl restart one-api", check=False),
-        "One API away for 20 s": lambda: host.ssh(
-            "systemctl stop one-api; sleep 20; systemctl start one-api", check=False
-        ),
-        "nginx reloaded": lambda: host.ssh("systemctl reload nginx", check=False),
-        "host rebooted": lambda: reboot(site),
-        "certificate renewed": lambda: host.ssh("systemctl start one-api-certificate", check=False),
-        "network cut": lambda: _cut(site),
-        "agent killed": lambda: host.ssh(
-            "systemctl kill --signal=KILL one-api-callbacks.service", check=False
-        ),
-    }
-
-
-def _cut(site: LabSite) -> None:
-    for state, seconds in (("down", 20), ("up", 2)):
-        process.run("ip", "link", "set", "dev", site.host.interface, state)
-        time.sleep(seconds)
-
-
-def reboot(site: LabSite) -> None:
-    """Reboot the host, or, beside other labs, stop and boot it."""
-    try:
-        site.reboot()
-    except LabError:
-        # systemd-nspawn gives up if the kernel still holds the interface of before.
-        site.host.stop()
-        site.host.boot()
-
-
 def run(shop: Shop, count: int, pace: float) -> Counter[str]:
     """Pay ``count`` times, with faults; which there were."""
     seen: Counter[str] = Counter()
 
     def break_things() -> None:
-        chance, kinds = random.Random(shop.chance.random()), faults(shop)
+        chance, kinds = random.Random(shop.chance.random()), faults.of(shop.site, shop.tables)
         while not shop.done.wait(chance.uniform(4, 12)):
             name = chance.choice(list(kinds))
             seen[name] += 1
@@ -340,12 +295,26 @@ def table(shop: Shop) -> list[tuple[str, str]]:
         ("credited by replay", str(ways["replay"])),
         ("credited by asking the gateway", str(ways["reconcile"])),
         ("open cases", f"{len(set(cases) - done)} {dict(Counter(cases.values()))}"),
+        *_explained(shop, set(cases) - done),
         ("lost (paid, neither credited nor a case)", str(len(set(paid) - done - set(cases)))),
         ("invented (credited, not paid)", str(len(done - set(paid)))),
         ("doubled", str((credits - wanted).total())),
         ("a success without its credit", str((wanted - credits).total())),
         ("delay p50 / p95 / max", " / ".join(f"{each:.1f} s" for each in _shares(delays))),
     ]
+
+
+def _explained(shop: Shop, numbers: set[str]) -> list[tuple[str, str]]:
+    """Open cases by gateway, by what the log has of them, and by what the admin is told to do."""
+    called = "SELECT number FROM callbacks WHERE is_genuine = 1 AND is_paid = 1"
+    known = {number for (number,) in ledgers.rows(shop.site, called)}
+    told = dict(ledgers.rows(shop.site, "SELECT number, remedy FROM cases WHERE closed IS NULL"))
+    kinds = {each.number: each.kind for each in shop.payments}
+    counts = Counter(
+        f"  {kinds.get(n, '?')}, {'called' if n in known else 'never called'}: {told[n]}"
+        for n in numbers
+    )
+    return [(words, str(count)) for words, count in sorted(counts.items())]
 
 
 def _shares(values: Sequence[float]) -> tuple[float, ...]:

@@ -60,7 +60,7 @@ class Play:
     @property
     def is_one_hub(self) -> bool:
         """Whether payment rows can be disabled and deleted, and orders be closed."""
-        return bool(self.site.settings["edition"] == "one-hub")
+        return self.site.site.edition.payment_rows
 
     # What happens.
 
@@ -132,15 +132,16 @@ class Play:
 
     # How time goes by.
 
-    def hour(self) -> None:
-        """An hour passes, for One API's rows and for the ledger, and the agent runs."""
+    def wait(self, hours: int) -> None:
+        """Hours pass, for One API's rows and for the ledger, and the agent runs."""
+        seconds = 3600 * hours
         tables = {"orders": "created_at"} if self.is_one_hub else {"top_ups": "create_time"}
         for table, column in (tables | {"logs": "created_at"}).items():
-            ledgers.write(self.site, f"UPDATE {table} SET {column} = {column} - 3600")
+            ledgers.write(self.site, f"UPDATE {table} SET {column} = {column} - {seconds}")
         if not self.is_one_hub:
-            later = "UPDATE top_ups SET complete_time = complete_time - 3600 WHERE"
+            later = f"UPDATE top_ups SET complete_time = complete_time - {seconds} WHERE"
             ledgers.write(self.site, f"{later} complete_time > 0")
-        ledgers.age_all(self.site, 3600)
+        ledgers.age_all(self.site, seconds)
         self.run()
 
     def run(self) -> None:
@@ -263,23 +264,26 @@ SCENES: tuple[Callable[[Play], None], ...] = (
 )  # fmt: skip
 
 
-def perform(shop: Shop) -> tuple[list[str], int, list[str]]:
-    """What was told, what the balance has too much (or lacks), and the cases that are left."""
+def perform(shop: Shop, step: int = 1) -> tuple[list[str], int, list[str]]:
+    """What was told, what the balance has too much (or lacks), and the cases that are left.
+
+    The agent runs every ``step`` hours.
+    """
     play, before = Play(shop), shop.quota()
     shop.site.host.ssh("systemctl stop one-api-callbacks.timer")
     ledgers.run(shop.site)
     for scene in SCENES:
         scene(play)
-    for hour in range(HOURS):
-        play.hour()
-        if hour in RETRY_AT:
+    for hour in range(0, HOURS, step):
+        play.wait(step)
+        if set(RETRY_AT) & set(range(hour, hour + step)):
             for story in play.stories.values():
                 if story.worth:
                     play.call(story)
             play.run()
     shop.order("epay", 1)  # One Hub closes what is overdue when somebody orders
     for _turn in range(3):
-        play.hour()
+        play.wait(1)
     wanted = sum(story.worth for story in play.stories.values())
     left = [f"{play.stories[n].name if n in play.stories else n}: {kind}"
             for n, kind in ledgers.cases(shop.site).items()]  # fmt: skip
