@@ -164,11 +164,12 @@ def _split(lines: Iterable[str]) -> dict[str, list[str]]:
     sections: dict[str, list[str]] = {}
     name = ""
     for line in lines:
-        if line.startswith(MARK):
-            name = line.removeprefix(MARK)
-            sections[name] = []
-        elif name:
-            sections[name].append(line)
+        # A probe's last line may have no end, and the next mark stands behind it.
+        rest, mark, following = line.partition(MARK)
+        if name and (rest or not mark):
+            sections[name].append(rest)
+        if mark:
+            name, sections[following] = following, []
     return sections
 
 

@@ -56,7 +56,7 @@ def look() -> None:
     state["has_epay_key"] = bool(key)
     state["cache"] = _cache(given[CACHE]) if CACHE in given else None
     write(paths.EPAY_KEY, key)
-    write(paths.DATABASE_STATE, json.dumps(state), 0o644)
+    write(paths.DATABASE_STATE, f"{json.dumps(state)}\n", 0o644)
 
 
 def _given() -> dict[str, str]:

@@ -19,7 +19,7 @@ def test_looks_at_this_machine(tmp_path: Path) -> None:
         packages=("dpkg", "no-such-package"),
         users=("root", "nobody-here"),
         probes={"two": "echo a; echo b", "state": "sleep 0.1; echo d", "none": "true"}
-        | {"fails": "echo c; false"},
+        | {"fails": "echo c; false", "open": "printf e", "last": "echo f"},
     )
     output = subprocess.check_output(["sh", "-c", script(wanted)], text=True)
     seen = parse(output.removesuffix("\n").split("\n"))
@@ -34,6 +34,7 @@ def test_looks_at_this_machine(tmp_path: Path) -> None:
     assert set(seen.packages) <= {"dpkg"}
     assert set(seen.users) == {"root"}
     wanted_probes = {"two": ("a", "b"), "fails": ("c",), "none": (), "state": ("d",)}
+    wanted_probes |= {"open": ("e",), "last": ("f",)}
     assert seen.probes == wanted_probes
 
 
