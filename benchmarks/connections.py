@@ -10,6 +10,7 @@ import json
 import os
 
 from benchmarks.payments import SHOPS
+from one_api_infra.lab import process
 from one_api_infra.lab.lab import Lab
 from tests.lab import databases
 from tests.lab.sites import LabSite
@@ -83,6 +84,7 @@ def open_relay(site: LabSite) -> str:
             raise RuntimeError(f"{path}: {answer}")
     # Channels stand in its memory, which it fills when it starts.
     site.host.ssh("systemctl restart one-api.service")
+    process.wait_until(site.answers, 60, "the site")
     return str(site.rows(f"SELECT tokens.key FROM tokens WHERE name = '{NAME}'")[0][0]).strip()
 
 

@@ -28,6 +28,7 @@ WORDS = {
     Said.UNCLEAR: N_("the gateway contradicts itself: {reason}"),
     Said.UNKNOWN: N_("the gateway could not be asked: {reason}"),
 }
+UNTOLD = N_("the gateway does not tell whether it is paid: {reason}")
 # What AskError names by the kind of error.
 REASONS = {
     "SSLError": N_("its certificate is not trusted"),
@@ -38,6 +39,7 @@ REASONS = {
     "JSONDecodeError": N_("its answer is no JSON"),
     "no object": N_("its answer is no JSON"),
 }
+ERROR = re.compile(r"[A-Z][A-Za-z]+")  # a kind of error that REASONS does not have
 ANSWERED = re.compile(r"^refused: (?P<status>[0-9]+) (?P<answer>.*)$", re.DOTALL)
 LOST = {
     "silent": N_(
@@ -46,6 +48,8 @@ LOST = {
     ),
     "waiting": N_("The gateway has not called, and says that the order is not paid."),
     "unreachable": N_("The gateway has not called, and could not be asked: {detail}"),
+    "untold": N_("The gateway has not called, and does not tell whether it is paid: {detail}"),
+    "unjudged": N_("A callback came, but nobody can judge it while One API does not answer."),
     "unclear": N_("The gateway contradicts itself, so nothing is credited: {detail}"),
     "forged": N_(
         "The callback's signature is wrong: the key in the payment row is not the gateway's,"
@@ -75,6 +79,7 @@ class Seen:
     is_genuine: bool
     is_paid: bool
     has_row: bool
+    is_judged: bool = True
 
 
 def title(found: Class) -> str:
@@ -109,7 +114,8 @@ def word_text(word: Word) -> str:
     """What the gateway said when it was asked, in words."""
     reason = _(REASONS[word.detail]) if word.detail in REASONS else word.detail or "-"
     money = "-" if word.money is None else word.money
-    text = _(WORDS[word.said], money=money, currency=word.currency, reason=reason)
+    words = UNTOLD if is_untold(word) else WORDS[word.said]
+    text = _(words, money=money, currency=word.currency, reason=reason)
     return text.rstrip()
 
 
@@ -119,12 +125,19 @@ def loss(seen: Sequence[Seen], word: Word | None) -> str:
     if last is None:
         return _silent(word)
     values = {"status": last.status, "answer": (last.answer or b"")[:80].decode("utf-8", "replace")}
-    return _say(_kind(last), **values)
+    kind = _kind(last) if last.is_judged else STATUSES.get(last.status, "unjudged")
+    return _say(kind, **values)
 
 
 def is_denied(word: Word | None) -> bool:
     """Whether the gateway itself says that nothing is paid."""
     return word is not None and word.said in {Said.WAITING, Said.CLOSED}
+
+
+def is_untold(word: Word) -> bool:
+    """Whether the gateway answered, but not to the question: with words of its own."""
+    is_ours = word.detail in REASONS or ERROR.fullmatch(word.detail) is not None
+    return word.said is Said.UNKNOWN and bool(word.detail) and not is_ours
 
 
 def _kind(last: Seen) -> str:
@@ -146,7 +159,8 @@ def _silent(word: Word | None) -> str:
         return _say("silent")
     kinds = {Said.WAITING: "waiting", Said.CLOSED: "waiting", Said.UNCLEAR: "unclear"}
     reason = _(REASONS[word.detail]) if word.detail in REASONS else word.detail or "-"
-    return _say(kinds.get(word.said, "unreachable"), detail=reason)
+    unknown = "untold" if is_untold(word) else "unreachable"
+    return _say(kinds.get(word.said, unknown), detail=reason)
 
 
 def _say(kind: str, **values: object) -> str:

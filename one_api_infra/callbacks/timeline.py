@@ -33,25 +33,37 @@ class Event:
     words: str
 
 
+@dataclass(frozen=True)
+class Look:
+    """What is known beside the ledger.
+
+    ``events`` happened too, ``unread`` came since the ledger was written, ``tried`` is what the
+    gateway said (or why it said nothing) just now.
+    """
+
+    events: Sequence[Event] = ()
+    unread: Sequence[Callback] = ()
+    tried: Word | None = None
+
+
+NOTHING = Look()
+
+
 def lines(
     ledger: Ledger,
     number: str,
     zone: tzinfo,
-    more: Sequence[Event] = (),
-    tried: Word | None = None,
+    look: Look = NOTHING,
 ) -> Iterator[str]:
-    """The order's story, its verdict, and what to do.
-
-    ``more`` happened too, ``tried`` is what the gateway said (or why it said nothing) just now.
-    """
-    for event in in_order([*_events(ledger, number), *more]):
+    """The order's story, its verdict, and what to do."""
+    for event in in_order([*_events(ledger, number), *look.events, *map(_unread, look.unread)]):
         moment = datetime.fromtimestamp(event.at, zone)
         yield f"{moment:%Y-%m-%d %H:%M:%S}  {event.words}"
     yield ""
     row = ledger.db.execute("SELECT class FROM orders WHERE number = ?", (number,)).fetchone()
     kind = Class(row["class"] or Class.WAITING) if row else Class.UNKNOWN_ORDER
-    last = tried or ledger.word(number)
-    seen = _seen(ledger, number)
+    last = look.tried or ledger.word(number)
+    seen = [*_seen(ledger, number), *map(_unjudged, look.unread)]
     yield _("Verdict: {title}", title=_title(ledger, number, kind, seen, last))
     if kind not in {Class.CREDITED, Class.SETTLED} and (row or seen):
         yield diagnosis.loss(seen, last)
@@ -79,7 +91,14 @@ def is_known(ledger: Ledger, number: str) -> bool:
     return any(True for _each in _events(ledger, number))
 
 
-def unread(callback: Callback) -> Event:
+def _unjudged(callback: Callback) -> Seen:
+    return Seen(
+        callback.status, callback.answer, is_taken=False, is_genuine=False, is_paid=False,
+        has_row=True, is_judged=False,
+    )  # fmt: skip
+
+
+def _unread(callback: Callback) -> Event:
     """A callback that was not judged: One API, which has the key, does not answer."""
     answer = "-" if callback.answer is None else callback.answer[:40].decode("utf-8", "replace")
     words = _(

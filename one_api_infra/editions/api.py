@@ -141,12 +141,17 @@ class Api:
             with self.opener.open(request, timeout=self.timeout) as reply:
                 status, text = reply.status, reply.read()
         except (OSError, HTTPException) as error:
-            reason = type(getattr(error, "reason", error)).__name__
             raise ApiError(
-                _("One API does not answer at {url}: {reason}", url=self.base, reason=reason)
+                _("One API does not answer at {url}: {reason}", url=self.base, reason=_words(error))
             ) from None
         try:
             answer = json.loads(text)
         except ValueError:
             answer = None
         return answer if isinstance(answer, dict) else {"message": f"HTTP {status}"}
+
+
+def _words(error: Exception) -> str:
+    """The system's own words for an error: ``Connection refused``, ``timed out``."""
+    cause = getattr(error, "reason", error)
+    return str(getattr(cause, "strerror", None) or cause) or type(cause).__name__

@@ -171,7 +171,7 @@ def _reason(error: Exception) -> str:
     """An error without what may hold a password: the server's own words, on one line."""
     told = error.args[0] if error.args else ""
     words = told.get("M", "") if isinstance(told, dict) else " ".join(map(str, error.args))
-    return f"{type(error).__name__}: {' '.join(words.split())[:200]}"
+    return " ".join(words.split())[:200] or type(error).__name__
 
 
 def state(*, fresh: bool = False) -> Mapping[str, Any]:

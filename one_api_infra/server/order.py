@@ -9,12 +9,12 @@ from pathlib import Path
 
 from one_api_infra.callbacks import auditor, intake, log, timeline
 from one_api_infra.callbacks.books.books import Books
-from one_api_infra.callbacks.callback import parse
+from one_api_infra.callbacks.callback import Callback, parse
 from one_api_infra.callbacks.gateways.gateway import Said, Word
 from one_api_infra.callbacks.ledger import Ledger
 from one_api_infra.callbacks.loopback import Answer
 from one_api_infra.callbacks.mend import Mender
-from one_api_infra.callbacks.timeline import Event
+from one_api_infra.callbacks.timeline import Event, Look
 from one_api_infra.clock import zone
 from one_api_infra.editions.api import ApiError
 from one_api_infra.server import callbacks, paths
@@ -35,6 +35,7 @@ def show(number: str) -> None:
     os.environ.update(callbacks.trust(current))
     here = zone(current["time_zone"])
     more = list(_said(number))
+    unread: list[Callback] = []
     tried = None
     try:
         try:
@@ -42,11 +43,11 @@ def show(number: str) -> None:
         except ApiError as error:
             print(error)
             print(_("What follows is what the callback log and the agent's ledger hold."))
-            more += _unread(ledger, number)
-        if not (more or timeline.is_known(ledger, number)):
+            unread = list(_unread(ledger, number))
+        if not (more or unread or timeline.is_known(ledger, number)):
             raise CommandError(_unknown(number))
         print(_("Times are those of {zone}.", zone=current["time_zone"]))
-        print("\n".join(timeline.lines(ledger, number, here, more, tried)))
+        print("\n".join(timeline.lines(ledger, number, here, Look(more, unread, tried))))
     finally:
         ledger.close()
 
@@ -76,6 +77,8 @@ def send(number: str) -> None:
 
 
 def _ledger() -> Ledger:
+    if not Path(paths.LEDGER).exists():
+        run("systemctl", "start", "one-api-callbacks.service")  # its first run makes it
     if not Path(paths.LEDGER).exists():
         raise CommandError(
             _("There is no ledger here: the agent is off. Remedy: deploy with `callbacks` on.")
@@ -114,7 +117,7 @@ def _look(ledger: Ledger, books: Books, number: str, *, ask: bool = True) -> Wor
     return silence
 
 
-def _unread(ledger: Ledger, number: str) -> Iterator[Event]:
+def _unread(ledger: Ledger, number: str) -> Iterator[Callback]:
     """Callbacks of the order that the ledger has not read yet."""
     place = log.Place.parse(ledger.note(intake.PLACE))
     for lines, _place in log.batches(Path(paths.CALLBACK_LOG), place):
@@ -123,7 +126,7 @@ def _unread(ledger: Ledger, number: str) -> Iterator[Event]:
             if callback and (
                 number in callback.parameters.values() or number.encode() in callback.body
             ):
-                yield timeline.unread(callback)
+                yield callback
 
 
 def _said(number: str) -> Iterator[Event]:

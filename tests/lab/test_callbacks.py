@@ -109,6 +109,10 @@ def test_order_and_report_are_one_command_each(
     number = order["out_trade_no"]
     paid.host.ssh("systemctl stop one-api.service")
     paid.notified(gateway, _url_of(order), order)
+    down = _command(paid, "order", number)
+    assert "One API did not run when the callback came (HTTP 502)." in down
+    assert "nobody knows whether it is paid" in down
+    assert "Error" not in down
     paid.host.ssh("systemctl start one-api.service")
     ledgers.run(paid)
     shown = _command(paid, "order", number)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from one_api_infra.callbacks import timeline
+from one_api_infra.callbacks.callback import parse
 from one_api_infra.callbacks.gateways.gateway import Said
 from one_api_infra.callbacks.ledger import Ledger
 from one_api_infra.callbacks.order import Status
@@ -81,6 +82,7 @@ KINDS = {
     "has not called, and says": silent(Said.WAITING),
     "contradicts itself": silent(Said.UNCLEAR, "status=1"),
     "could not be asked: no answer in time": silent(Said.UNKNOWN, "ReadTimeout"),
+    "does not tell whether it is paid: 订单号不存在": silent(Said.UNKNOWN, "订单号不存在"),
     "payment row that is gone": for_another_row,
     "closed by One API": paid_when_closed,
     "amount differs": came(200, b"success", money="0.01"),
@@ -100,6 +102,23 @@ def test_loss_is_named(
     story = _story(tmp_path)
     assert words in story
     assert "sign=***" in story or "sign=" not in story
+
+
+@pytest.mark.parametrize(("status", "words"), [(502, "did not run"), (200, "nobody can judge it")])
+def test_callback_that_nobody_could_judge_is_no_silence(
+    make: Callable[..., World], tmp_path: Path, status: int, words: str
+) -> None:
+    world = make()
+    world.create("1")
+    world.run()
+    callback = parse(line(notification("1"), at=world.now, status=status))
+    assert callback
+    ledger = Ledger(tmp_path / "ledger.db")
+    story = "\n".join(timeline.lines(ledger, "1", UTC, timeline.Look(unread=[callback])))
+    ledger.close()
+    assert words in story
+    assert "nobody knows whether it is paid" in story
+    assert "no callback of this order" not in story
 
 
 def _story(folder: Path) -> str:
