@@ -38,12 +38,13 @@ class Look:
     """What is known beside the ledger.
 
     ``events`` happened too, ``unread`` came since the ledger was written, ``tried`` is what the
-    gateway said (or why it said nothing) just now.
+    gateway said (or why it said nothing) just now; ``is_asked`` is whether One API answered.
     """
 
     events: Sequence[Event] = ()
     unread: Sequence[Callback] = ()
     tried: Word | None = None
+    is_asked: bool = True
 
 
 NOTHING = Look()
@@ -61,7 +62,8 @@ def lines(
         yield f"{moment:%Y-%m-%d %H:%M:%S}  {event.words}"
     yield ""
     row = ledger.db.execute("SELECT class FROM orders WHERE number = ?", (number,)).fetchone()
-    kind = Class(row["class"] or Class.WAITING) if row else Class.UNKNOWN_ORDER
+    unknown = Class.UNKNOWN_ORDER if look.is_asked else Class.WAITING
+    kind = Class(row["class"] or Class.WAITING) if row else unknown
     last = look.tried or ledger.word(number)
     seen = [*_seen(ledger, number), *map(_unjudged, look.unread)]
     yield _("Verdict: {title}", title=_title(ledger, number, kind, seen, last))

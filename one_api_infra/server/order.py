@@ -36,18 +36,19 @@ def show(number: str) -> None:
     here = zone(current["time_zone"])
     more = list(_said(number))
     unread: list[Callback] = []
-    tried = None
+    tried, is_asked = None, True
     try:
         try:
             tried = _look(ledger, callbacks.books(current), number)
         except ApiError as error:
             print(error)
             print(_("What follows is what the callback log and the agent's ledger hold."))
+            is_asked = False
             unread = list(_unread(ledger, number))
         if not (more or unread or timeline.is_known(ledger, number)):
             raise CommandError(_unknown(number))
         print(_("Times are those of {zone}.", zone=current["time_zone"]))
-        print("\n".join(timeline.lines(ledger, number, here, Look(more, unread, tried))))
+        print("\n".join(timeline.lines(ledger, number, here, Look(more, unread, tried, is_asked))))
     finally:
         ledger.close()
 

@@ -114,7 +114,9 @@ def test_callback_that_nobody_could_judge_is_no_silence(
     callback = parse(line(notification("1"), at=world.now, status=status))
     assert callback
     ledger = Ledger(tmp_path / "ledger.db")
-    story = "\n".join(timeline.lines(ledger, "1", UTC, timeline.Look(unread=[callback])))
+    story = "\n".join(
+        timeline.lines(ledger, "1", UTC, timeline.Look(unread=[callback], is_asked=False))
+    )
     ledger.close()
     assert words in story
     assert "nobody knows whether it is paid" in story
