@@ -75,6 +75,7 @@ hosts = [
             #
             # --- Payments: an agent records callbacks, sends lost ones again, asks the gateways ---
             # "callbacks": "on",                       # off: no agent; nginx records all the same
+            # "gateway_networks": ["10.0.0.0/8"],      # private ones in which gateways are
             # "reconcile": "act",                      # report: sends nothing, only tells
             #
             # --- Alerts: the monitor looks every three minutes ----------------------------------

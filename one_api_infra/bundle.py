@@ -19,6 +19,7 @@ ON_THE_SERVER = (
     "database.py",
     "checks",
     "editions",
+    "foreign.py",
     "server",
     "locale",
 )

@@ -124,6 +124,14 @@ def _address(value: Any, path: str) -> str:
         raise refuse(path, expected, _("write it as 203.0.113.10 or 2001:db8::10")) from None
 
 
+def _network(value: Any, path: str) -> str:
+    try:
+        return str(ipaddress.ip_network(value))
+    except (ValueError, TypeError):
+        expected = _("a network; it is {value!r}", value=value)
+        raise refuse(path, expected, _("write it as 10.0.0.0/8 or fd00::/8")) from None
+
+
 def _url(value: Any, path: str) -> str:
     parts = urlsplit(value) if isinstance(value, str) else urlsplit("")
     if parts.scheme not in {"https", "http"} or not parts.hostname or re.search(r"\s", value):
@@ -256,6 +264,7 @@ SETTINGS: dict[str, Setting] = {
     "dns_resolvers": Setting(_list(_address), ()),
     "log_days": Setting(_days, 180),
     "callbacks": Setting(_choice("on", "off"), "on"),
+    "gateway_networks": Setting(_list(_network), ()),
     "reconcile": Setting(_choice("act", "report"), "act"),
     "alert_urls": Setting(_list(_alert_url), ()),
     "alert_quiet_minutes": Setting(_minutes, 60),

@@ -51,6 +51,7 @@ class Site:
     dns_resolvers: tuple[str, ...]
     log_days: int
     callbacks: str
+    gateway_networks: tuple[str, ...]
     reconcile: str
     alert_urls: tuple[Secret, ...]
     alert_quiet_minutes: int

@@ -10,7 +10,7 @@ from typing import Any
 
 from one_api_infra.callbacks import auditor, cases, intake, remedies
 from one_api_infra.callbacks.books.books import Books
-from one_api_infra.callbacks.intake import Accounts
+from one_api_infra.callbacks.intake import Accounts, Read
 from one_api_infra.callbacks.ledger import Ledger
 from one_api_infra.callbacks.loopback import Send
 from one_api_infra.callbacks.mend import Mender
@@ -22,7 +22,8 @@ RAN, DOWN, OUTAGE_ENDED, OUTBOX, UNDELIVERED = (
     "ran", "down", "outage_ended", "outbox", "undelivered",
 )  # fmt: skip
 REFUSALS = 3  # replays of a callback before its gateway is asked
-BLIND = "blind"
+BLIND, STRANGERS, BEHIND = "blind", "strangers", "behind"
+SOON, LATER = 5.0, 20.0  # seconds for reading the log, before what is lost is mended and after
 GAP = 300.0  # seconds without a run that count as an outage
 FORGED_DAYS, DAY = 1, 86400.0
 
@@ -45,7 +46,7 @@ class Agent:
         try:
             known = intake.accounts(self.books.accounts())
             intake.keep_accounts(self.ledger, known)
-            self._read_log(known)
+            read = self._read_log(known, SOON)
             intake.read_books(self.ledger, self.books, now)
         except ApiError:
             self.ledger.note(DOWN, now)
@@ -59,18 +60,26 @@ class Agent:
         mender.ask(self._in_question(judge.watched()), outage_ended)
         mender.reconcile()
         intake.read_books(self.ledger, self.books, now)
-        self._read_log(known)  # a credit's callback may have come meanwhile
+        # A credit's callback may have come meanwhile; and the rest of a flood waits until now.
+        self._note_strangers(now, read, self._read_log(known, LATER))
         judge.audit()
         mender.close_overdue(judge.beyond_help())
         self._purge(now)
         self.ledger.add_run(now, down=False)
         self.ledger.note(RAN, now)
 
-    def _read_log(self, known: Accounts) -> None:
+    def _read_log(self, known: Accounts, seconds: float) -> Read:
         """Read on, unless nobody could judge what is read: then it waits until the key is there."""
         self.ledger.note(BLIND, int(self.books.is_blind))
-        if not self.books.is_blind:
-            intake.read_log(self.ledger, self.log, known)
+        if self.books.is_blind:
+            return Read()
+        return intake.read_log(self.ledger, self.log, known, seconds)
+
+    def _note_strangers(self, now: float, *reads: Read) -> None:
+        """How many callbacks a second were nobody's since the last run: a flood is told of."""
+        passed = max(now - float(self.ledger.note(RAN) or now), 20.0)
+        self.ledger.note(STRANGERS, sum(each.strangers for each in reads) / passed)
+        self.ledger.note(BEHIND, int(not reads[-1].is_whole))
 
     def _in_question(self, orders: Sequence[Order]) -> list[Order]:
         """Orders whose payment only the gateway can tell: no genuine callback has told of it.
@@ -101,11 +110,13 @@ class Agent:
             old = now - FORGED_DAYS * DAY
             self.ledger.db.execute(f"{delete} AND is_genuine = 0", (old,))
             self.ledger.db.execute(delete, (now - self.keep_days * DAY,))
+            self.ledger.db.execute("DELETE FROM questions WHERE at < ?", (old,))
             # What is settled is not sent again; the log itself keeps every byte.
             self.ledger.db.execute(
                 "UPDATE callbacks SET line = NULL WHERE line IS NOT NULL AND number IN"
                 " (SELECT number FROM orders WHERE is_settled = 1)"
             )
+        self.ledger.compact()
 
 
 @contextlib.contextmanager

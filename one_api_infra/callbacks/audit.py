@@ -124,10 +124,16 @@ def is_denied(facts: Facts) -> bool:
 
 def statement(facts: Facts) -> Notice | Word | None:
     """What the gateway says of another amount than the order's; None if all is the order's."""
-    said: list[Notice | Word] = [each for each in facts.notices if each.is_genuine and each.is_paid]
-    said += [facts.word] if facts.word and facts.word.said is Said.PAID else []
+    told: list[Notice | Word] = [each for each in facts.notices if each.is_genuine and each.is_paid]
+    asked: list[Notice | Word] = []
+    if facts.word and facts.word.said is Said.PAID:
+        asked = [facts.word]
     order = facts.order
-    return next((each for each in said if order and differs(order, each)), None)
+    if order is None:
+        return None
+    # Of notices that contradict each other the right one counts: anybody can send another again.
+    wrong = [] if any(not differs(order, each) for each in told) else told
+    return next((each for each in [*wrong, *asked] if differs(order, each)), None)
 
 
 def _worth(order: Order, facts: Facts) -> int | None:

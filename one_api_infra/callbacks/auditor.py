@@ -69,7 +69,7 @@ class Auditor:
             self.ledger.word(each.number),
             self._credits(each),
             row["since"],
-            self.ledger.asked(each.number) or 0.0,
+            self.ledger.answered(each.number),
             self.ledger.corrected(each.number, done.at if done else 0.0),
             done,
         )

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
+FIELDS = 100  # Alipay sends about thirty
 HEADERS = (
     "stripe-signature",
     "wechatpay-nonce",
@@ -64,9 +65,18 @@ class Callback:
     def parameters(self) -> dict[str, str]:
         """The query's and a form's parameters; the query wins, as One API reads it alone."""
         form = self.body if "form" in self.content_type else b""
-        pairs = parse_qsl(form.decode("latin-1"), keep_blank_values=True, encoding="utf-8")
-        query = parse_qsl(self.query, keep_blank_values=True)
-        return dict(pairs) | dict(query)
+        return fields(form.decode("latin-1")) | fields(self.query)
+
+
+def fields(text: str, encoding: str = "utf-8", errors: str = "replace") -> dict[str, str]:
+    """A query's or a form's parameters; none of one with more than any gateway sends."""
+    try:
+        pairs = parse_qsl(
+            text, keep_blank_values=True, encoding=encoding, errors=errors, max_num_fields=FIELDS
+        )
+    except ValueError:
+        return {}
+    return dict(pairs)
 
 
 def clean(value: object) -> str:

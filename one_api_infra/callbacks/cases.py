@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from one_api_infra import foreign
 from one_api_infra.callbacks import audit
 from one_api_infra.callbacks.audit import Class, Facts
 from one_api_infra.callbacks.order import Order, Status
@@ -115,14 +116,14 @@ def lines(case: Case) -> tuple[str, str]:
     text = REMEDIES.get((case.remedy, case.edition)) or REMEDIES[case.remedy, ""]
     row, _mark, name = case.payment.partition(" ")
     values = {
-        "number": case.number,
-        "detail": case.detail or "-",
+        "number": foreign.text(case.number),
+        "detail": foreign.text(case.detail) or "-",
         "user": order.user if order else "-",
         "quota": abs(case.quota),
         "money": order.money if order else "-",
-        "currency": order.currency if order else "",
+        "currency": foreign.text(order.currency) if order else "",
         "body": json.dumps(_body(case)),
-        "payment": name or row or "-",
+        "payment": foreign.text(name or row) or "-",
         "enable": json.dumps({"id": int(row or 0), "enable": True}),
         "complete": json.dumps({"trade_no": case.number}),
     }

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from one_api_infra import foreign
 from one_api_infra.callbacks.audit import Class
 from one_api_infra.callbacks.gateways.gateway import Said, Word
 from one_api_infra.texts import N_, _
@@ -37,6 +38,7 @@ REASONS = {
     "ReadTimeout": N_("no answer in time"),
     "ReadTimeoutError": N_("no answer in time"),
     "JSONDecodeError": N_("its answer is no JSON"),
+    "ForbiddenAddressError": N_("it is in a private network that `gateway_networks` does not name"),
     "no object": N_("its answer is no JSON"),
 }
 ERROR = re.compile(r"[A-Z][A-Za-z]+")  # a kind of error that REASONS does not have
@@ -99,10 +101,10 @@ def act(result: str) -> str:
     if found and found["status"] == "0":
         return _("One API did not answer")
     if found:
-        answer = " ".join(found["answer"].split()) or "-"
+        answer = foreign.text(found["answer"]) or "-"
         return _("One API answered HTTP {status}: {answer}", status=found["status"], answer=answer)
     if result.startswith("refused: "):
-        return _("One API answered: {answer}", answer=result.removeprefix("refused: "))
+        return _("One API answered: {answer}", answer=foreign.text(result[9:]))
     names = {
         "credited": _("One API has credited it"),
         "interrupted": _("interrupted; the order tells what came of it"),
@@ -112,10 +114,10 @@ def act(result: str) -> str:
 
 def word_text(word: Word) -> str:
     """What the gateway said when it was asked, in words."""
-    reason = _(REASONS[word.detail]) if word.detail in REASONS else word.detail or "-"
     money = "-" if word.money is None else word.money
     words = UNTOLD if is_untold(word) else WORDS[word.said]
-    text = _(words, money=money, currency=word.currency, reason=reason)
+    currency = foreign.text(word.currency)
+    text = _(words, money=money, currency=currency, reason=_reason(word))
     return text.rstrip()
 
 
@@ -124,7 +126,8 @@ def loss(seen: Sequence[Seen], word: Word | None) -> str:
     last = seen[-1] if seen else None
     if last is None:
         return _silent(word)
-    values = {"status": last.status, "answer": (last.answer or b"")[:80].decode("utf-8", "replace")}
+    answer = foreign.text((last.answer or b"")[:80].decode("utf-8", "replace"))
+    values = {"status": last.status, "answer": answer}
     kind = _kind(last) if last.is_judged else STATUSES.get(last.status, "unjudged")
     return _say(kind, **values)
 
@@ -158,9 +161,13 @@ def _silent(word: Word | None) -> str:
     if word is None or word.said is Said.PAID:
         return _say("silent")
     kinds = {Said.WAITING: "waiting", Said.CLOSED: "waiting", Said.UNCLEAR: "unclear"}
-    reason = _(REASONS[word.detail]) if word.detail in REASONS else word.detail or "-"
     unknown = "untold" if is_untold(word) else "unreachable"
-    return _say(kinds.get(word.said, unknown), detail=reason)
+    return _say(kinds.get(word.said, unknown), detail=_reason(word))
+
+
+def _reason(word: Word) -> str:
+    """Why the gateway said nothing, in our words or in its own."""
+    return _(REASONS[word.detail]) if word.detail in REASONS else foreign.text(word.detail) or "-"
 
 
 def _say(kind: str, **values: object) -> str:

@@ -1,7 +1,10 @@
 """From the callback log and One API's books into the ledger."""
 
 import json
+import math
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +13,8 @@ from one_api_infra.callbacks.books.books import Books
 from one_api_infra.callbacks.callback import Callback, parse
 from one_api_infra.callbacks.gateways import GATEWAYS
 from one_api_infra.callbacks.gateways.gateway import Account, Notice
-from one_api_infra.callbacks.ledger import Ledger, callback_row
-from one_api_infra.callbacks.schedule import HORIZON
+from one_api_infra.callbacks.ledger import Ledger, callback_row, is_genuine
+from one_api_infra.callbacks.schedule import HORIZON, in_turn
 
 PLACE = "log_place"
 ACCOUNTS = "accounts"
@@ -36,24 +39,36 @@ def keep_accounts(ledger: Ledger, known: Accounts) -> None:
     ledger.note(ACCOUNTS, json.dumps(kinds))
 
 
-def read_log(ledger: Ledger, path: Path, known: Accounts) -> int:
-    """Put new callbacks in; how many lines there were."""
-    count = 0
+@dataclass(frozen=True)
+class Read:
+    """What was read: lines, those of them that strangers sent, and whether that was all."""
+
+    lines: int = 0
+    strangers: int = 0
+    is_whole: bool = True
+
+
+def read_log(ledger: Ledger, path: Path, known: Accounts, seconds: float = math.inf) -> Read:
+    """Put new callbacks in, as far as the time goes: a flood must not delay what is mended."""
+    until = time.monotonic() + seconds
+    lines_read = strangers = 0
     for lines, place in log.batches(path, log.Place.parse(ledger.note(PLACE))):
         rows = [row for line in lines if (row := _safe_row(line, known))]
         with ledger.transaction():
             ledger.add_callbacks(rows)
             ledger.note(PLACE, place.plain())
-        count += len(lines)
-    return count
+        lines_read += len(lines)
+        strangers += sum(not is_genuine(row) for row in rows)
+        if time.monotonic() > until:
+            return Read(lines_read, strangers, is_whole=False)
+    return Read(lines_read, strangers)
 
 
 def _safe_row(line: bytes, known: Accounts) -> tuple[Any, ...] | None:
     """A callback's row; a line that nobody foresaw is passed over, since it would come for ever."""
     try:
         return _row(line, known)
-    except Exception as error:
-        print(f"a callback was passed over: {type(error).__name__}", flush=True)
+    except Exception:
         return None
 
 
@@ -113,7 +128,7 @@ def _pending(ledger: Ledger, now: float) -> list[str]:
         " OR number IN (SELECT number FROM cases WHERE closed IS NULL)) ORDER BY created",
         {"since": now - HORIZON},
     )
-    return [order.number for order in orders]
+    return [order.number for order in in_turn(orders)]
 
 
 def _strangers(ledger: Ledger, now: float) -> list[str]:

@@ -46,6 +46,7 @@ CREATE INDEX IF NOT EXISTS corrections_number ON corrections (number);
 CREATE TABLE IF NOT EXISTS words (
   number TEXT PRIMARY KEY, at REAL NOT NULL, said TEXT NOT NULL, gateway_number TEXT NOT NULL,
   money TEXT, currency TEXT NOT NULL, merchant TEXT NOT NULL, detail TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS questions (number TEXT PRIMARY KEY, at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS acts (
   id INTEGER PRIMARY KEY, number TEXT NOT NULL, callback TEXT NOT NULL, kind TEXT NOT NULL,
   started REAL NOT NULL, ended REAL, result TEXT NOT NULL DEFAULT '');
@@ -74,6 +75,9 @@ ADDED = (
 LATER = "CREATE INDEX IF NOT EXISTS credits_number ON credits (number)"
 WORDS, MOST_WORDS = re.compile(r"[0-9A-Za-z_-]+"), 50  # of a remark
 LONGEST = 200  # characters of a number that a stranger sends
+MOST_OF_AN_ORDER, MOST_LINES, MOST_FORGED = 50, 5, 2000  # callbacks that are kept
+UNUSED_PAGES = 2560  # 10 MiB
+NUMBER, GENUINE, TAKEN = 4, 10, 15  # places in a callback's row
 
 
 class Ledger:
@@ -130,9 +134,36 @@ class Ledger:
         self.db.execute(statement, (int(now // 3600), int(down)))
 
     def add_callbacks(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Rows of ``callback_row``; those that are there already are left alone."""
-        marks = ", ".join("?" * 19)
-        self.db.executemany(f"INSERT OR IGNORE INTO callbacks VALUES ({marks})", rows)  # noqa: S608
+        """Rows of ``callback_row``; those that are there already are left alone.
+
+        Anybody on the internet can send a callback, and send it again: of one order so many are
+        kept as gateways send, of strangers' so many as a person may want to look at.
+        """
+        insert = f"INSERT OR IGNORE INTO callbacks VALUES ({', '.join('?' * 19)})"  # noqa: S608
+        forged = "SELECT count(*) FROM callbacks WHERE is_genuine = 0"
+        room = MOST_FORGED - int(self.db.execute(forged).fetchone()[0])
+        for row in rows:
+            if is_genuine(row):
+                self._add_genuine(insert, row)
+            elif room > 0:
+                room -= self.db.execute(insert, row).rowcount
+
+    def _add_genuine(self, insert: str, row: tuple[Any, ...]) -> None:
+        query = "SELECT count(*), max(is_taken) FROM callbacks WHERE number = ? AND is_genuine = 1"
+        count, is_taken = self.db.execute(query, (row[NUMBER],)).fetchone()
+        is_news = row[TAKEN] and not is_taken
+        if count < MOST_OF_AN_ORDER or is_news:
+            self.db.execute(insert, row if count < MOST_LINES else (*row[:-1], None))
+
+    def compact(self) -> None:
+        """Give room back that is no longer used, when it is much; VACUUM needs as much again."""
+        free, pages = (
+            int(self.db.execute(f"PRAGMA {name}").fetchone()[0])
+            for name in ("freelist_count", "page_count")
+        )
+        if free > UNUSED_PAGES and free * 2 > pages:
+            with contextlib.suppress(sqlite3.OperationalError):  # a full disk: another time
+                self.db.execute("VACUUM")
 
     def add_orders(self, orders: Iterable[Order], now: float) -> None:
         """Put in orders as One API holds them now."""
@@ -240,10 +271,21 @@ class Ledger:
         row = self.db.execute(query, (number,)).fetchone()
         return str(row["result"]) if row else ""
 
-    def asked(self, number: str) -> float | None:
-        """When the gateway was last asked for an order."""
+    def answered(self, number: str) -> float:
+        """When the gateway gave its last word on an order; 0 if it never did."""
         row = self.db.execute("SELECT at FROM words WHERE number = ?", (number,)).fetchone()
-        return float(row[0]) if row else None
+        return float(row[0]) if row else 0.0
+
+    def asked(self, number: str) -> float | None:
+        """When the gateway was last asked for an order, whether it answered or not."""
+        query = "SELECT at FROM questions WHERE number = ?"
+        row = self.db.execute(query, (number,)).fetchone()
+        last = max(self.answered(number), float(row[0]) if row else 0.0)
+        return last or None
+
+    def add_question(self, number: str, now: float) -> None:
+        """Note that a gateway is asked for an order."""
+        self.db.execute("INSERT OR REPLACE INTO questions VALUES (?, ?)", (number, now))
 
     def start_act(self, number: str, callback: str, kind: str, now: float) -> int:
         """Note that something is about to be sent to One API; durable before it is sent."""
@@ -262,13 +304,19 @@ def callback_row(
     """A callback as a row; ``line`` is kept for those that may be sent again."""
     money = None if said.money is None else str(said.money)
     keep = said.is_genuine and said.is_paid and callback.body_is_whole
-    texts = (said.number, said.gateway_number, said.currency, said.merchant)
-    number, gateway_number, currency, merchant = (clean(text)[:LONGEST] for text in texts)
+    texts = (said.number, said.gateway_number, said.currency, said.merchant, callback.row)
+    number, gateway_number, currency, merchant, row = (clean(text)[:LONGEST] for text in texts)
+    answer = callback.answer if said.is_genuine else (callback.answer or b"")[:LONGEST]
     what = (number, gateway_number, money, currency, merchant)
     flags = (int(said.is_paid), int(said.is_genuine), int(said.is_test))
-    head = (callback.id, callback.at, gateway, callback.row, *what, *flags, callback.client)
-    tail = (callback.status, callback.answer, int(is_taken), callback.seconds, callback.request_id)
+    head = (callback.id, callback.at, gateway, row, *what, *flags, callback.client)
+    tail = (callback.status, answer, int(is_taken), callback.seconds, callback.request_id)
     return (*head, *tail, line if keep else None)
+
+
+def is_genuine(row: tuple[Any, ...]) -> bool:
+    """Whether a callback's row is the gateway's own."""
+    return bool(row[GENUINE])
 
 
 def _order_row(order: Order, now: float) -> tuple[Any, ...]:

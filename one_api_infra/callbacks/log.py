@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
-BATCH = 5000  # lines in one transaction
-BATCH_BYTES = 8 * 1024 * 1024
+BATCH = 1000  # lines in one transaction
+BATCH_BYTES = 2 * 1024 * 1024
 # seconds; a worker writes to the rotated file until it is told to open the new one
 HANDOVER = 5.0
 LONGEST = 256 * 1024  # bytes; a body of 64 KiB is 88 in base64

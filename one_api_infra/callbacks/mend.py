@@ -6,14 +6,12 @@ act is written down before it is done: a run that is killed in between finds it,
 API must be through with it.
 """
 
-import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from one_api_infra.callbacks import audit, auditor, schedule
+from one_api_infra.callbacks import asking, audit, auditor, schedule
 from one_api_infra.callbacks.books.books import Books
 from one_api_infra.callbacks.callback import Callback, clean, parse
 from one_api_infra.callbacks.gateways import GATEWAYS
@@ -29,8 +27,6 @@ from one_api_infra.callbacks.ledger import Ledger, notice
 from one_api_infra.callbacks.loopback import Send, as_it_came, readable
 from one_api_infra.callbacks.order import Order, Status
 
-ASKING = 8  # accounts that are asked side by side
-ASK_SECONDS = 60.0  # for an account in a run: replays must not wait
 REPLAY, RECONCILE, CLOSE = "replay", "reconcile", "close"
 OVERDUE = 600.0  # seconds between two tries to let One API close what is beyond help
 CREDITED, REFUSED, INTERRUPTED = "credited", "refused", "interrupted"
@@ -79,23 +75,27 @@ class Mender:
     def ask(self, orders: Sequence[Order], outage_ended: float) -> None:
         """Ask the gateways for orders that are not settled, as their schedule says.
 
-        Accounts are asked side by side, each for one order after the other, who waited longest
-        first; an account that does not answer is left alone until the next run.
+        Accounts are asked side by side, each for one order after the other: who waited longest
+        first, and each user in turn.
         """
         due: dict[str, list[Order]] = defaultdict(list)
-        for order in sorted(orders, key=lambda each: self.ledger.asked(each.number) or 0):
+        waited = sorted(orders, key=lambda each: self.ledger.asked(each.number) or 0)
+        for order in schedule.in_turn(waited):
             if self._is_due(order, outage_ended):
                 due[order.row].append(order)
-        with ThreadPoolExecutor(ASKING) as pool:
-            for words in pool.map(self._asked, due.values()):
-                for order, word in words:
-                    self._keep(order, word)
+        for order, word in asking.side_by_side(due, self._word, self._begin):
+            self._keep(order, word)
 
     def question(self, order: Order) -> Word | None:
         """What the gateway says of one order now; None where nobody can be asked."""
         if order.row not in self.accounts:
             return None
-        return self._asked([order])[0][1]
+        found = asking.side_by_side({order.row: [order]}, self._word, lambda _order: None)
+        return next((word for _order, word in found), None)
+
+    def _begin(self, order: Order) -> None:
+        """Note that it is asked for: a question that never ends must not be the first again."""
+        self.ledger.add_question(order.number, self.now)
 
     def _keep(self, order: Order, word: Word) -> None:
         """Note a word; "paid" is not forgotten because the gateway is silent now."""
@@ -188,21 +188,6 @@ class Mender:
             return False
         asked = self.ledger.asked(order.number)
         return schedule.ask_due(order.created, asked, self.now, outage_ended)
-
-    def _asked(self, orders: Sequence[Order]) -> list[tuple[Order, Word]]:
-        """What one account's gateway says of its orders, as far as the time goes."""
-        until = time.monotonic() + ASK_SECONDS
-        words: list[tuple[Order, Word]] = []
-        for order in orders:
-            try:
-                word = self._word(order)
-            except AskError as error:
-                words.append((order, Word(Said.UNKNOWN, order.number, detail=str(error))))
-                break
-            words.append((order, word))
-            if time.monotonic() > until:
-                break
-        return words
 
     def _word(self, order: Order) -> Word:
         account: Account = self.accounts[order.row]

@@ -1,5 +1,10 @@
 """When a gateway is asked, and when a callback is sent again: pure. All times in seconds."""
 
+from collections import Counter
+from collections.abc import Iterable
+
+from one_api_infra.callbacks.order import Order
+
 FIRST = 60.0
 # Ages at which an order that is not settled is asked for. The agent's runs are half a minute apart
 # at best; One Hub closes orders three hours old, gateways know theirs for a day and more.
@@ -35,3 +40,13 @@ def resend_due(
         return now - at >= SETTLE
     pause: float = min(BACK_OFF * 2 ** min(attempts - 1, 10), LONGEST)
     return now - last >= pause
+
+
+def in_turn(orders: Iterable[Order]) -> list[Order]:
+    """One order of each user after the other, so that one user's many delay nobody else's."""
+    before: Counter[int] = Counter()
+    turns: list[tuple[int, Order]] = []
+    for order in orders:
+        turns.append((before[order.user], order))
+        before[order.user] += 1
+    return [order for _turn, order in sorted(turns, key=lambda each: each[0])]

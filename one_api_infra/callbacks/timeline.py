@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from urllib.parse import parse_qsl, urlencode
 
+from one_api_infra import foreign
 from one_api_infra.callbacks import auditor, cases, diagnosis, remedies
 from one_api_infra.callbacks.audit import Class
 from one_api_infra.callbacks.callback import Callback, parse
@@ -105,7 +106,7 @@ def _unread(callback: Callback) -> Event:
     answer = "-" if callback.answer is None else callback.answer[:40].decode("utf-8", "replace")
     words = _(
         "callback from {client}: HTTP {status} {answer} in {seconds} s",
-        client=callback.client, status=callback.status, answer=_plain(answer),
+        client=foreign.text(callback.client), status=callback.status, answer=_plain(answer),
         seconds=f"{callback.seconds:.3f}",
     )  # fmt: skip
     mark = _("not judged yet: One API does not answer")
@@ -127,7 +128,8 @@ def _events(ledger: Ledger, number: str) -> Iterator[Event]:
     for order in ledger.orders("number = ?", number):
         words = _(
             "order of user {user} over {money} {currency}, quota {quota}",
-            money=order.money, currency=order.currency, quota=order.quota, user=order.user,
+            money=order.money, currency=foreign.text(order.currency), quota=order.quota,
+            user=order.user,
         )  # fmt: skip
         yield Event(order.created, ORDER, words)
     for row in _rows(ledger, "SELECT * FROM callbacks WHERE number = ?", number):
@@ -162,7 +164,7 @@ def _callback(row: sqlite3.Row) -> str:
     answer = "-" if row["answer"] is None else row["answer"][:40].decode("utf-8", "replace")
     words = _(
         "callback from {client}: HTTP {status} {answer} in {seconds} s",
-        client=row["client"], status=row["status"], answer=_plain(answer),
+        client=foreign.text(row["client"]), status=row["status"], answer=_plain(answer),
         seconds=f"{row['seconds']:.3f}",
     )  # fmt: skip
     marks = [
@@ -176,7 +178,7 @@ def _callback(row: sqlite3.Row) -> str:
 
 
 def _plain(answer: str) -> str:
-    return " ".join(answer.split()) or "-"
+    return foreign.text(answer) or "-"
 
 
 def redacted(uri: str) -> str:
@@ -184,7 +186,7 @@ def redacted(uri: str) -> str:
     path, _mark, query = uri.partition("?")
     pairs = parse_qsl(query, keep_blank_values=True)
     shown = [(name, "***" if name in HIDDEN else value) for name, value in pairs]
-    return f"{path}?{urlencode(shown, safe='*')}" if shown else path
+    return foreign.text(f"{path}?{urlencode(shown, safe='*')}" if shown else path)
 
 
 def _seen(ledger: Ledger, number: str) -> list[Seen]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Any
 
+from one_api_infra import foreign
 from one_api_infra.texts import N_, _
 
 if TYPE_CHECKING:
@@ -116,5 +117,9 @@ def verdict(check: Check, finding: Finding) -> Verdict:
         return Verdict(check.id, check.level, State.SKIPPED, finding.reason)
     fault = check.faults[finding.fault]
     state = State.WARNING if fault.is_warning else State.FAILED
-    cause, remedy = _(fault.cause, **finding.values), _(fault.remedy, **finding.values)
-    return Verdict(check.id, check.level, state, cause, remedy, finding.evidence)
+    values = {
+        name: foreign.line(value) if isinstance(value, str) else value
+        for name, value in finding.values.items()
+    }
+    cause, remedy = _(fault.cause, **values), _(fault.remedy, **values)
+    return Verdict(check.id, check.level, state, cause, remedy, foreign.text(finding.evidence))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from one_api_infra import foreign
 from one_api_infra import inventory as inventories
 from one_api_infra.cli import pyinfra
 from one_api_infra.cli.deploy import INVENTORY, LIMIT
@@ -33,6 +34,6 @@ def order(number: str, inventory: Path, limit: str | None, done: bool, send: boo
             shell = f"ONE_API_INFRA_LANGUAGE={language()} {command}"
             output, error = Server(name, data).run(shell, SECONDS)
             click.secho(_("{name}: order {number}", name=name, number=number), bold=True)
-            click.echo(output or error)
+            click.echo(foreign.printable(output or error))
             failed = failed or bool(error)
     sys.exit(int(failed))

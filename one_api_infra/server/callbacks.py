@@ -12,6 +12,7 @@ from typing import Any
 from one_api_infra.callbacks import agent, summary
 from one_api_infra.callbacks.books import BOOKS
 from one_api_infra.callbacks.books.books import Books
+from one_api_infra.callbacks.gateways import client
 from one_api_infra.callbacks.ledger import Ledger
 from one_api_infra.callbacks.loopback import Loopback
 from one_api_infra.editions.api import Api, ApiError
@@ -75,6 +76,7 @@ def books(site: Site) -> Books:
         raise CommandError(
             _("The agent cannot read the orders of {edition}.", edition=chosen.title)
         )
+    client.allow(site["gateway_networks"])
     token = _credential("access-token", paths.ACCESS_TOKEN)
     api = Api(chosen, base(site), token.read_text().strip())
     api.timeout = TIMEOUT
@@ -100,8 +102,13 @@ def _leave_state(ledger: Ledger) -> None:
     """What the monitor wants to know: it cannot open the ledger without a right to write."""
     count = "SELECT count(*) FROM cases WHERE closed IS NULL AND class != 'forged'"
     cases = ledger.db.execute(count).fetchone()[0]
-    ran, is_blind = float(ledger.note(agent.RAN) or 0), ledger.note(agent.BLIND) == "1"
-    state = {"ran": ran, "cases": cases, "is_blind": is_blind}
+    state = {
+        "ran": float(ledger.note(agent.RAN) or 0),
+        "cases": cases,
+        "is_blind": ledger.note(agent.BLIND) == "1",
+        "strangers": float(ledger.note(agent.STRANGERS) or 0),
+        "is_behind": ledger.note(agent.BEHIND) == "1",
+    }
     write(paths.CALLBACKS_STATE, json.dumps(state), 0o640)
 
 

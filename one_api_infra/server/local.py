@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from one_api_infra import editions
+from one_api_infra import editions, foreign
 from one_api_infra.editions.api import Api
 from one_api_infra.editions.edition import Edition
 from one_api_infra.server import paths
@@ -82,4 +82,4 @@ def link(path: str | Path, target: str | Path) -> None:
 
 def tail(lines: Sequence[str], count: int = 15) -> str:
     """The last lines, indented, as part of an error message."""
-    return "\n".join(f"    {line}" for line in list(lines)[-count:])
+    return "\n".join(f"    {foreign.line(each)}" for each in list(lines)[-count:])

@@ -6,6 +6,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+from one_api_infra import foreign
 from one_api_infra.editions.api import ApiError
 from one_api_infra.server.local import CommandError
 
@@ -62,5 +63,5 @@ def _run() -> None:
     try:
         getattr(import_module(f"one_api_infra.server.{module}"), function)(*sys.argv[2:])
     except (CommandError, ApiError) as error:
-        print(error, file=sys.stderr)
+        print(foreign.printable(str(error)), file=sys.stderr)
         raise SystemExit(1) from None

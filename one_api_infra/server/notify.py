@@ -7,6 +7,7 @@ from typing import Any
 
 import requests
 
+from one_api_infra import foreign
 from one_api_infra.server import paths
 from one_api_infra.texts import _
 
@@ -43,7 +44,10 @@ def send(
         url = urls[entry["channel"]]
         channel = apprise.Apprise()
         is_known = channel.add(url)
-        if not (is_known and channel.notify(title=entry["title"], body=entry["body"])):
+        title, body = (foreign.printable(entry[name]) for name in ("title", "body"))
+        # As text: in a mail of HTML, what strangers wrote would be its markup.
+        is_sent = is_known and channel.notify(body, title, body_format=apprise.NotifyFormat.TEXT)
+        if not is_sent:
             left.append(entry)
             failed.append(f"{entry['channel'] + 1} ({url.partition(':')[0]})")
     return left, sorted(set(failed))

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from one_api_infra import foreign
 from one_api_infra.callbacks import auditor, intake, log, timeline
 from one_api_infra.callbacks.books.books import Books
 from one_api_infra.callbacks.callback import Callback, parse
@@ -137,7 +138,7 @@ def _said(number: str) -> Iterator[Event]:
     found = [line for line in text.splitlines() if number in line]
     told = [line for line in map(_message, found) if line and not _is_asked(line[1])]
     for at, message in told[-LINES:]:
-        words = SIGNED.sub(r"\1***", message)
+        words = foreign.line(SIGNED.sub(r"\1***", message))
         yield Event(at, timeline.LOG, _("One API's log: {line}", line=words))
 
 

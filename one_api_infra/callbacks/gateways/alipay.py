@@ -8,12 +8,9 @@ import json
 import time
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl
 
-import requests
-
-from one_api_infra.callbacks.callback import Callback
-from one_api_infra.callbacks.gateways import rsa
+from one_api_infra.callbacks.callback import Callback, fields
+from one_api_infra.callbacks.gateways import client, rsa
 from one_api_infra.callbacks.gateways.gateway import (
     Account,
     AskError,
@@ -30,8 +27,6 @@ CHARSETS = {"gbk": "gb18030", "gb2312": "gb18030", "gb18030": "gb18030"}
 ENDPOINT = "https://openapi.alipay.com/gateway.do"
 QUERY = "alipay.trade.query"
 CHINA = 8 * 3600  # Alipay's clock, in seconds before UTC's
-TIMEOUT = 10
-MOST = 64 * 1024  # bytes of an answer
 
 
 class Alipay(Gateway):
@@ -65,9 +60,9 @@ class Alipay(Gateway):
 
     def ask(self, account: Account, number: str, created: float) -> Word:
         try:
-            reply = requests.post(ENDPOINT, data=_question(account, number), timeout=TIMEOUT)
-            found = _answered(reply.content[:MOST], account)
-        except (requests.RequestException, ValueError, KeyError, TypeError) as error:
+            answer = client.fetch("POST", ENDPOINT, data=_question(account, number))
+            found = _answered(answer, account)
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise AskError(type(error).__name__) from None
         return _word(found, account, number)
 
@@ -108,10 +103,9 @@ def parameters(callback: Callback) -> dict[str, str]:
     found: dict[str, str] = {}
     for part in (query, callback.body):
         text = part.decode("latin-1")
-        plain = dict(parse_qsl(text, keep_blank_values=True, encoding="latin-1"))
+        plain = fields(text, "latin-1")
         charset = CHARSETS.get(plain.get("charset", "").lower(), "utf-8")
-        pairs = parse_qsl(text, keep_blank_values=True, encoding=charset, errors="replace")
-        found |= dict(pairs)
+        found |= fields(text, charset)
     return found
 
 

@@ -10,11 +10,8 @@ import time
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
-import requests
-from urllib3.exceptions import HTTPError
-
 from one_api_infra.callbacks.callback import Callback
-from one_api_infra.callbacks.gateways import rsa
+from one_api_infra.callbacks.gateways import client, rsa
 from one_api_infra.callbacks.gateways.gateway import (
     Account,
     AskError,
@@ -29,8 +26,6 @@ from one_api_infra.callbacks.gateways.gateway import (
 
 PAID = "TRADE_SUCCESS"
 UNSIGNED = frozenset({"sign", "sign_type"})
-TIMEOUT = 10
-MOST = 64 * 1024  # bytes of an answer that are read
 NEVER = ("", "0", "0000-00-00 00:00:00", "None", "null")
 
 
@@ -66,7 +61,9 @@ class Epay(Gateway):
             currency="",  # it names none, and there are epays for dollars
             merchant=found.get("pid", ""),
             is_paid=found.get("trade_status") == PAID,
-            is_genuine=_is_signed(found, account) and found.get("pid", "") == account.merchant,
+            is_genuine=_is_plain(found)
+            and _is_signed(found, account)
+            and found.get("pid", "") == account.merchant,
         )
 
     def is_taken(self, status: int, answer: bytes | None, length: int) -> bool:
@@ -108,6 +105,16 @@ class Epay(Gateway):
         return Notification("GET", f"{account.path}?{urlencode(signed)}")
 
 
+def _is_plain(found: Mapping[str, str]) -> bool:
+    """Whether the signed text can be read in one way only, and names an amount.
+
+    epay joins names and values as they are: ``money=1.00&name=A`` is one value or two.
+    """
+    signed = (value for name, value in found.items() if name not in UNSIGNED)
+    is_clear = not any("&" in value or "=" in value for value in signed)
+    return is_clear and money(found.get("money")) is not None
+
+
 def _is_signed(found: Mapping[str, str], account: Account) -> bool:
     given = found.get("sign", "")
     if found.get("sign_type", "MD5").upper() == "RSA":
@@ -137,21 +144,13 @@ def _asked(account: Account, number: str) -> dict[str, object]:
                 "timestamp": str(int(time.time())),
             }
             signed = {**fields, "sign": rsa.sign(text(fields), private), "sign_type": "RSA"}
-            reply = requests.post(
-                f"{base}/api/pay/query", data=signed, timeout=TIMEOUT, stream=True
-            )
+            answer = client.fetch("POST", f"{base}/api/pay/query", data=signed)
         else:
             query = {"act": "order", "pid": account.merchant, "key": account.reveal("key")}
-            reply = requests.get(
-                f"{base}/api.php",
-                params=query | {"out_trade_no": number},
-                timeout=TIMEOUT,
-                stream=True,
-                allow_redirects=False,
-            )
-        found = json.loads(reply.raw.read(MOST, decode_content=True))
-    # Reading the raw body raises urllib3's own; a body of brackets, RecursionError.
-    except (requests.RequestException, HTTPError, ValueError, OSError, RecursionError) as error:
+            query |= {"out_trade_no": number}
+            answer = client.fetch("GET", f"{base}/api.php", params=query)
+        found = json.loads(answer)
+    except (ValueError, RecursionError) as error:  # a body of brackets is the latter
         raise AskError(type(error).__name__) from None
     if not isinstance(found, dict):
         raise AskError("no object")
