@@ -48,7 +48,7 @@ DISTURBANCES = {
     "systemctl reload nginx": 20,
     "systemctl restart one-api": 4,
     "systemctl start one-api-certificate": 120,
-    "logrotate --force /etc/logrotate.d/one-api-infra": 30,
+    "logrotate --force /etc/one-api-infra/logrotate.conf": 30,
 }
 DEPLOYS, REBOOTS = 1, 2
 TRIES = 10

@@ -2,7 +2,7 @@
 
 from pyinfra import host, local
 
-from one_api_infra import system
+from one_api_infra import logs, system
 from one_api_infra.pyinfra import operations, target
 
 site = target.site()
@@ -15,6 +15,11 @@ operations.packages(
 )
 for file in host.loop(system.files(site)):
     operations.file(name=f"Write {file.path}", file=file)
+for file in host.loop(logs.files(site)):
+    operations.file(name=f"Write {file.path}", file=file)
+operations.absent(name="Remove the rotation by day alone", path=logs.OLD_LOGROTATE)
+operations.unit(name="Keep room for the record of callbacks", unit=logs.DISK)
+operations.unit(name="Rotate logs by a timer", unit=logs.TIMER, beside=(logs.ROTATION,))
 operations.command(
     name="Let the journal keep to its size",
     script="systemctl restart systemd-journald.service",

@@ -67,6 +67,7 @@ hosts = [
             # "redis_url": os.environ["ONE_API_INFRA_REDIS_URL"],
             #
             # --- The server -------------------------------------------------------------------
+            # "connections_per_address": 512,          # at a time, to 80 and 443
             # "open_ports": [8443, "51820/udp"],       # beside ssh, 80 and 443
             # "public_addresses": [],                  # if DNS names an address of a NAT
             # "dns_resolvers": [],                     # else: this machine's

@@ -12,6 +12,14 @@ from one_api_infra.site import Site
 from one_api_infra.snapshot import Snapshot
 from one_api_infra.texts import _
 
+WRITES = (
+    paths.LETSENCRYPT,
+    paths.STATE,
+    "/var/log/one-api-infra",
+    "-/var/log/nginx",
+    "-/var/lib/nginx",
+    "/run",
+)
 UNITS = "/etc/systemd/system"
 
 
@@ -27,7 +35,7 @@ def files(site: Site) -> tuple[File, ...]:
     if site.certificate == "external":
         return ()
     return (
-        render.file(f"{UNITS}/{SERVICE}", renew=paths.agent("renew")),
+        render.file(f"{UNITS}/{SERVICE}", renew=paths.agent("renew"), writes=WRITES),
         render.file(f"{UNITS}/{TIMER}"),
         render.file(HOOK, "755", hook=paths.agent("deploy-hook")),
         *_ca(site),

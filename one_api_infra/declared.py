@@ -4,6 +4,7 @@ from one_api_infra import (
     callback_domain,
     certificate_files,
     firewall,
+    logs,
     monitor,
     nginx,
     one_api,
@@ -22,6 +23,7 @@ def wanted(site: Site) -> Wanted:
         [
             preflight.wanted(site),
             system.wanted(site),
+            logs.wanted(site),
             firewall.wanted(),
             one_api.wanted(site),
             nginx.wanted(),
@@ -37,6 +39,7 @@ def check(site: Site) -> None:
     """Render every template for a blank server, so that none fails after the first change."""
     blank = Snapshot()
     system.files(site)
+    logs.files(site)
     firewall.rules(site, blank)
     firewall.unit_file()
     one_api.files(site)

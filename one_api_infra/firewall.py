@@ -68,7 +68,13 @@ def closed(site: Site, seen: Snapshot) -> dict[str, str]:
 def rules(site: Site, seen: Snapshot) -> File:
     """The rules; a snapshot without ssh (the dry run of nothing) keeps port 22 open."""
     opened = ports(site, seen) if ssh_ports(seen) else (22, 80, 443, *site.open_tcp_ports)
-    return render.file(paths.FIREWALL, "600", ports=opened, udp_ports=site.open_udp_ports)
+    return render.file(
+        paths.FIREWALL,
+        "600",
+        ports=opened,
+        udp_ports=site.open_udp_ports,
+        connections=site.connections_per_address,
+    )
 
 
 def unit_file() -> File:
@@ -103,7 +109,7 @@ def confirm_script() -> str:
         f" systemctl daemon-reload; systemctl enable --quiet {UNIT}; systemctl start {UNIT};"
         # Not restarted: One API requires the unit, and would be restarted with it.
         f" systemctl reload {UNIT};"
-        f" nft list table inet one_api_infra | sha256sum >{MARK}"
+        f" nft -t list table inet one_api_infra | sha256sum >{MARK}"
     )
 
 
@@ -115,6 +121,6 @@ def wanted() -> Wanted:
         probes={
             "listeners": "ss -Htulnp",
             "ephemeral_ports": "read low high </proc/sys/net/ipv4/ip_local_port_range; echo $low",
-            "firewall": f"nft list table inet one_api_infra 2>&1 | sha256sum; cat {MARK} 2>&1",
+            "firewall": f"nft -t list table inet one_api_infra 2>&1 | sha256sum; cat {MARK} 2>&1",
         },
     )

@@ -31,7 +31,8 @@ PARTS = (
 CALLBACK_SCRIPT = "callback.js"
 NJS = "libnginx-mod-http-js"
 NJS_MODULE = f"{paths.NGINX}/modules-enabled/50-mod-http-js.conf"
-WORKER_CONNECTIONS = 8192
+WORKER_CONNECTIONS = 32768  # a half-open connection takes one for ten seconds
+CALLBACK_RATE, CALLBACK_BURST = 20, 200  # of an address, in a second and at once
 LOGIN_ROUTES = (
     "/api/user/login",
     "/api/user/register",
@@ -132,6 +133,10 @@ def parts(site: Site, features: Features) -> dict[str, str]:
         "curves": f"?X25519MLKEM768:{CURVES}" if features.openssl >= (3, 5) else CURVES,
         "webroot": paths.WEBROOT,
         "callback_log": paths.CALLBACK_LOG,
+        "access_log": paths.ACCESS_LOG,
+        "disk_full": paths.DISK_FULL,
+        "callback_rate": CALLBACK_RATE,
+        "callback_burst": CALLBACK_BURST,
         "callback_routes": edition.callback_routes,
         "callback_headers": callback.HEADERS,
         "callback_script": f"{LINK}/{CALLBACK_SCRIPT}",

@@ -92,6 +92,7 @@ def _database_unit(site: Site) -> File:
         given=paths.GIVEN if has_given(site) else "",
         data=paths.DATA,
         look=paths.agent("database"),
+        state=paths.DATABASE_STATE,
     )
 
 

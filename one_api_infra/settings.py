@@ -259,6 +259,7 @@ SETTINGS: dict[str, Setting] = {
     "key_type": Setting(_choice("ecdsa", "rsa"), "ecdsa"),
     "certbot": Setting(_choice("venv", "distribution"), "venv"),
     "pip_index": Setting(_url),
+    "connections_per_address": Setting(_connections, 512),
     "open_ports": Setting(_list(_open_port), ()),
     "public_addresses": Setting(_list(_address), ()),
     "dns_resolvers": Setting(_list(_address), ()),

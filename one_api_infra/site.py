@@ -46,6 +46,7 @@ class Site:
     key_type: str
     certbot: str
     pip_index: str | None
+    connections_per_address: int
     open_ports: tuple[int | str, ...]
     public_addresses: tuple[str, ...]
     dns_resolvers: tuple[str, ...]

@@ -2,7 +2,7 @@
 
 import json
 
-from one_api_infra import bundle, render
+from one_api_infra import bundle, logs, render
 from one_api_infra.checks import catalogue
 from one_api_infra.problems import Problem
 from one_api_infra.resources import Directory, File, Wanted
@@ -26,8 +26,6 @@ TIME_DAEMONS = ("chrony", "ntpsec", "openntpd", "systemd-timesyncd")
 TIMESYNCD = "systemd-timesyncd.service"
 JOURNAL = "/etc/systemd/journald.conf.d/one-api-infra.conf"
 UPDATES = "/etc/apt/apt.conf.d/52one-api-infra"
-LOGROTATE = "/etc/logrotate.d/one-api-infra"
-AGENT_LOGS = "/var/log/one-api-infra"
 VENV_INSTALLED = f"{paths.AGENT}/venv/installed"
 JOURNALD = "systemd-journald.service"
 
@@ -47,7 +45,7 @@ def directories() -> tuple[Directory, ...]:
         Directory(paths.CONFIG),
         Directory(paths.STATE),
         # nginx' workers reopen the callback log here after it was rotated; the file is 0640.
-        Directory(AGENT_LOGS),
+        Directory(logs.FOLDER),
         Directory(JOURNAL.rsplit("/", 1)[0]),
     )
 
@@ -66,7 +64,6 @@ def files(site: Site) -> tuple[File, ...]:
     return (
         render.file(UPDATES),
         render.file(JOURNAL),
-        render.file(LOGROTATE, logs=AGENT_LOGS, one_api_logs=paths.LOGS, days=site.log_days),
     )
 
 

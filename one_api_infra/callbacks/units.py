@@ -29,7 +29,7 @@ def files(site: Site) -> tuple[File, ...]:
         access_token=paths.ACCESS_TOKEN,
         alert_urls=paths.ALERT_URLS if site.alert_urls else "",
         database="one-api-database.service",
-        epay_key=paths.EPAY_KEY if site.edition.epay_key_option else "",
+        state=paths.DATABASE_STATE if site.edition.epay_key_option else "",
         run=paths.agent("callbacks"),
     )
     return (service, render.file(f"{UNITS}/{TIMER}"))

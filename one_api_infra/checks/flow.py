@@ -7,6 +7,7 @@ from one_api_infra.checks.observation import Observation
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
 from one_api_infra.texts import N_, _
 
+STRANGERS = 2.0  # callbacks a second that nobody signed; scanners are far below
 MONITOR_SECONDS = 900  # three of the monitor's runs, and the time that they take
 RENEWAL_SECONDS = 36 * 3600  # the timer's two runs a day, missed three times
 LEDGER_SECONDS = 600  # many of the agent's runs
@@ -78,6 +79,23 @@ def _firewall(seen: Observation) -> Finding:
     if not seen.server:
         return Skip(seen.server_error or _("the server was not asked"))
     return None if seen.server["firewall"] else Found("open")
+
+
+def _docker(seen: Observation) -> Finding:
+    if not seen.server:
+        return Skip(seen.server_error or _("the server was not asked"))
+    ports = ", ".join(seen.server.get("published", ()))
+    return Found("published", ports, {"ports": ports}) if ports else None
+
+
+def _flood(seen: Observation) -> Finding:
+    ledger = _told(seen, "callbacks")
+    if isinstance(ledger, Skip):
+        return ledger
+    rate = ledger["strangers"]
+    if rate > STRANGERS:
+        return Found("flood", f"{rate:.0f}/s", {"rate": f"{rate:.0f}"})
+    return Found("behind") if ledger["is_behind"] else None
 
 
 def _units(seen: Observation) -> Finding:
@@ -214,6 +232,18 @@ CHECKS = (
         _firewall,
     ),
     _check(
+        "firewall.docker",
+        N_("No container is published past the firewall"),
+        {
+            "published": Fault(
+                N_("Docker publishes {ports} to the world: such ports do not pass the firewall"),
+                N_("publish them on this server alone: `docker run -p 127.0.0.1:PORT:PORT`"),
+                is_warning=True,
+            )
+        },
+        _docker,
+    ),
+    _check(
         "system.units",
         N_("No unit has failed"),
         {
@@ -242,6 +272,26 @@ CHECKS = (
             ),
         },
         _ledger,
+    ),
+    _check(
+        "ledger.flood",
+        N_("Nobody floods the callback routes"),
+        {
+            "flood": Fault(
+                N_("strangers send {rate} callbacks a second; they are refused, and none is lost"),
+                N_(
+                    "block the addresses that send most at your provider: `grep -oE"
+                    ' \'"client":"[^"]*"\' /var/log/one-api-infra/callbacks.log | sort | uniq -c'
+                    " | sort -rn | head`"
+                ),
+            ),
+            "behind": Fault(
+                N_("the agent has not read the callback log to its end: more comes than it reads"),
+                N_("wait for the flood's end; what gateways say is credited all the while"),
+                is_warning=True,
+            ),
+        },
+        _flood,
     ),
     Check(
         "ledger.can_judge",

@@ -1,11 +1,15 @@
 """Level 0: the server that everything stands on. Most of it only the preflight looks at."""
 
+from collections.abc import Mapping
+
 from one_api_infra.checks.observation import Observation
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
 from one_api_infra.texts import N_, _
 
 CLOCK_SECONDS = 120  # WeChat Pay and Stripe refuse signatures older than 300 s
 DISK_MIB = 200
+DISK_PERCENT, DISK_FEW_MIB = 3, 2048
+FILLING_MINUTES = 60
 MEMORY_PERCENT = 3
 FREE = N_("free space (`apt-get clean`, `journalctl --vacuum-size=100M`)")
 
@@ -23,10 +27,29 @@ def _disk(seen: Observation) -> Finding:
     if not seen.server:
         return Skip(seen.server_error or _("the server was not asked"))
     for mount, free in sorted(seen.server["disk"].items()):
-        if free < DISK_MIB:
-            values = {"mount": mount, "free": round(free), "need": DISK_MIB}
+        total = seen.server.get("disk_size", {}).get(mount, 0.0)
+        is_little = free < DISK_FEW_MIB and free * 100 < total * DISK_PERCENT
+        if free < DISK_MIB or is_little:
+            need = max(DISK_MIB, round(total * DISK_PERCENT / 100) if is_little else 0)
+            values = {"mount": mount, "free": round(free), "need": need}
             return Found("full", f"{mount}: {free:.0f} MiB", values)
+        minutes = seen.server.get("minutes_to_full", {}).get(mount, FILLING_MINUTES)
+        if minutes < FILLING_MINUTES:
+            return Found("filling", f"{mount}: {free:.0f} MiB",
+                         {"mount": mount, "minutes": round(minutes)})  # fmt: skip
     return None
+
+
+def minutes_to_full(
+    free: Mapping[str, float], before: Mapping[str, float], seconds: float
+) -> dict[str, float]:
+    """How long the room on each mount lasts if it goes on to shrink as it did (MiB, seconds)."""
+    lost = {mount: before.get(mount, left) - left for mount, left in free.items()}
+    return {
+        mount: free[mount] / each * seconds / 60
+        for mount, each in lost.items()
+        if each > 0 and seconds > 0
+    }
 
 
 def _memory(seen: Observation) -> Finding:
@@ -65,7 +88,10 @@ CHECKS = (
         "system.disk",
         Level.HOST,
         N_("There is room on the disk"),
-        {"full": Fault(N_("{mount} has {free} MiB left, less than {need}"), FREE)},
+        {
+            "full": Fault(N_("{mount} has {free} MiB left, less than {need}"), FREE),
+            "filling": Fault(N_("{mount} will be full in {minutes} minutes"), FREE),
+        },
         _disk,
     ),
     Check(

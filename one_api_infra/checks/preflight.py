@@ -1,6 +1,5 @@
 """What must hold before anything is changed, judged from one look and the DNS answers."""
 
-import json
 import re
 import shlex
 import time
@@ -139,10 +138,7 @@ def _database(site: Site, seen: Snapshot) -> Iterable[Problem]:
         return
     if seen.probe("database") != "open":
         yield catalogue.problem("database.reachable", host=address.host, port=address.port)
-    try:
-        state = json.loads(seen.probe("database_state") or "{}")
-    except ValueError:
-        state = {}
+    state = dict(seen.state().get("database") or {})
     if state.get("limit") and (many := excess(state, str(site.database_connections))):
         yield catalogue.problem("database.connections", "many", **many)
 
@@ -172,7 +168,6 @@ def _database_probes(site: Site) -> Mapping[str, str]:
     way = shlex.quote(f"</dev/tcp/{address.host}/{address.port}")
     return {
         "database": f"timeout 5 bash -c {way} 2>/dev/null && echo open",
-        "database_state": f"cat {paths.DATABASE_STATE}",
     }
 
 

@@ -17,11 +17,12 @@ from one_api_infra.callbacks.ledger import Ledger
 from one_api_infra.callbacks.loopback import Loopback
 from one_api_infra.editions.api import Api, ApiError
 from one_api_infra.editions.edition import Edition
-from one_api_infra.server import database, notify, paths, report
-from one_api_infra.server.local import CommandError, Site, edition, site, write
+from one_api_infra.server import notify, paths, report
+from one_api_infra.server.local import CommandError, Site, edition, read_of, site, write
 from one_api_infra.server.local import run as run_program
 from one_api_infra.texts import _
 
+USER = "one-api-callbacks"
 LOCK = f"{paths.CALLBACKS}/lock"
 TIMEOUT = 10.0
 
@@ -87,9 +88,10 @@ def _epay_key(chosen: Edition) -> str:
     """The key where One API has one for all epay orders, in an option."""
     if not chosen.epay_key_option:
         return ""
-    database.state(fresh=True)
-    path = _credential("epay-key", paths.EPAY_KEY)
-    return path.read_text().strip() if path.exists() else ""
+    path = Path(os.environ.get("CREDENTIALS_DIRECTORY", "")) / "database"
+    with contextlib.suppress(OSError, ValueError):
+        return str(json.loads(path.read_text())["epay_key"]).strip()
+    return ""
 
 
 def _credential(name: str, path: str) -> Path:
@@ -116,8 +118,12 @@ def observe(uptime: float) -> Mapping[str, Any] | None:
     """How the agent is: for ``observe``, ``uptime`` is the server's; None where it is off."""
     if not Path("/etc/systemd/system/one-api-callbacks.timer").exists():
         return None
-    state: dict[str, Any] = {"ran": 0.0, "cases": 0, "is_blind": False}
-    with contextlib.suppress(OSError, ValueError):
-        state |= json.loads(Path(paths.CALLBACKS_STATE).read_text())
+    state: dict[str, Any] = {
+        "ran": 0.0, "cases": 0, "is_blind": False, "strangers": 0.0, "is_behind": False,
+    }  # fmt: skip
+    with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
+        told = json.loads(read_of(USER, paths.CALLBACKS_STATE))
+        # Each as what it is: everybody on this server may read the observation.
+        state |= {name: type(kind)(told[name]) for name, kind in state.items() if name in told}
     is_active = run_program("systemctl", "is-active", "one-api-callbacks.timer")[0] == 0
     return {"is_active": is_active, "uptime": uptime, **state}

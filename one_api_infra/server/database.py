@@ -15,9 +15,9 @@ from typing import Any, Protocol
 from one_api_infra import database
 from one_api_infra.database import MYSQL, POSTGRESQL, SQLITE, Address
 from one_api_infra.server import paths
-from one_api_infra.server.local import edition, run, site, write
+from one_api_infra.server.local import edition, run, site
 
-TIMEOUT = 5
+TIMEOUT = 3  # seconds for a query; a hostile view would never end
 OPTIONS = ("ServerAddress",)
 URL, CACHE = "SQL_DSN", "REDIS_CONN_STRING"
 RESERVED = (
@@ -41,7 +41,10 @@ class Query(Protocol):
 
 
 def look() -> None:
-    """Leave what the database and the cache tell, and the key that only the database holds."""
+    """Print what the database and the cache tell, and the key that only the database holds.
+
+    systemd writes it to a file of root's: this user could put a link in the place of its own.
+    """
     given = _given()
     state: dict[str, Any] = {"at": time.time(), "kind": SQLITE, "error": "", "options": {}}
     key = ""
@@ -53,10 +56,9 @@ def look() -> None:
                 key = _option(kind, query, name)
     except Exception as error:  # of three drivers; each is a database that does not answer
         state["error"] = _reason(error)
-    state["has_epay_key"] = bool(key)
+    state["epay_key"] = key
     state["cache"] = _cache(given[CACHE]) if CACHE in given else None
-    write(paths.EPAY_KEY, key)
-    write(paths.DATABASE_STATE, f"{json.dumps(state)}\n", 0o644)
+    print(json.dumps(state))
 
 
 def _given() -> dict[str, str]:
@@ -71,12 +73,16 @@ def _open(url: str) -> Iterator[tuple[str, Query]]:
     if not url:
         path = f"file:{paths.DATA}/one-api.db?mode=ro"
         with contextlib.closing(sqlite3.connect(path, uri=True, timeout=2)) as found:
+            until = time.monotonic() + TIMEOUT
+            found.set_progress_handler(lambda: time.monotonic() > until, 10_000)
             yield SQLITE, lambda text, *values: found.execute(text, values).fetchall()
         return
     address = database.parse(url)
     opened = _postgresql(address) if address.kind == POSTGRESQL else _mysql(address)
     with contextlib.closing(opened) as connection:
         cursor = connection.cursor()
+        if address.kind == POSTGRESQL:
+            cursor.execute(f"SET statement_timeout = {TIMEOUT * 1000}")
 
         def query(text: str, *values: str) -> list[tuple[Any, ...]]:
             cursor.execute(text.replace("?", "%s"), values)
@@ -175,9 +181,11 @@ def _reason(error: Exception) -> str:
 
 
 def state(*, fresh: bool = False) -> Mapping[str, Any]:
-    """What was left, looked at anew if root asks for it; empty if nothing was."""
-    if fresh and os.geteuid() == 0:
+    """What was left, without the key; looked at anew if asked for; empty if nothing was."""
+    if fresh:
         run("systemctl", "start", "one-api-database.service")
-    with contextlib.suppress(OSError, ValueError):
-        return dict(json.loads(Path(paths.DATABASE_STATE).read_text()))
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        found = dict(json.loads(Path(paths.DATABASE_STATE).read_text()))
+        has_key = bool(found.pop("epay_key", ""))
+        return {**found, "has_epay_key": has_key}
     return {}

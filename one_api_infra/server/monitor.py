@@ -5,6 +5,7 @@ the network as a user without rights, ``observe.keep`` looks inside as root and 
 ``judge`` reads what both left, and tells.
 """
 
+import contextlib
 import json
 import os
 import time
@@ -13,13 +14,20 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from one_api_infra.checks import alerts, catalogue, message, target
+from one_api_infra import foreign
+from one_api_infra.checks import alerts, catalogue, host, message, target
 from one_api_infra.checks.alerts import Memory
 from one_api_infra.checks.observation import Observation, Target
 from one_api_infra.server import metrics, notify, paths
-from one_api_infra.server.local import Site, run, site, write
+from one_api_infra.server.local import Site, read_of, run, site, write
+from one_api_infra.texts import _
 
 LOOPBACK = ("127.0.0.1",)
+USER = "one-api-monitor"
+STATES = (Path(paths.MONITOR_STATE), Path(paths.MONITOR_STATE_IN_MEMORY))
+MOST_CHANNELS = 20
+STATES = (Path(paths.MONITOR_STATE), Path(paths.MONITOR_STATE_IN_MEMORY))
+MOST = 1024 * 1024  # bytes of its own memory: messages wait in it
 
 
 def look() -> None:
@@ -53,9 +61,12 @@ def judge() -> None:
     current = site()
     os.environ["ONE_API_INFRA_LANGUAGE"] = current["language"]
     outside = Observation.parse(json.loads(Path(paths.OUTSIDE).read_text()))
-    seen = replace(outside, server=_server(), now=time.time())
+    state, now = _state(), time.time()
+    server = _server()
+    free = server.get("disk", {})
+    lasts = host.minutes_to_full(free, state["disk"], now - state["ran"])
+    seen = replace(outside, server={**server, "minutes_to_full": lasts} if server else {}, now=now)
     verdicts = catalogue.judge(seen)
-    state = _state()
     memory, due = alerts.decide(
         Memory.parse(state["memory"]), verdicts, seen.now, current["alert_quiet_minutes"] * 60
     )
@@ -63,11 +74,12 @@ def judge() -> None:
         text = {"title": message.title(current["domain"], due), "body": message.body(due)}
         state["outbox"] += [{**text, "channel": index} for index in notify.channels()]
         print(text["title"], text["body"], sep="\n", flush=True)
-    state |= {"memory": memory.plain(), "ran": seen.now}
+    state |= {"memory": memory.plain(), "ran": seen.now, "disk": free}
     _save(state)  # before anything is sent: a run that dies must not tell it twice
     state["outbox"], state["undelivered"] = notify.send(state["outbox"])
     _save(state)
-    metrics.write(verdicts, seen, undelivered=len(state["undelivered"]))
+    with contextlib.suppress(OSError):  # a full disk is what was told
+        metrics.write(verdicts, seen, undelivered=len(state["undelivered"]))
     notify.heartbeat()
 
 
@@ -80,24 +92,37 @@ def _server() -> Mapping[str, Any]:
 
 def _state() -> dict[str, Any]:
     """What the last run knew; a file that cannot be read is as none."""
-    fresh = {"memory": {}, "outbox": [], "undelivered": [], "ran": 0}
+    fresh = {"memory": {}, "outbox": [], "undelivered": [], "ran": 0, "disk": {}}
     try:
-        return fresh | dict(json.loads(Path(paths.MONITOR_STATE).read_text()))
-    except (OSError, ValueError):
+        return fresh | dict(json.loads(_newest()))
+    except (OSError, ValueError, TypeError):
         return fresh
 
 
+def _newest() -> str:
+    """What was saved last: on the disk, or, while that is full, beside it."""
+    there = [path for path in STATES if path.exists() and not path.is_symlink()]
+    return read_of(USER, max(there, key=lambda path: path.stat().st_mtime, default=STATES[0]), MOST)
+
+
 def _save(state: Mapping[str, Any]) -> None:
-    write(paths.MONITOR_STATE, json.dumps(state), 0o644)
+    """On the disk; while it is full in memory, so that people are told of that, and told once."""
+    try:
+        write(STATES[0], json.dumps(state), 0o644)
+    except OSError as error:
+        print(_("The monitor's state is kept in memory: {error}", error=error), flush=True)
+        write(STATES[1], json.dumps(state), 0o644)
 
 
 def observe(uptime: float) -> dict[str, Any]:
     """How the monitor itself is: for ``observe``."""
     state = _state()
+    failed = state["undelivered"] if isinstance(state["undelivered"], list) else []
     return {
         "is_active": run("systemctl", "is-active", "one-api-monitor.timer")[0] == 0,
-        "ran": state["ran"],
+        # What everybody may read on this server holds nothing but what is meant for it.
+        "ran": state["ran"] if isinstance(state["ran"], int | float) else 0,
         "uptime": uptime,
         "channels": len(notify.channels()),
-        "undelivered": state["undelivered"],
+        "undelivered": [foreign.text(each) for each in failed[:MOST_CHANNELS]],
     }

@@ -50,10 +50,10 @@ def _prepare() -> None:
         shutil.copy2(conf, original)
     if Path(f"{paths.NGINX}/sites-enabled/default").is_symlink():
         (Path(KEPT) / DEFAULT_SITE_WAS_ON).touch()
-    log = Path(paths.CALLBACK_LOG)
-    if not log.exists():
-        log.touch(0o640)
-        shutil.chown(log, "www-data", "adm")
+    for log in map(Path, (paths.CALLBACK_LOG, paths.ACCESS_LOG)):
+        if not log.exists():
+            log.touch(0o640)
+            shutil.chown(log, "www-data", "adm")
 
 
 def test(configuration: Mapping[str, Any]) -> None:

@@ -15,11 +15,13 @@ from typing import Any
 
 from one_api_infra.certificate import HOOK
 from one_api_infra.server import callbacks, certificate, monitor, observe_one_api, paths
-from one_api_infra.server.local import Site, run, site, write
+from one_api_infra.server.local import Site, read_of, run, site, write
 
+MARK = 100  # bytes
 LOG_TAIL = 256 * 1024
 MOUNTS = ("/", "/var", "/tmp")  # noqa: S108  # looked at, not used
 ADDRESS = re.compile(r"inet6? ([^/ ]+)")
+PUBLISHED = re.compile(r"(tcp|udp) dport (\d+)")
 HOLDER = re.compile(r':(\d+)\s+\S+\s+users:\(\("([^"]+)"')
 
 
@@ -30,7 +32,9 @@ def show(mark: str = "") -> None:
 
 def keep() -> None:
     """Leave what is seen for the monitor, who has no rights to look itself."""
-    mark = Path(paths.PROBE_MARK).read_text().strip() if Path(paths.PROBE_MARK).exists() else ""
+    mark = ""
+    with contextlib.suppress(OSError):
+        mark = read_of(monitor.USER, paths.PROBE_MARK, MARK).strip()
     seen = json.dumps(observe(mark if re.fullmatch("[0-9a-f]+", mark) else ""))
     write(paths.OBSERVATION, seen, 0o644)
 
@@ -42,6 +46,7 @@ def observe(mark: str = "", *, fresh: bool = False) -> dict[str, Any]:
         "now": time.time(),
         "clock_is_kept": _clock_is_kept(),
         "disk": {mount: _free(mount) for mount in MOUNTS},
+        "disk_size": {mount: _size(mount) for mount in MOUNTS},
         "memory_available": _memory(),
         "addresses": ADDRESS.findall(run("ip", "-o", "addr", "show", "scope", "global")[1]),
         "resolved": {
@@ -50,6 +55,7 @@ def observe(mark: str = "", *, fresh: bool = False) -> dict[str, Any]:
         "holders": _holders(),
         "failed_units": _failed_units(),
         "firewall": run("nft", "list", "chain", "inet", "one_api_infra", "input")[0] == 0,
+        "published": _published(),
         "nginx": {"is_loaded": _nginx_is_loaded()},
         "callback_log": {"path": paths.CALLBACK_LOG, "probes": _probes(mark)},
         "acme_account": _account(),
@@ -71,6 +77,21 @@ def _free(mount: str) -> float:
     """MiB that can still be written there."""
     found = os.statvfs(mount)
     return found.f_bavail * found.f_frsize / 2**20
+
+
+def _size(mount: str) -> float:
+    found = os.statvfs(mount)
+    return found.f_blocks * found.f_frsize / 2**20
+
+
+def _published() -> list[str]:
+    """Ports that Docker hands on before the firewall is asked; loopback's own are none."""
+    rules = run("nft", "list", "chain", "ip", "nat", "DOCKER")[1].splitlines()
+    return [
+        f"{match[2]}/{match[1]}"
+        for rule in rules
+        if "dnat to" in rule and "ip daddr 127." not in rule and (match := PUBLISHED.search(rule))
+    ]
 
 
 def _memory() -> float:

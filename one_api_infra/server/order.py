@@ -80,8 +80,6 @@ def send(number: str) -> None:
 
 def _ledger() -> Ledger:
     if not Path(paths.LEDGER).exists():
-        run("systemctl", "start", "one-api-callbacks.service")  # its first run makes it
-    if not Path(paths.LEDGER).exists():
         raise CommandError(
             _("There is no ledger here: the agent is off. Remedy: deploy with `callbacks` on.")
         )

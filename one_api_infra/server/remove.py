@@ -11,6 +11,9 @@ from one_api_infra.server.nginx import DEFAULT_SITE_WAS_ON, KEPT, ORIGINAL_CONF
 CALLBACK_UNITS = ("one-api-callbacks.timer", "one-api-callbacks.service")
 UNITS = (
     *CALLBACK_UNITS,
+    "one-api-logrotate.timer",
+    "one-api-logrotate.service",
+    "one-api-disk.service",
     "one-api-monitor.timer",
     "one-api-monitor.service",
     "one-api-observe.service",
@@ -32,6 +35,8 @@ FILES = (
     paths.CURRENT,
     f"{paths.ONE_API}/previous",
     paths.NGINX_LOADED,
+    paths.STARTED,
+    paths.DATABASE_STATE,
 )
 FOLDERS = (
     f"{paths.NGINX}/one-api.d",
@@ -42,7 +47,6 @@ FOLDERS = (
     paths.MONITOR,
     paths.CALLBACKS,
     "/run/one-api-observe",
-    paths.DATABASE,
     "/run/one-api-monitor",
 )
 DATA = (paths.DATA, paths.ONE_API_CONFIG, paths.LOGS)

@@ -10,9 +10,10 @@ from one_api_infra.callbacks import figures, report
 from one_api_infra.callbacks.ledger import Ledger
 from one_api_infra.clock import zone
 from one_api_infra.server import paths
-from one_api_infra.server.local import CommandError, Site, site, write
+from one_api_infra.server.local import CommandError, Site, read_of, site, write
 from one_api_infra.texts import _
 
+MONITOR = "one-api-monitor"
 KEPT = 30  # pages
 
 
@@ -49,8 +50,8 @@ def _page(ledger: Ledger, site: Site, now: float) -> str:
 
 def _certificate_ends() -> float | None:
     """When the certificate that is served ends, as the monitor saw it."""
-    with contextlib.suppress(OSError, ValueError):
-        for family in text_string_to_metric_families(Path(paths.METRICS).read_text()):
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        for family in text_string_to_metric_families(read_of(MONITOR, paths.METRICS)):
             if family.name == "one_api_certificate_not_after_seconds" and family.samples:
                 return float(min(sample.value for sample in family.samples))
     return None

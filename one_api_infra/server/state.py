@@ -5,14 +5,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 from one_api_infra.editions.api import ApiError
-from one_api_infra.server import callback_domain, certificate, one_api, paths
+from one_api_infra.server import callback_domain, certificate, database, one_api, paths
 from one_api_infra.server.local import Site, api, site
 
 
 def show() -> None:
     """Print the state."""
     current = site()
-    print(json.dumps(certificate.state(current) | {"one_api": _one_api(current)}))
+    own = {"one_api": _one_api(current), "database": database.state()}
+    print(json.dumps(certificate.state(current) | own))
 
 
 def _one_api(site: Site) -> dict[str, object]:

@@ -24,7 +24,7 @@ def test_a_changed_file_is_healed(site: LabSite) -> None:
         "/etc/systemd/system/one-api-certificate.timer",
         "/etc/one-api-infra/site.json",
         "/opt/one-api-infra/one-api-infra.pyz",
-        "/etc/logrotate.d/one-api-infra",
+        "/etc/one-api-infra/logrotate.conf",
     ]
     sums = site.host.ssh(f"sha256sum {' '.join(files)}; stat -c '%n %U %a' {' '.join(files)}")
     for index, path in enumerate(files):

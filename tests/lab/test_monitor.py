@@ -181,7 +181,7 @@ def test_healthy_site_alarms_nobody(site: LabSite, channel: Channel) -> None:
         "systemctl reload nginx",
         "systemctl start one-api-certificate",
         "systemctl restart one-api; sleep 1",
-        "logrotate --force /etc/logrotate.d/one-api-infra",
+        "logrotate --force /etc/one-api-infra/logrotate.conf",
     ):
         site.host.ssh(disturbance)
         runs(site, 3)

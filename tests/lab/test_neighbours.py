@@ -27,7 +27,7 @@ OWN = (
     "/opt/one-api /opt/one-api-infra /etc/one-api-infra /var/lib/one-api-infra"
     " /var/log/one-api-infra /etc/nginx/one-api /etc/nginx/one-api.d"
     " /etc/nginx/conf.d/one-api.conf /etc/systemd/system/one-api*"
-    " /etc/systemd/system/nginx.service.d /etc/logrotate.d/one-api-infra"
+    " /etc/systemd/system/nginx.service.d /etc/one-api-infra/logrotate.conf"
     " /var/lib/one-api-monitor /run/one-api-observe /run/one-api-monitor"
     " /etc/apt/apt.conf.d/52one-api-infra /etc/systemd/journald.conf.d/one-api-infra.conf"
 )

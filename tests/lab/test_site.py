@@ -90,7 +90,7 @@ def test_deploy_shows_the_plan_and_is_honest(site: LabSite) -> None:
         )
 
     plan = run("--dry-run")
-    assert (plan.returncode, "logrotate.d/one-api-infra" in plan.stderr) == (0, True)
+    assert (plan.returncode, "one-api-infra/logrotate.conf" in plan.stderr) == (0, True)
     done = run("--yes")
     assert done.returncode == 0, done.stderr
     assert "pytest tests/server" in done.stderr

@@ -82,7 +82,7 @@ def test_a_foreign_name_gets_no_certificate(outside: Outside, alone: None) -> No
 
 
 def test_logs_are_rotated(host: Host) -> None:
-    words = host.run("logrotate --debug /etc/logrotate.d/one-api-infra")
+    words = host.run("logrotate --debug /etc/one-api-infra/logrotate.conf")
     assert "callbacks.log" in words.stderr
     assert "error" not in words.stderr
 

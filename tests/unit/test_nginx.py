@@ -53,7 +53,7 @@ def test_callbacks_are_served_on_both_ports_without_redirect(edition: str) -> No
     for route in EDITIONS[edition].callback_routes:
         assert f"location {route.path} {{" in made["callbacks.conf"]
     assert "return 30" not in made["callbacks.conf"]
-    assert "limit_req" not in made["callbacks.conf"]
+    assert "zone=one_api_login" not in made["callbacks.conf"]
 
 
 def test_old_name_is_served_while_the_new_certificate_is_missing() -> None:

@@ -108,7 +108,7 @@ def test_an_opened_port_is_not_cut_off() -> None:
 
 
 POSTGRESQL = "postgres://one:secret@db.example.com/one"
-STATE = '{"limit": 60, "reserved": 3, "clients": 1}'
+STATE = '{"database": {"limit": 60, "reserved": 3, "clients": 1}}'
 
 
 @pytest.mark.parametrize(
@@ -116,10 +116,10 @@ STATE = '{"limit": 60, "reserved": 3, "clients": 1}'
     [
         ({"database": ("open",)}, []),
         ({}, ["database.reachable"]),
-        ({"database": ("open",), "database_state": (STATE,)}, []),
-        ({"database": ("open",), "database_state": (STATE.replace("60", "40"),)},
+        ({"database": ("open",), "state": (STATE,)}, []),
+        ({"database": ("open",), "state": (STATE.replace("60", "40"),)},
          ["database.connections"]),
-        ({"database": ("open",), "database_state": ("cut of",)}, []),
+        ({"database": ("open",), "state": ("cut of",)}, []),
     ],
 )  # fmt: skip
 def test_database(probes: dict[str, tuple[str, ...]], expected: list[str]) -> None:

@@ -301,6 +301,12 @@ APPLICATION = (
 HOOK = "/etc/one-api-infra/letsencrypt/renewal-hooks/deploy/one-api-infra"
 RENEWAL = "/etc/one-api-infra/letsencrypt/renewal/*.conf"
 FLOW = (
+    Fault(
+        "containers published past the firewall", "firewall.docker",
+        "nft 'add table ip nat; add chain ip nat DOCKER;"
+        " add rule ip nat DOCKER tcp dport 8080 dnat to 172.17.0.2:80'",
+        "nft delete table ip nat",
+    ),
     Fault("disk full", "system.disk", "mount -t tmpfs -o size=1m tmpfs /tmp", "umount /tmp"),
     Fault("callbacks not logged", "callback_log.has_probe",
           edit(f"{NGINX}/callbacks.conf", "s/access_log .*;/access_log off;/")),

@@ -36,6 +36,9 @@ SERVER: dict[str, Any] = {
     "now": NOW,
     "clock_is_kept": True,
     "disk": {"/": 9000.0},
+    "disk_size": {"/": 20_000.0},
+    "minutes_to_full": {"/": 9e6},
+    "published": [],
     "memory_available": 50.0,
     "holders": {"80": "nginx", "443": "nginx"},
     "failed_units": [],
@@ -52,7 +55,7 @@ SERVER: dict[str, Any] = {
         "hook": {"ok": True, "message": "", "can_run": True},
     },
     "callbacks": {"is_active": True, "ran": NOW - 30, "uptime": 9e6, "cases": 0,
-                  "is_blind": False},
+                  "is_blind": False, "strangers": 0.0, "is_behind": False},
     "monitor": {"is_active": True, "ran": NOW - 60, "uptime": 9e6, "channels": 1,
                 "undelivered": []},
     "one_api": {
