@@ -310,8 +310,10 @@ def _explained(shop: Shop, numbers: set[str]) -> list[tuple[str, str]]:
     known = {number for (number,) in ledgers.rows(shop.site, called)}
     told = dict(ledgers.rows(shop.site, "SELECT number, remedy FROM cases WHERE closed IS NULL"))
     kinds = {each.number: each.kind for each in shop.payments}
+    last = dict(ledgers.rows(shop.site, "SELECT number, result FROM acts ORDER BY id"))
     counts = Counter(
         f"  {kinds.get(n, '?')}, {'called' if n in known else 'never called'}: {told[n]}"
+        f"{last.get(n, '')[:60]}"
         for n in numbers
     )
     return [(words, str(count)) for words, count in sorted(counts.items())]
