@@ -17,6 +17,8 @@ hosts = [
             "ssh_user": "root",
             # "ssh_port": 22,
             # "ssh_key": "~/.ssh/id_ed25519",
+            # Its key, as the provider's console shows it; else the first contact is believed:
+            # "ssh_fingerprint": "SHA256:…",           # ssh-keygen -lf …/ssh_host_ed25519_key.pub
             # "ssh_config_file": "~/.ssh/config",      # with ProxyJump for a jump host
             # An ordinary user with sudo; a password is asked for, or taken from the variable
             # ONE_API_INFRA_SUDO_PASSWORD:
@@ -48,7 +50,8 @@ hosts = [
             # Where GitHub is slow: a prefix that is put before its URL, or a file of your own.
             # "artifact_mirror": "https://mirror.example.com",
             # "artifact": "/path/to/one-api",
-            # "artifact_sha256": "…",                  # else: as at the first download
+            # "artifact_sha256": "…",                  # else: as at the first download, which is
+            #   noted in inventory/artifacts.lock.json: commit that file
             # "one_api_port": 3000,                    # never reachable from outside
             # "environment": {"RELAY_TIMEOUT": "600"}, # more of One API's own variables
             # "overload_guard": False,                 # new-api: True: it sees the load

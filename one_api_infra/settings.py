@@ -318,6 +318,12 @@ def _contradictions(values: Mapping[str, Any]) -> list[Problem]:
     if not external and not values["acme_email"]:
         expected = _("the CA needs an address to write to")
         problems.append(Problem("acme_email", expected, _('add "acme_email": "you@DOMAIN"')))
+    for name in ("artifact", "artifact_mirror"):
+        is_plain = str(values[name] or "").startswith("http://")
+        if is_plain and not values["artifact_sha256"]:
+            expected = _("over http:// anybody on the way can send another program")
+            remedy = _("write it with https:// in front, or add `artifact_sha256`")
+            problems.append(Problem(name, expected, remedy))
     if values["one_api_port"] in {22, 80, 443}:
         expected = _("a port that ssh and nginx do not use")
         problems.append(Problem("one_api_port", expected, _("leave it out: 3000 is right")))

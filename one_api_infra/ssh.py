@@ -1,5 +1,7 @@
 """Reaching a server of the inventory by the ssh program, as its host data say."""
 
+import base64
+import hashlib
 import shlex
 import socket
 import subprocess
@@ -32,6 +34,11 @@ def stanza(name: str, data: Mapping[str, Any], folder: Path) -> str:
 def _included(data: Mapping[str, Any]) -> list[str]:
     """The admin's own configuration, for jump hosts and the like: what stands first wins."""
     return [f"Include {data['ssh_config_file']}"] if data.get("ssh_config_file") else []
+
+
+def fingerprint(key: bytes) -> str:
+    """A server's public key in OpenSSH's short form, ``SHA256:`` and 43 characters."""
+    return "SHA256:" + base64.b64encode(hashlib.sha256(key).digest()).decode().rstrip("=")
 
 
 def address(name: str) -> str:

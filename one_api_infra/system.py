@@ -26,6 +26,8 @@ TIME_DAEMONS = ("chrony", "ntpsec", "openntpd", "systemd-timesyncd")
 TIMESYNCD = "systemd-timesyncd.service"
 JOURNAL = "/etc/systemd/journald.conf.d/one-api-infra.conf"
 UPDATES = "/etc/apt/apt.conf.d/52one-api-infra"
+# Root runs it: no archive that runs code of its own, and nothing but what was tried.
+PIP_SAFE = "--require-hashes --only-binary :all: --no-deps"
 VENV_INSTALLED = f"{paths.AGENT}/venv/installed"
 JOURNALD = "systemd-journald.service"
 
@@ -93,7 +95,8 @@ def venv_script(site: Site) -> str:
     return (
         f"set -e; exec 9>{paths.AGENT}/venv.lock; flock 9; new={new};"
         " trap 'rm -rf $new' EXIT; python3 -m venv $new;"
-        f" $new/bin/pip install -q --disable-pip-version-check{index} -r {paths.REQUIREMENTS};"
+        f" $new/bin/pip install -q --disable-pip-version-check{index} {PIP_SAFE}"
+        f" -r {paths.REQUIREMENTS};"
         f' echo "{venv_mark()} $(python3 -V)" >$new/installed;'
         f" ln -sfn $new {paths.AGENT}/venv.new && mv -fT {paths.AGENT}/venv.new {paths.AGENT}/venv;"
         f" trap - EXIT; find {paths.AGENT} -maxdepth 1 -name 'venv-*' ! -path $new"

@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from one_api_infra import declared, snapshot
 from one_api_infra.problems import InvalidError
-from one_api_infra.pyinfra import fast, sudo
+from one_api_infra.pyinfra import fast, host_key, sudo
 from one_api_infra.resources import Wanted
 from one_api_infra.site import Site
 
@@ -37,6 +37,7 @@ def site() -> Site:
     if host not in _sites:
         try:
             _sites[host] = Site.parse(host.data.dict())
+            host_key.check(host)
             declared.check(_sites[host])
         except InvalidError as error:
             raise DeployError(f"{host.name}: {error}") from None
