@@ -59,7 +59,7 @@ def read_log(ledger: Ledger, path: Path, known: Accounts, seconds: float = math.
             ledger.note(PLACE, place.plain())
         lines_read += len(lines)
         strangers += sum(not is_genuine(row) for row in rows)
-        if time.monotonic() > until:
+        if lines and time.monotonic() > until:
             return Read(lines_read, strangers, is_whole=False)
     return Read(lines_read, strangers)
 
