@@ -19,7 +19,7 @@ for file in host.loop(logs.files(site)):
     operations.file(name=f"Write {file.path}", file=file)
 operations.absent(name="Remove the rotation by day alone", path=logs.OLD_LOGROTATE)
 operations.unit(name="Keep room for the record of callbacks", unit=logs.DISK)
-operations.unit(name="Rotate logs by a timer", unit=logs.TIMER, beside=(logs.ROTATION,))
+operations.unit(name="Rotate logs by a timer", unit=logs.TIMER, beside=(logs.ROTATION, logs.OWN))
 operations.command(
     name="Let the journal keep to its size",
     script="systemctl restart systemd-journald.service",

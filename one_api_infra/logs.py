@@ -11,6 +11,8 @@ LOGROTATE_STATE = f"{paths.STATE}/logrotate.state"
 OLD_LOGROTATE = "/etc/logrotate.d/one-api-infra"  # until 1.3: by day alone
 GUARD = f"{paths.AGENT}/disk-guard"
 UNITS = "/etc/systemd/system"
+OWN, OWN_LOGROTATE = "one-api-logs.service", f"{paths.CONFIG}/logrotate-one-api.conf"
+OWN_STATE = f"{paths.LOGS}/logrotate.state"
 DISK, ROTATION, TIMER = (
     "one-api-disk.service", "one-api-logrotate.service", "one-api-logrotate.timer",
 )  # fmt: skip
@@ -30,13 +32,15 @@ def files(site: Site) -> tuple[File, ...]:
         guard,
         render.file(f"{UNITS}/{DISK}", guard=GUARD, sha256=guard.sha256, logs=FOLDER),
         render.file(
-            LOGROTATE, logs=FOLDER, one_api_logs=paths.LOGS, days=site.log_days, megabytes=MOST
+            LOGROTATE, logs=FOLDER, days=site.log_days, megabytes=MOST
         ),
         render.file(
             f"{UNITS}/{ROTATION}",
             state=LOGROTATE_STATE, configuration=LOGROTATE, logs=FOLDER, folder=paths.STATE,
-            one_api_logs=paths.LOGS,
+            own=OWN,
         ),
+        render.file(OWN_LOGROTATE, one_api_logs=paths.LOGS),
+        render.file(f"{UNITS}/{OWN}", state=OWN_STATE, configuration=OWN_LOGROTATE),
         render.file(f"{UNITS}/{TIMER}"),
     )  # fmt: skip
 
@@ -45,5 +49,5 @@ def wanted(site: Site) -> Wanted:
     """What to look at."""
     return Wanted(
         paths=(*(file.path for file in files(site)), OLD_LOGROTATE),
-        units=(DISK, ROTATION, TIMER),
+        units=(DISK, ROTATION, OWN, TIMER),
     )

@@ -16,6 +16,7 @@ UNIT = Path("/etc/systemd/system/one-api-callbacks.service")
 DATABASE_UNIT = Path("/etc/systemd/system/one-api-database.service")
 OWN = ("Type=", "ExecStart=", "TimeoutStartSec=")  # what a command has otherwise than the unit
 # ``order`` shows One API's own lines, which are the journal's.
+MOST = "RuntimeMaxSec=60"
 JOURNAL = ("SupplementaryGroups=systemd-journal", "BindReadOnlyPaths=-/var/log/journal")
 
 
@@ -37,9 +38,9 @@ def replace(command: str, arguments: Sequence[str]) -> None:
         )
     if DATABASE_UNIT.exists():
         run("systemctl", "start", DATABASE_UNIT.name)
-    if not Path(paths.LEDGER).exists():
+    if not os.path.lexists(paths.LEDGER):
         run("systemctl", "start", UNIT.name)  # its first run makes it
-    options = [f"--property={each}" for each in (*properties(UNIT.read_text()), *JOURNAL)]
+    options = [f"--property={each}" for each in (*properties(UNIT.read_text()), *JOURNAL, MOST)]
     started = ["systemd-run", "--quiet", "--pipe", "--wait", "--collect", *options]
     started += [f"--setenv=ONE_API_INFRA_LANGUAGE={language()}"]
     sys.stdout.flush()

@@ -19,7 +19,8 @@ from one_api_infra.server.local import Site, read_of, run, site, write
 
 MARK = 100  # bytes
 LOG_TAIL = 256 * 1024
-MOUNTS = ("/", "/var", "/tmp")  # noqa: S108  # looked at, not used
+# Looked at, not used; a folder of ours may be a file system of its own.
+PLACES = ("/", "/var", "/tmp", paths.DATA, str(Path(paths.CALLBACK_LOG).parent))  # noqa: S108
 ADDRESS = re.compile(r"inet6? ([^/ ]+)")
 PUBLISHED = re.compile(r"(tcp|udp) dport (\d+)")
 HOLDER = re.compile(r':(\d+)\s+\S+\s+users:\(\("([^"]+)"')
@@ -45,8 +46,8 @@ def observe(mark: str = "", *, fresh: bool = False) -> dict[str, Any]:
     return {
         "now": time.time(),
         "clock_is_kept": _clock_is_kept(),
-        "disk": {mount: _free(mount) for mount in MOUNTS},
-        "disk_size": {mount: _size(mount) for mount in MOUNTS},
+        "disk": {mount: _free(mount) for mount in _mounts()},
+        "disk_size": {mount: _size(mount) for mount in _mounts()},
         "memory_available": _memory(),
         "addresses": ADDRESS.findall(run("ip", "-o", "addr", "show", "scope", "global")[1]),
         "resolved": {
@@ -71,6 +72,13 @@ def _clock_is_kept() -> bool:
     if run("systemd-detect-virt", "--container")[0] == 0:
         return True  # its host keeps it
     return run("timedatectl", "show", "--property=NTP", "--value")[1] == "yes"
+
+
+def _mounts() -> list[str]:
+    """One place for each file system."""
+    found = [place for place in reversed(PLACES) if Path(place).exists()]
+    there = {Path(place).stat().st_dev: place for place in found}
+    return sorted(there.values())
 
 
 def _free(mount: str) -> float:

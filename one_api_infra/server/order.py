@@ -79,7 +79,7 @@ def send(number: str) -> None:
 
 
 def _ledger() -> Ledger:
-    if not Path(paths.LEDGER).exists():
+    if not Path(paths.LEDGER).is_file():
         raise CommandError(
             _("There is no ledger here: the agent is off. Remedy: deploy with `callbacks` on.")
         )

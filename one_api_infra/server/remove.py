@@ -13,6 +13,7 @@ UNITS = (
     *CALLBACK_UNITS,
     "one-api-logrotate.timer",
     "one-api-logrotate.service",
+    "one-api-logs.service",
     "one-api-disk.service",
     "one-api-monitor.timer",
     "one-api-monitor.service",

@@ -19,7 +19,7 @@ KEPT = 30  # pages
 
 def show() -> None:
     """Print the page."""
-    if not Path(paths.LEDGER).exists():
+    if not Path(paths.LEDGER).is_file():
         raise CommandError(
             _("There is no ledger here: the agent is off. Remedy: deploy with `callbacks` on.")
         )

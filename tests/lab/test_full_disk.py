@@ -1,0 +1,87 @@
+"""A full disk: no yes to a gateway without a record, and somebody is told."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from one_api_infra.lab import epay, process
+from one_api_infra.lab.gateway import Gateway
+from one_api_infra.server import paths
+from tests.lab import ledgers, payments
+from tests.lab.sites import LabSite
+from tests.lab.test_monitor import Channel, runs, watched
+
+# Everything of the site's under /var, on a file system of its own that is soon full.
+SMALL = """set -e
+systemctl stop nginx one-api one-api-disk one-api-logrotate.timer one-api-callbacks.timer
+mkdir /small; mount -t tmpfs -o size=150m tmpfs /small
+for d in lib/one-api lib/one-api-callbacks lib/one-api-monitor log/one-api-infra log/one-api; do
+    mkdir -p /small/$d; cp -a /var/$d/. /small/$d/; chown --reference=/var/$d /small/$d
+    chmod --reference=/var/$d /small/$d; mount --bind /small/$d /var/$d
+done
+systemctl start one-api-disk one-api nginx
+"""
+FILL = (
+    "dd if=/dev/zero of=/small/fill bs=64k 2>/dev/null; dd if=/dev/zero of=/small/fill2 bs=1 2>&1"
+)
+FREE = "rm -f /small/fill*"
+MARK = f"test -e {paths.DISK_FULL} && echo full || true"
+
+
+@pytest.fixture
+def channel(site: LabSite) -> Iterator[Channel]:
+    made = Channel(site.lab.network.service("gateway"), 8091)
+    yield made
+    made.stop()
+
+
+def marked(site: LabSite, *, full: bool) -> None:
+    """Wait until nginx is told."""
+    until = time.monotonic() + 15
+    while (site.host.ssh(MARK).strip() == "full") != full:
+        assert time.monotonic() < until
+        time.sleep(0.5)
+
+
+@pytest.mark.timeout(300)
+def test_full_disk(site: LabSite, gateway: Gateway, channel: Channel) -> None:
+    watched(site, channel)
+    payments.add_payment(site, gateway)
+    first, second = (payments.create_order(site, gateway) for _each in range(2))
+    ledgers.run(site)
+    runs(site, 2)
+    site.host.ssh(SMALL)
+    address = site.lab.network.service("gateway")
+    for order in (first, second):
+        epay.pay(address, order)
+
+    # Told of, though the monitor's own state cannot be saved; and once.
+    site.host.ssh(FILL, check=False)
+    marked(site, full=True)
+    runs(site, 4)
+    assert [each["message"].count("system.disk") for each in channel.alerts] == [1]
+
+    # The gateway is asked to call again.
+    reply = site.notified(gateway, first["notify_url"], first)
+    assert reply.status == 503
+    assert ledgers.status(site, first["out_trade_no"]) == "pending"
+
+    # It became full between two looks: there is room for the record all the same.
+    site.host.ssh(f"systemctl stop one-api-disk; rm -f {paths.DISK_FULL}")
+    before = len(ledgers.log(site))
+    site.notified(gateway, second["notify_url"], second)
+    assert len(ledgers.log(site)) == before + 1
+
+    site.host.ssh(f"{FREE}; systemctl start one-api-disk; systemctl restart one-api")
+    marked(site, full=False)
+    process.wait_until(site.answers, 30, "the site")
+    assert site.notified(gateway, first["notify_url"], first).body == b"success"
+    ledgers.run(site)
+    ledgers.pass_time(site, 60)
+    time.sleep(10)  # what was answered just now is left alone for so long
+    ledgers.run(site)
+    for order in (first, second):
+        assert ledgers.status(site, order["out_trade_no"]) == "success"
+    runs(site, 2)
+    assert len(channel.alerts) == 2
