@@ -32,6 +32,7 @@ CALLBACK_SCRIPT = "callback.js"
 NJS = "libnginx-mod-http-js"
 NJS_MODULE = f"{paths.NGINX}/modules-enabled/50-mod-http-js.conf"
 WORKER_CONNECTIONS = 32768  # a half-open connection takes one for ten seconds
+BACKLOG = 4096  # the kernel allows no more (net.core.somaxconn)
 CALLBACK_RATE, CALLBACK_BURST = 20, 200  # of an address, in a second and at once
 LOGIN_ROUTES = (
     "/api/user/login",
@@ -128,6 +129,7 @@ def parts(site: Site, features: Features) -> dict[str, str]:
         "http2_directive": features.version >= (1, 25, 1),
         "keepalive_min_timeout": features.version >= (1, 27, 4),
         "worker_connections": WORKER_CONNECTIONS,
+        "backlog": BACKLOG,
         "ciphers": CIPHERS,
         # With a group that OpenSSL does not know nginx does not start; "?" (3.3) passes it over.
         "curves": f"?X25519MLKEM768:{CURVES}" if features.openssl >= (3, 5) else CURVES,
@@ -171,7 +173,12 @@ def conf(features: Features) -> File | None:
 
 def notes() -> tuple[File, ...]:
     """What lets nginx note what it has loaded."""
-    drop_in = render.file(DROP_IN, loaded=paths.NGINX_LOADED, loaded_sum=paths.NGINX_SUM)
+    drop_in = render.file(
+        DROP_IN,
+        loaded=paths.NGINX_LOADED,
+        loaded_sum=paths.NGINX_SUM,
+        files=WORKER_CONNECTIONS * 2,
+    )
     return (render.file(paths.NGINX_SUM, "755"), drop_in)
 
 

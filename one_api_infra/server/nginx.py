@@ -107,6 +107,7 @@ def _reload() -> str | None:
     """Reload (or start) and wait until it serves; what is wrong otherwise."""
     must("systemctl", "daemon-reload")
     must("systemctl", "enable", "--quiet", "nginx.service")
+    _raise_limit()
     before = _workers()
     code, output = run("systemctl", "reload-or-restart", "nginx.service")
     if code:
@@ -119,6 +120,19 @@ def _reload() -> str | None:
         return _wait(before, token)
     finally:
         proof.unlink()
+
+
+def _raise_limit() -> None:
+    """Let nginx open as many files as the system allows it.
+
+    It runs with the limit of its start, which may be Debian's 1,024, and in a container it cannot
+    raise that itself: then a thousand connections that say nothing are all it takes.
+    """
+    pid = Path("/run/nginx.pid")
+    if pid.exists():
+        most = "ulimit -Hn"  # of a unit, which is what nginx would get at its next start
+        limit = run("systemd-run", "--quiet", "--pipe", "--wait", "--collect", "sh", "-c", most)[1]
+        run("prlimit", "--pid", pid.read_text().strip(), f"--nofile={limit}:{limit}")
 
 
 def _wait(before: set[str], token: str) -> str | None:
