@@ -15,15 +15,15 @@ def text(value: object) -> str:
     return _cut(line(value).replace("://", "[:]//"))
 
 
-def line(value: object) -> str:
+def line(value: object, most: int = MOST) -> str:
     """The same with its links: for what may be ours, and is to be copied."""
-    found = str(value)[: MOST * 10]
+    found = str(value)[: most * 10]
     plain = "".join(" " if unicodedata.category(char) in HIDDEN else char for char in found)
-    return _cut(" ".join(plain.split()))
+    return _cut(" ".join(plain.split()), most)
 
 
-def _cut(words: str) -> str:
-    return words if len(words) <= MOST else f"{words[: MOST - 1]}…"
+def _cut(words: str, most: int = MOST) -> str:
+    return words if len(words) <= most else f"{words[: most - 1]}…"
 
 
 def printable(value: str) -> str:

@@ -16,6 +16,7 @@ from one_api_infra.editions.edition import Edition
 from one_api_infra.server import paths
 
 Site = Mapping[str, Any]
+PROGRAM = 500  # characters of a line of a program's that are shown: the cause stands at its end
 
 
 class CommandError(Exception):
@@ -98,4 +99,4 @@ def link(path: str | Path, target: str | Path) -> None:
 
 def tail(lines: Sequence[str], count: int = 15) -> str:
     """The last lines, indented, as part of an error message."""
-    return "\n".join(f"    {foreign.line(each)}" for each in list(lines)[-count:])
+    return "\n".join(f"    {foreign.line(each, PROGRAM)}" for each in list(lines)[-count:])
