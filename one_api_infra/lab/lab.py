@@ -51,8 +51,9 @@ class Lab:
     def up(self, *, owner: int | None = None) -> None:
         """Bring up the network and the services; with ``owner`` the lab dies with that process."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        self._choose_subnet()
-        self._make_key()
+        with process.alone(STATE / "lock"):  # labs come up side by side
+            self._choose_subnet()
+            self._make_key()
         self.network.up()
         if not (self.directory / "zone.json").exists():
             self.zone({})
@@ -114,7 +115,8 @@ class Lab:
 
     def image(self, system: str) -> Path:
         """The image of a Debian release, built when it is missing."""
-        return image.build(self.images, system, self.key.with_suffix(".pub").read_text())
+        with process.alone(STATE / f"{system}.lock"):
+            return image.build(self.images, system, self.key.with_suffix(".pub").read_text())
 
     def zone(self, records: dict[str, dict[str, list[str]]]) -> None:
         """Replace the DNS zone."""

@@ -5,11 +5,12 @@ given to somebody else since then is never killed.
 """
 
 import contextlib
+import fcntl
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from one_api_infra.lab.errors import LabError
@@ -106,3 +107,11 @@ def _started(pid: int) -> str:
     except (FileNotFoundError, ProcessLookupError):
         return ""
     return "" if gone else fields[19]
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Wait until nobody else is at it; the kernel ends the lock with its holder."""
+    with path.open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield

@@ -25,7 +25,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
     """A lab of this run's own, which dies with this process."""
-    current = Lab("test")
+    # Each worker of pytest-xdist ("gw0", "gw1") has a lab of its own.
+    current = Lab("test" + os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw"))
     current.down()
     current.up(owner=os.getpid())
     yield current
