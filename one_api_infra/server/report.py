@@ -13,7 +13,6 @@ from one_api_infra.server import paths
 from one_api_infra.server.local import CommandError, Site, read_of, site, write
 from one_api_infra.texts import _
 
-MONITOR = "one-api-monitor"
 KEPT = 30  # pages
 
 
@@ -50,8 +49,8 @@ def _page(ledger: Ledger, site: Site, now: float) -> str:
 
 def _certificate_ends() -> float | None:
     """When the certificate that is served ends, as the monitor saw it."""
-    with contextlib.suppress(OSError, ValueError, KeyError):
-        for family in text_string_to_metric_families(read_of(MONITOR, paths.METRICS)):
+    with contextlib.suppress(OSError, ValueError):
+        for family in text_string_to_metric_families(read_of("", paths.METRICS)):
             if family.name == "one_api_certificate_not_after_seconds" and family.samples:
                 return float(min(sample.value for sample in family.samples))
     return None

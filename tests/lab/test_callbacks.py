@@ -122,9 +122,11 @@ def test_order_and_report_are_one_command_each(
     assert dict(gateway.notification(order))["sign"] not in shown
     assert "回调到达时 One API 没有运行" in _command(paid, "order", number, language="zh_CN.UTF-8")
     assert "nothing is known" in _command(paid, "order", "404").lower()
+    paid.host.ssh("systemctl start one-api-monitor.service")  # which knows the certificate's end
     _command(paid, "report", "--output", str(tmp_path))
     page = (tmp_path / f"{paid.host.name}.html").read_text()
     assert paid.domain in page
+    assert "证书剩余天数" in page
     assert gateway.key not in page
 
 
