@@ -29,6 +29,8 @@ def _probe(seen: Observation) -> Finding:
         return log
     if not seen.callbacks:
         return Skip(_("no callback route was asked"))
+    if not log["probes"] and (seen.server.get("callbacks") or {}).get("strangers", 0) > STRANGERS:
+        return Skip(_("among so many callbacks the probe was not looked for"))
     if not log["probes"]:
         return Found("missing", log["path"], {"path": log["path"]})
     return None

@@ -182,6 +182,12 @@ def test_sound_site_is_sound() -> None:
     assert wrong(SOUND) == []
 
 
+def test_probe_is_not_missed_in_a_flood() -> None:
+    """The end of the log, in which it is looked for, is a second of a flood."""
+    flooded = server(callback_log={"probes": []}, callbacks={"strangers": 4000.0})
+    assert wrong(flooded) == ["ledger.flood"]
+
+
 @pytest.mark.parametrize("error", ["timeout", "SERVFAIL"])
 @pytest.mark.parametrize("role", ["own", "public", "authoritative"])
 def test_half_a_dns_answer_is_none_to_compare(role: str, error: str) -> None:
