@@ -6,6 +6,7 @@ from typing import Any
 
 from one_api_infra.checks.verdict import State, Verdict
 
+AT_ONCE = frozenset({"system.disk"})  # does not flap, and each minute counts
 CONFIRMED = 2  # runs in a row: a single lost packet or a reload is nobody's alarm
 
 
@@ -51,8 +52,8 @@ def decide(
 ) -> tuple[Memory, Due]:
     """What is due now.
 
-    A state counts when it was seen ``CONFIRMED`` times in a row. It is announced once, and its
-    end once, at once. A fault that comes back within ``quiet`` seconds after it was announced
+    A state counts when it was seen ``CONFIRMED`` times in a row, that of ``AT_ONCE`` the first
+    time. It is announced once, and its end once, at once. A fault that comes back within ``quiet`` seconds after it was announced
     waits for the end of that time: one that flaps is heard once in a while. A check that is
     skipped is as it was; a failure that has become a warning is not healed yet.
     """
@@ -63,7 +64,8 @@ def decide(
         if verdict.state is State.SKIPPED:
             continue
         known = _formed(checks.get(verdict.id, Known()), verdict.state.value)
-        if known.runs >= CONFIRMED and known.forming != known.announced:
+        enough = 1 if verdict.id in AT_ONCE else CONFIRMED
+        if known.runs >= enough and known.forming != known.announced:
             if verdict.state is State.OK:
                 healed.append(verdict.id)
                 known = Known("ok", "ok", known.runs, known.announced_at)
