@@ -53,9 +53,10 @@ def decide(
     """What is due now.
 
     A state counts when it was seen ``CONFIRMED`` times in a row, that of ``AT_ONCE`` the first
-    time. It is announced once, and its end once, at once. A fault that comes back within ``quiet`` seconds after it was announced
-    waits for the end of that time: one that flaps is heard once in a while. A check that is
-    skipped is as it was; a failure that has become a warning is not healed yet.
+    time. It is announced once, and its end once, at once. A fault that comes back within ``quiet``
+    seconds after it was announced waits for the end of that time: one that flaps is heard once in a
+    while. A check that is skipped is as it was; a failure that has become a warning is not healed
+    yet.
     """
     checks = dict(memory.checks)
     faults: list[Verdict] = []
