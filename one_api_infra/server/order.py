@@ -134,7 +134,12 @@ def _said(number: str) -> Iterator[Event]:
     since = f"--since=-{DAYS}d"
     text = run("journalctl", "--unit=one-api", since, "--no-pager", "--output=json")[1]
     found = [line for line in text.splitlines() if number in line]
-    told = [line for line in map(_message, found) if line and not _is_asked(line[1])]
+    named = re.compile(rf"(?<!\w){re.escape(number)}(?!\w)")  # journald's own fields have numbers
+    told = [
+        line
+        for line in map(_message, found)
+        if line and named.search(line[1]) and not _is_asked(line[1])
+    ]
     for at, message in told[-LINES:]:
         words = foreign.line(SIGNED.sub(r"\1***", message))
         yield Event(at, timeline.LOG, _("One API's log: {line}", line=words))

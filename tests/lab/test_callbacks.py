@@ -126,7 +126,7 @@ def test_order_and_report_are_one_command_each(
     _command(paid, "report", "--output", str(tmp_path))
     page = (tmp_path / f"{paid.host.name}.html").read_text()
     assert paid.domain in page
-    assert "证书剩余天数" in page
+    assert "certificate, days left" in page
     assert gateway.key not in page
 
 

@@ -15,7 +15,7 @@ from tests.lab.test_monitor import Channel, runs, watched
 # Everything of the site's under /var, on a file system of its own that is soon full.
 SMALL = """set -e
 systemctl stop nginx one-api one-api-disk one-api-logrotate.timer one-api-callbacks.timer
-mkdir /small; mount -t tmpfs -o size=150m tmpfs /small
+mkdir /small; mount -t tmpfs -o size=500m tmpfs /small
 for d in lib/one-api lib/one-api-callbacks lib/one-api-monitor log/one-api-infra log/one-api; do
     mkdir -p /small/$d; cp -a /var/$d/. /small/$d/; chown --reference=/var/$d /small/$d
     chmod --reference=/var/$d /small/$d; mount --bind /small/$d /var/$d
@@ -86,4 +86,4 @@ def test_full_disk(site: LabSite, gateway: Gateway, channel: Channel) -> None:
     for order in (first, second):
         assert ledgers.status(site, order["out_trade_no"]) == "success"
     runs(site, 2)
-    assert sum("(system.disk)" in each["message"] for each in channel.alerts) == 1
+    assert sum("system.disk）" in each["message"] for each in channel.alerts) == 1
