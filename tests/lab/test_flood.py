@@ -21,7 +21,11 @@ from tests.lab.strangers import Stranger
 
 NOTIFY = "/api/payment/notify/0123456789abcdef0123456789abcdef"
 SIZE = f"stat -c %s {paths.CALLBACK_LOG}"
-BODIES = "find /var/lib/nginx/body -type f -size +100k | wc -l"
+# nginx has removed the name of such a file by the time that it writes to it.
+BODIES = (
+    "find /proc/[0-9]*/fd -lname '/var/lib/nginx/body*' 2>/dev/null | xargs -r stat -L -c %s"
+    " | awk '{ sum += $1 } END { print sum + 0 }'"
+)
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +111,7 @@ def test_upload_does_not_go_to_the_disk(flooded: LabSite, sources: list[str]) ->
                 upload.sendall(b"x" * 100_000)
             except OSError:
                 break
-        assert flooded.host.ssh(BODIES).strip() == "0"
+        assert int(flooded.host.ssh(BODIES)) < 100_000
 
 
 def test_foreign_name_after_our_handshake_gets_nothing(flooded: LabSite) -> None:
