@@ -1,6 +1,7 @@
 """Level 0: the server that everything stands on. Most of it only the preflight looks at."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from one_api_infra.checks.observation import Observation
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
@@ -10,6 +11,9 @@ CLOCK_SECONDS = 120  # WeChat Pay and Stripe refuse signatures older than 300 s
 DISK_MIB = 200
 DISK_PERCENT, DISK_FEW_MIB = 3, 2048
 FILLING_MINUTES = 60
+TREND_SECONDS = 300.0
+Room = tuple[float, Mapping[str, float]]  # when, and the MiB that are free on each mount
+
 MEMORY_PERCENT = 3
 FREE = N_("free space (`apt-get clean`, `journalctl --vacuum-size=100M`)")
 
@@ -40,16 +44,30 @@ def _disk(seen: Observation) -> Finding:
     return None
 
 
-def minutes_to_full(
-    free: Mapping[str, float], before: Mapping[str, float], seconds: float
-) -> dict[str, float]:
-    """How long the room on each mount lasts if it goes on to shrink as it did (MiB, seconds)."""
-    lost = {mount: before.get(mount, left) - left for mount, left in free.items()}
-    return {
-        mount: free[mount] / each * seconds / 60
-        for mount, each in lost.items()
-        if each > 0 and seconds > 0
-    }
+def minutes_to_full(samples: Sequence[Room]) -> dict[str, float]:
+    """How long the room on each mount lasts if it shrinks on as it did in all ``samples``.
+
+    A burst (a backup, an upgrade) fills no disk: nothing is said before ``TREND_SECONDS``, and the
+    slowest part counts.
+    """
+    if not samples or samples[-1][0] - samples[0][0] < TREND_SECONDS:
+        return {}
+    free = samples[-1][1]
+    slowest = {mount: _slowest(samples, mount) for mount in free}
+    return {mount: free[mount] / each / 60 for mount, each in slowest.items() if each > 0}
+
+
+def _slowest(samples: Sequence[Room], mount: str) -> float:
+    """MiB a second by which the room shrinks at least."""
+    return min(
+        (before.get(mount, 0) - after.get(mount, 0)) / max(until - since, 1)
+        for (since, before), (until, after) in pairwise(samples)
+    )
+
+
+def recent(samples: Sequence[Room]) -> list[Room]:
+    """The samples that tell of the present trend."""
+    return [each for each in samples if samples[-1][0] - each[0] <= 2 * TREND_SECONDS]
 
 
 def _memory(seen: Observation) -> Finding:

@@ -24,7 +24,6 @@ from one_api_infra.texts import _
 
 LOOPBACK = ("127.0.0.1",)
 USER = "one-api-monitor"
-STATES = (Path(paths.MONITOR_STATE), Path(paths.MONITOR_STATE_IN_MEMORY))
 MOST_CHANNELS = 20
 STATES = (Path(paths.MONITOR_STATE), Path(paths.MONITOR_STATE_IN_MEMORY))
 MOST = 1024 * 1024  # bytes of its own memory: messages wait in it
@@ -63,8 +62,8 @@ def judge() -> None:
     outside = Observation.parse(json.loads(Path(paths.OUTSIDE).read_text()))
     state, now = _state(), time.time()
     server = _server()
-    free = server.get("disk", {})
-    lasts = host.minutes_to_full(free, state["disk"], now - state["ran"])
+    rooms = host.recent([*state["rooms"], (now, server.get("disk", {}))])
+    lasts = host.minutes_to_full(rooms)
     seen = replace(outside, server={**server, "minutes_to_full": lasts} if server else {}, now=now)
     verdicts = catalogue.judge(seen)
     memory, due = alerts.decide(
@@ -74,7 +73,7 @@ def judge() -> None:
         text = {"title": message.title(current["domain"], due), "body": message.body(due)}
         state["outbox"] += [{**text, "channel": index} for index in notify.channels()]
         print(text["title"], text["body"], sep="\n", flush=True)
-    state |= {"memory": memory.plain(), "ran": seen.now, "disk": free}
+    state |= {"memory": memory.plain(), "ran": seen.now, "rooms": rooms}
     _save(state)  # before anything is sent: a run that dies must not tell it twice
     state["outbox"], state["undelivered"] = notify.send(state["outbox"])
     _save(state)
@@ -92,7 +91,7 @@ def _server() -> Mapping[str, Any]:
 
 def _state() -> dict[str, Any]:
     """What the last run knew; a file that cannot be read is as none."""
-    fresh = {"memory": {}, "outbox": [], "undelivered": [], "ran": 0, "disk": {}}
+    fresh = {"memory": {}, "outbox": [], "undelivered": [], "ran": 0, "rooms": []}
     try:
         return fresh | dict(json.loads(_newest()))
     except (OSError, ValueError, TypeError):
