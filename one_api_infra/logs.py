@@ -40,7 +40,10 @@ def files(site: Site) -> tuple[File, ...]:
             own=OWN,
         ),
         render.file(OWN_LOGROTATE, one_api_logs=paths.LOGS),
-        render.file(f"{UNITS}/{OWN}", state=OWN_STATE, configuration=OWN_LOGROTATE),
+        render.file(
+            f"{UNITS}/{OWN}", data=paths.DATA, state=OWN_STATE,
+            configuration=OWN_LOGROTATE,
+        ),
         render.file(f"{UNITS}/{TIMER}"),
     )  # fmt: skip
 
