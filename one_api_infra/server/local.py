@@ -16,6 +16,7 @@ from one_api_infra.editions.edition import Edition
 from one_api_infra.server import paths
 
 Site = Mapping[str, Any]
+NOT_RUN = 127  # a shell's exit code for a program that is not there
 PROGRAM = 500  # characters of a line of a program's that are shown: the cause stands at its end
 
 
@@ -41,16 +42,19 @@ def api(site: Site, *, token: bool = True) -> Api:
 
 
 def run(*command: str, environment: Mapping[str, str] | None = None) -> tuple[int, str]:
-    """Run a program; its exit code, and both of its outputs as one text."""
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, **(environment or {})},
-    )
+    """Run a program; its exit code (127: it is not there), and both of its outputs as one text."""
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **(environment or {})},
+        )
+    except OSError as error:
+        return NOT_RUN, f"{command[0]}: {error.strerror}"
     return done.returncode, (done.stdout + done.stderr).strip()
 
 
