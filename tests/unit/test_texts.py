@@ -1,46 +1,25 @@
 """Every operator-facing text exists in English and in Chinese, complete."""
 
-import re
 import string
-from pathlib import Path
 
 import pytest
 from babel.messages.catalog import Catalog
-from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import read_mo
-from babel.messages.pofile import read_po
 
 from one_api_infra import texts
-
-PACKAGE = Path(texts.__file__).parent
-FOLDER = PACKAGE / "locale/zh_CN/LC_MESSAGES"
-TABLES = ("domain.py", "settings.py")  # their rows are translated when they are shown
+from tests import texts as catalogue
 
 
 @pytest.fixture(scope="module")
 def chinese() -> Catalog:
-    with (FOLDER / "one_api_infra.po").open("rb") as stream:
-        return read_po(stream)
-
-
-def messages() -> set[str]:
-    """All messages: in ``_("…")``, in the tables of domain and settings, in pages."""
-    found = {str(entry[2]) for entry in extract_from_dir(str(PACKAGE))}
-    for page in PACKAGE.rglob("*.html.j2"):
-        found |= set(re.findall(r'\b_\("([^"]+)"', page.read_text()))
-    for name in TABLES:
-        source = (PACKAGE / name).read_text()
-        rows = re.findall(r'^    \(.*?, "([^"]+)", "([^"]+)"\),$', source, re.M)
-        rows += re.findall(r'_matching\(\s*r"[^"]+",\s*"([^"]+)",\s*"([^"]+)"', source)
-        found |= {text for row in rows for text in row}
-    return found
+    return catalogue.chinese()
 
 
 def test_chinese_is_complete(chinese: Catalog) -> None:
     translated = {str(entry.id): entry.string for entry in chinese if entry.id}
-    missing = sorted(text for text in messages() if not translated.get(text))
+    missing = sorted(text for text in catalogue.messages() if not translated.get(text))
     assert missing == []
-    assert sorted(set(translated) - messages()) == []
+    assert sorted(set(translated) - catalogue.messages()) == []
 
 
 def test_placeholders_are_the_same(chinese: Catalog) -> None:
@@ -53,7 +32,7 @@ def _placeholders(text: str) -> set[str | None]:
 
 
 def test_compiled_catalogue_is_up_to_date(chinese: Catalog) -> None:
-    with (FOLDER / "one_api_infra.mo").open("rb") as stream:
+    with catalogue.MO.open("rb") as stream:
         compiled = read_mo(stream)
     assert _texts(compiled) == _texts(chinese)
 
