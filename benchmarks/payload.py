@@ -27,7 +27,7 @@ def files(site: Site, built: Host) -> list[File]:
     rendered = (
         *system.agent_files(site),
         *system.files(site),
-        firewall.unit_file(),
+        *firewall.files(site),
         *one_api.files(site),
         *nginx.notes(),
         *certificate_files.files(site),

@@ -1,6 +1,6 @@
 """nftables: ssh on the port in use, 80 and 443; confirmed by a new connection or rolled back."""
 
-from pyinfra import local
+from pyinfra import host, local
 
 from one_api_infra import firewall
 from one_api_infra.pyinfra import operations, target
@@ -10,7 +10,8 @@ if target.is_first("agent"):
     local.include("./agent.py")
 
 operations.packages(name="Install nftables", names=lambda _seen: ("nftables",))
-operations.file(name=f"Write {firewall.UNIT_FILE}", file=firewall.unit_file())
+for file in host.loop(firewall.files(site)):
+    operations.file(name=f"Write {file.path}", file=file)
 operations.firewall(
     name="Close every port but ssh, 80, 443 and the admin's own",
     due=lambda seen: firewall.is_due(site, seen),

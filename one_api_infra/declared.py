@@ -41,7 +41,7 @@ def check(site: Site) -> None:
     system.files(site)
     logs.files(site)
     firewall.rules(site, blank)
-    firewall.unit_file()
+    firewall.files(site)
     one_api.files(site)
     nginx.configuration(site, blank)
     nginx.notes()

@@ -15,6 +15,7 @@ ROLLBACK = "one-api-firewall-rollback"
 ROLLBACK_SECONDS = 45
 LISTENER = re.compile(r'(?P<address>\S+):(?P<port>\d+)\s+\S+\s*(?:users:\(\("(?P<name>[^"]+)")?')
 CLIENT_PORTS = (68, 123, 546, 5353, 5355)  # DHCP, NTP as a client, names of the local link
+GUARD_PRIORITY = 31  # of the routing rule: after the kernel's "local", before any of the admin's
 EPHEMERAL = 32768  # Linux' first port for clients
 CANDIDATE = f"{paths.FIREWALL}.candidate"
 MARK = f"{paths.STATE}/firewall-loaded"
@@ -77,16 +78,18 @@ def rules(site: Site, seen: Snapshot) -> File:
     )
 
 
-def unit_file() -> File:
-    """The unit that loads the confirmed rules before the network is up."""
-    return render.file(UNIT_FILE, rules=paths.FIREWALL)
+def files(site: Site) -> tuple[File, ...]:
+    """The guard of One API's port, and the unit that loads all before the network is up."""
+    guard = render.file(paths.PORT_GUARD, "755", port=site.one_api_port, priority=GUARD_PRIORITY)
+    return guard, render.file(UNIT_FILE, rules=paths.FIREWALL, guard=paths.PORT_GUARD)
 
 
 def is_due(site: Site, seen: Snapshot) -> bool:
-    """Whether what is loaded differs from what should be: the file, the unit, or the table."""
+    """Whether what is loaded differs from what should be: the table, the file, unit or guard."""
     sums = [line.split()[0] for line in seen.probes.get("firewall", ()) if line]
-    loaded = len(sums) == 2 and sums[0] == sums[1]
-    return not (loaded and seen.has_file(rules(site, seen)) and seen.is_active(UNIT))
+    loaded = len(sums) == 2 and sums[0] == sums[1] and seen.probe("port_guard") == "stands"
+    written = all(seen.has_file(file) for file in (rules(site, seen), *files(site)))
+    return not (loaded and written and seen.is_active(UNIT))
 
 
 def apply_script() -> str:
@@ -116,11 +119,12 @@ def confirm_script() -> str:
 def wanted() -> Wanted:
     """What to look at."""
     return Wanted(
-        paths=(paths.FIREWALL, UNIT_FILE),
+        paths=(paths.FIREWALL, UNIT_FILE, paths.PORT_GUARD),
         units=(UNIT, SSH_SOCKET),
         probes={
             "listeners": "ss -Htulnp",
             "ephemeral_ports": "read low high </proc/sys/net/ipv4/ip_local_port_range; echo $low",
             "firewall": f"nft -t list table inet one_api_infra 2>&1 | sha256sum; cat {MARK} 2>&1",
+            "port_guard": f"{paths.PORT_GUARD} --check 2>/dev/null && echo stands || echo gone",
         },
     )

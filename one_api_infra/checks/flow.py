@@ -80,7 +80,9 @@ def _nginx(seen: Observation) -> Finding:
 def _firewall(seen: Observation) -> Finding:
     if not seen.server:
         return Skip(seen.server_error or _("the server was not asked"))
-    return None if seen.server["firewall"] else Found("open")
+    if not seen.server["firewall"]:
+        return Found("open")
+    return None if seen.server["port_guard"] else Found("unguarded")
 
 
 def _docker(seen: Observation) -> Finding:
@@ -227,9 +229,13 @@ CHECKS = (
         N_("The firewall is loaded"),
         {
             "open": Fault(
-                N_("the firewall is not loaded: One API's port is open to the world"),
+                N_("the firewall is not loaded: what listens here is open to the world"),
                 N_("`systemctl reload-or-restart one-api-firewall`"),
-            )
+            ),
+            "unguarded": Fault(
+                N_("the routing rule is gone that keeps One API's port closed without a firewall"),
+                N_("`systemctl reload-or-restart one-api-firewall`"),
+            ),
         },
         _firewall,
     ),

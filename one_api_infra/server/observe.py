@@ -56,6 +56,7 @@ def observe(mark: str = "", *, fresh: bool = False) -> dict[str, Any]:
         "holders": _holders(),
         "failed_units": _failed_units(),
         "firewall": run("nft", "list", "chain", "inet", "one_api_infra", "input")[0] == 0,
+        "port_guard": run(paths.PORT_GUARD, "--check")[0] == 0,
         "published": _published(),
         "nginx": {"is_loaded": _nginx_is_loaded()},
         "callback_log": {"path": paths.CALLBACK_LOG, "probes": _probes(mark)},

@@ -71,6 +71,7 @@ def _stop(units: Sequence[str]) -> None:
 def remove(data: str = "keep") -> None:
     """Stop and remove everything that the toolkit made; with ``delete`` the data too."""
     _stop((*UNITS, FIREWALL_UNIT))  # One API first: the firewall guards its port
+    run(paths.PORT_GUARD, "--remove")
     _restore_nginx()
     for path in FILES:
         Path(path).unlink(missing_ok=True)

@@ -219,8 +219,10 @@ NETWORK = (
           insert("meta nfproto ipv6 tcp dport 80 drop")),
     Fault("port 443 filtered over IPv6", "network.https_open_ipv6",
           insert("meta nfproto ipv6 tcp dport 443 drop")),
-    Fault("One API's port open", "network.one_api_closed", insert("tcp dport 3000 accept")),
-    Fault("firewall gone", "network.one_api_closed", "nft delete table inet one_api_infra"),
+    Fault("One API's port open", "network.one_api_closed",
+          f"{insert('tcp dport 3000 accept')}; {paths.PORT_GUARD} --remove"),
+    Fault("firewall gone", "firewall.is_loaded", "nft delete table inet one_api_infra"),
+    Fault("port guard gone", "firewall.is_loaded", f"{paths.PORT_GUARD} --remove"),
 )  # fmt: skip
 TLS = (
     Fault("self-signed", "certificate.self_signed",

@@ -43,6 +43,7 @@ SERVER: dict[str, Any] = {
     "holders": {"80": "nginx", "443": "nginx"},
     "failed_units": [],
     "firewall": True,
+    "port_guard": True,
     "nginx": {"is_loaded": True},
     "callback_log": {"path": "/var/log/x", "probes": ["{}"]},
     "acme_account": "https://ca/acct/1",

@@ -168,6 +168,7 @@ FAULTS: list[tuple[Observation, str]] = [
      "certificate.hook"),
     (server(nginx={"is_loaded": False}), "nginx.is_loaded"),
     (server(firewall=False), "firewall.is_loaded"),
+    (server(port_guard=False), "firewall.is_loaded"),
     (server(failed_units=["x.service"]), "system.units"),
     (server(callbacks={"ran": NOW - 3600}), "ledger.is_fresh"),
     (server(callbacks={"is_active": False}), "ledger.is_fresh"),
