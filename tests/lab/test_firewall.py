@@ -1,0 +1,27 @@
+"""What stands when all tables are flushed: One API's port stays closed, its site is served."""
+
+from one_api_infra.lab.network import SERVICES
+from one_api_infra.server import paths
+from tests.lab import ports
+from tests.lab.sites import LabSite
+
+
+def _answering(site: LabSite) -> tuple[set[int], set[int]]:
+    network, port, number = site.lab.network, [site.site.one_api_port], SERVICES["gateway"]
+    over4 = ports.scan(site.host.address, network.address(number), port)
+    return over4, ports.scan(site.host.address6, network.address6(number), port)
+
+
+def test_flushed_tables_open_no_port_of_one_api(site: LabSite) -> None:
+    one_api = {site.site.one_api_port}
+    site.host.ssh("nft flush ruleset")
+    assert _answering(site) == (set(), set())
+    assert site.answers()
+    site.host.ssh("systemctl restart systemd-networkd; sleep 1")  # it removes rules of others
+    assert _answering(site) == (set(), set())
+    site.host.ssh(f"{paths.PORT_GUARD} --remove")
+    assert _answering(site) == (one_api, one_api)
+    site.converge()
+    assert _answering(site) == (set(), set())
+    site.host.ssh("nft flush ruleset")
+    assert _answering(site) == (set(), set())
