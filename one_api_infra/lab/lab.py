@@ -91,6 +91,8 @@ class Lab:
     def host(self, name: str) -> Host:
         """The host of that name."""
         directory = self.directory / "hosts" / name
+        if not (directory / "number").exists():
+            raise LabError(f"{name}: no such host; `one-api-infra lab list` shows the hosts")
         number = int((directory / "number").read_text())
         return Host(name, number, self.network, directory, self.key)
 
