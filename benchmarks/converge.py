@@ -44,10 +44,10 @@ def prepared(lab: Lab, folder: Path) -> list[Contender]:
 
 def change(contender: Contender, site: LabSite, value: int) -> None:
     """Another value for one setting: a variable of One API."""
-    site.settings["environment"] = {"GLOBAL_WEB_RATE_LIMIT": str(value)}
+    site.settings["environment"] = {"RELAY_TIMEOUT": str(value)}
     path = contender.folder / "root" / SETTING.lstrip("/")
-    lines = [line for line in path.read_text().splitlines() if "GLOBAL_WEB_RATE_LIMIT" not in line]
-    path.write_text("\n".join([*lines, f"GLOBAL_WEB_RATE_LIMIT={value}"]) + "\n")
+    lines = [line for line in path.read_text().splitlines() if "RELAY_TIMEOUT" not in line]
+    path.write_text("\n".join([*lines, f"RELAY_TIMEOUT={value}"]) + "\n")
 
 
 def near(lab: Lab, contender: Contender, runs: int) -> dict[str, Any]:

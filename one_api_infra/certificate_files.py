@@ -1,11 +1,9 @@
 """The files of certbot's renewal on the server."""
 
-from pathlib import Path
-
-from one_api_infra import render
+from one_api_infra import render, roots
 from one_api_infra.certificate import HOOK, SERVICE, TIMER, Certificate
 from one_api_infra.checks import catalogue
-from one_api_infra.problems import InvalidError, Problem
+from one_api_infra.problems import Problem
 from one_api_infra.resources import Directory, File, Wanted
 from one_api_infra.server import paths
 from one_api_infra.site import Site
@@ -45,17 +43,12 @@ def files(site: Site) -> tuple[File, ...]:
 def _ca(site: Site) -> tuple[File, ...]:
     if not site.acme_ca_file:
         return ()
-    try:
-        return (File(paths.ACME_CA, Path(site.acme_ca_file).read_bytes()),)
-    except OSError as error:
-        expected = _("a file with the CA's root certificate: {error}", error=error)
-        remedy = _("name the file on this machine, or remove the setting")
-        raise InvalidError([Problem("acme_ca_file", expected, remedy)]) from None
+    return (File(paths.ACME_CA, roots.read(site.acme_ca_file, "acme_ca_file")),)
 
 
 def certificates(seen: Snapshot) -> tuple[Certificate, ...]:
     """The certificates on the server's disk."""
-    return tuple(Certificate.parse(each) for each in seen.state().get("certificates", ()))
+    return seen.state().certificates
 
 
 def external_problems(site: Site, seen: Snapshot) -> tuple[Problem, ...]:
@@ -69,7 +62,7 @@ def external_problems(site: Site, seen: Snapshot) -> tuple[Problem, ...]:
             return (_external(site, _("{name} signed itself", name=each.issuer)),)
         if not (each.is_valid(now) and each.covers(site.domains)):
             return (_external(site, _("it is out of its time, of another key, or another name's")),)
-    if found or not seen.state():
+    if found or not seen.has_state:
         return ()
     return (_external(site, _("it or its key cannot be read")),)
 
@@ -95,7 +88,7 @@ def is_due(site: Site, seen: Snapshot) -> bool:
 
 def _obtained_otherwise(site: Site, seen: Snapshot) -> bool:
     """Whether the certificate is of another CA, key type or profile than is wanted now."""
-    noted = seen.state().get("renewal") or {}
+    noted = seen.state().renewal
     wanted = {"server": site.acme_server, "key_type": site.key_type}
     wanted |= {"required_profile": site.acme_profile} if site.acme_profile else {}
     return any(key in noted and noted[key] != value for key, value in wanted.items())

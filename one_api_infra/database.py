@@ -14,6 +14,8 @@ MYSQL_URL = re.compile(
     r"(?P<user>[^:/@]+)(?::(?P<password>.*))?@(?P<protocol>tcp|unix)\((?P<address>[^)]+)\)"
     r"/(?P<name>[^?]*)(?:\?(?P<parameters>.*))?"
 )
+# It reaches a shell's /dev/tcp, and a name with other signs is none.
+HOST = re.compile(r"[A-Za-z0-9._:-]{1,253}")
 SPARE = 5  # connections that are left to backups and to people
 
 
@@ -60,6 +62,8 @@ def _postgresql(url: str) -> Address:
     known = (POSTGRESQL, unquote(parts.username or ""), Secret(unquote(parts.password or "")))
     name, port = unquote(parts.path[1:]), parts.port or PORTS[POSTGRESQL]
     tls = modes.get(parameters.get("sslmode", ""), "preferred")
+    if not (host.startswith("/") or not host or HOST.fullmatch(host)):
+        raise ValueError(f"no host: {host}")
     if host.startswith("/"):
         return Address(*known, name, socket=f"{host}/.s.PGSQL.{port}", tls="off")
     return Address(*known, name, host or "localhost", port, tls=tls)
@@ -67,7 +71,7 @@ def _postgresql(url: str) -> Address:
 
 def _host(address: str, port: int) -> tuple[str, int]:
     found = re.fullmatch(r"\[?(?P<host>[^\]]+?)\]?(?::(?P<port>\d+))?", address)
-    if not found:
+    if not found or not HOST.fullmatch(found["host"]):
         raise ValueError(f"no host: {address}")
     return found["host"], int(found["port"] or port)
 

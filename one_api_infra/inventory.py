@@ -3,11 +3,15 @@
 import difflib
 import os
 import runpy
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from one_api_infra.parsers import is_line, refuse
 from one_api_infra.problems import InvalidError, Problem
 from one_api_infra.pyinfra import fast
+from one_api_infra.site import Site
 from one_api_infra.texts import _
 
 VARIABLE = "ONE_API_INFRA_ENVIRONMENT"
@@ -17,6 +21,15 @@ Hosts = list[tuple[str, dict[str, Any]]]
 
 def load(inventory_file: str) -> Hosts:
     """The hosts of the chosen environment; pyinfra itself would do nothing and exit 0."""
+    try:
+        return _load(inventory_file)
+    except InvalidError as error:
+        from one_api_infra.pyinfra.refusal import RefusedInventoryError  # noqa: PLC0415
+
+        raise RefusedInventoryError(error.problems) from None
+
+
+def _load(inventory_file: str) -> Hosts:
     name = os.environ.get(VARIABLE, DEFAULT)
     folder = Path(inventory_file).resolve().parent / "inventory"
     path = folder / f"{name}.py"
@@ -27,13 +40,82 @@ def load(inventory_file: str) -> Hosts:
         expected = _("at least one host in {path}", path=path)
         remedy = _("`one-api-infra lab up`") if name == DEFAULT else _("add a host to `hosts`")
         raise InvalidError([Problem("hosts", expected, remedy)])
+    if problems := [problem for name, data in hosts for problem in _of_site(name, data)]:
+        raise InvalidError(problems)
     return [(name, fast.immediate(data)) for name, data in hosts]
 
 
+def _of_site(name: str, data: Mapping[str, Any]) -> Iterable[Problem]:
+    """What is wrong with a host's settings, before anybody connects to it."""
+    try:
+        Site.parse(data)
+    except InvalidError as error:
+        yield from (replace(each, path=f"{name}: {each.path}") for each in error.problems)
+
+
 def read(path: Path) -> Hosts:
-    """The hosts that an inventory file names, each with its settings."""
-    found = runpy.run_path(str(path)).get("hosts", [])
-    return [(entry, {}) if isinstance(entry, str) else entry for entry in found]
+    """The hosts that an inventory file names, each with its settings; InvalidError if it cannot."""
+    return parse(_run(path).get("hosts", []))
+
+
+def parse(found: Any) -> Hosts:
+    """The hosts of what an inventory file calls ``hosts``."""
+    if not isinstance(found, list | tuple):
+        raise refuse("hosts", _("a list"), _("write it in square brackets"))
+    hosts = [_host(entry, f"hosts[{index}]") for index, entry in enumerate(found)]
+    if problems := [*_named_twice(hosts), *shared(hosts)]:
+        raise InvalidError(problems)
+    return hosts
+
+
+def _run(path: Path) -> Mapping[str, Any]:
+    """The names that the file defines."""
+    if path.is_dir():
+        remedy = _("name a file such as inventory/production.py")
+        raise refuse(str(path), _("an inventory file, not a folder"), remedy)
+    try:
+        return runpy.run_path(str(path))
+    except InvalidError:
+        raise
+    except OSError as error:
+        expected = _("an inventory file: {error}", error=error.strerror)
+        raise refuse(
+            str(path), expected, _("name a file such as inventory/production.py")
+        ) from None
+    except KeyError as error:
+        expected = _("the environment variable or key {name}", name=error)
+        raise refuse(str(path), expected, _("set it: `export NAME=value`")) from None
+    except Exception as error:  # the admin's own code
+        expected = _("Python that runs: {error}", error=f"{type(error).__name__}: {error}")
+        raise refuse(str(path), expected, _("mend that line of the file")) from None
+
+
+def _host(entry: Any, path: str) -> tuple[str, dict[str, Any]]:
+    name: Any = entry
+    data: Any = {}
+    if isinstance(entry, list | tuple) and len(entry) == 2:
+        name, data = entry
+    if not is_line(name, 253) or not name or not isinstance(data, Mapping):
+        expected = _('a host as ("name", {{settings}}), not {kind}', kind=type(entry).__name__)
+        raise refuse(path, expected, _('write ("198.51.100.10", {"domain": "pay.example.com"})'))
+    return str(name), dict(data)
+
+
+def _named_twice(hosts: Hosts) -> Iterable[Problem]:
+    names = [name for name, _data in hosts]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield Problem(name, _("a host of that name once"), _("remove the second entry"))
+
+
+def shared(hosts: Hosts) -> Iterable[Problem]:
+    """Domains that more than one host is to serve: certificates and callbacks would go astray."""
+    owners: dict[str, str] = {}
+    for name, data in hosts:
+        for setting in ("domain", "callback_domain"):
+            domain = str(data.get(setting) or "").lower()
+            if domain and owners.setdefault(domain, name) != name:
+                expected = _("a domain of one host; {other} has it too", other=owners[domain])
+                yield Problem(f"{name}.{setting}", expected, _("give each host its own domain"))
 
 
 def _missing(folder: Path, name: str) -> Problem:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from one_api_infra import database, render, tiktoken
+from one_api_infra import environment_file, render, tiktoken, variables
 from one_api_infra.resources import Directory, File, Wanted
 from one_api_infra.secret import Secret
 from one_api_infra.server import paths
@@ -12,30 +12,11 @@ from one_api_infra.snapshot import Snapshot
 USER = "one-api"
 SERVICE = "one-api.service"
 DATABASE_UNIT = "/etc/systemd/system/one-api-database.service"
-CACHE_VARIABLE = "REDIS_CONN_STRING"
 READ_AT_START = (paths.ENVIRONMENT, paths.GENERATED, paths.GIVEN, paths.UNIT)
 # What runs was started from these.
 STARTED_SUM = (
     f"{{ cat {' '.join(READ_AT_START)}; readlink {paths.CURRENT}; }} 2>/dev/null | sha256sum"
 )
-
-
-def environment(site: Site) -> tuple[tuple[str, str], ...]:
-    """One API's variables without secrets; the admin's own come last and win."""
-    values = {
-        "PORT": str(site.one_api_port),
-        "TZ": site.time_zone,
-        "SQLITE_PATH": f"{paths.DATA}/one-api.db",
-        "TIKTOKEN_CACHE_DIR": paths.TIKTOKEN,
-    }
-    values |= site.edition.environment
-    origins = ",".join(dict.fromkeys((site.origin, site.callback_origin)))
-    values |= dict.fromkeys(site.edition.origin_variables, origins)
-    if site.database_url:
-        values |= database.pool(site.database_connections)
-    if not site.token_encoders:
-        values |= site.edition.offline_encoders
-    return tuple(sorted((values | dict(site.environment)).items()))
 
 
 def directories() -> tuple[Directory, ...]:
@@ -64,14 +45,19 @@ def files(site: Site) -> tuple[File, ...]:
         started=paths.STARTED,
         started_sum=STARTED_SUM,
     )
-    written = [unit, render.file(paths.ENVIRONMENT, "600", variables=environment(site))]
+    written = [unit, _environment(site)]
     written.append(_database_unit(site))
     if given := _given(site):
-        text = "".join(f"{name}={url.reveal()}\n" for name, url in given.items())
+        text = environment_file.text((name, url.reveal()) for name, url in given.items())
         written.append(File(paths.GIVEN, Secret(text), "600"))
     if site.root_password:
         written.append(File(paths.ROOT_PASSWORD, Secret(site.root_password.reveal() + "\n"), "600"))
     return tuple(written)
+
+
+def _environment(site: Site) -> File:
+    lines = environment_file.text(variables.environment(site))
+    return render.file(paths.ENVIRONMENT, "600", lines=lines)
 
 
 def has_given(site: Site) -> bool:
@@ -80,7 +66,7 @@ def has_given(site: Site) -> bool:
 
 
 def _given(site: Site) -> Mapping[str, Secret]:
-    urls = {site.edition.database_variable: site.database_url, CACHE_VARIABLE: site.redis_url}
+    urls = {site.edition.database_variable: site.database_url, variables.CACHE: site.redis_url}
     return {name: url for name, url in urls.items() if url}
 
 
@@ -124,8 +110,8 @@ def is_due(sha256: str, seen: Snapshot) -> bool:
 
 def is_claimed(seen: Snapshot) -> bool:
     """Whether root is ours: the stored token and password are accepted, and our key is there."""
-    told = seen.state().get("one_api", {})
-    return bool(told.get("is_ours") and told.get("has_canary"))
+    told = seen.state().one_api
+    return told.is_ours and told.has_canary
 
 
 def wanted(site: Site) -> Wanted:

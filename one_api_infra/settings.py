@@ -5,16 +5,15 @@ tests hold them to it.
 """
 
 import difflib
-import ipaddress
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
-from one_api_infra import database
+from one_api_infra import database, editions, environment_file, parsers, variables
 from one_api_infra.checks import catalogue
 from one_api_infra.domain import Domain
+from one_api_infra.parsers import Parser, matching, refuse
 from one_api_infra.problems import InvalidError, Problem
 from one_api_infra.secret import Secret
 from one_api_infra.texts import _
@@ -23,9 +22,6 @@ REQUIRED = object()
 EDITIONS = ("one-hub", "new-api", "one-api")
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 LETS_ENCRYPT_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
-PASSWORD_LENGTH = range(8, 21)  # One API's validator, all three editions
-
-Parser = Callable[[Any, str], Any]
 
 
 @dataclass(frozen=True)
@@ -36,128 +32,21 @@ class Setting:
     default: Any = None
 
 
-def refuse(path: str, expected: str, remedy: str) -> InvalidError:
-    """The error of a setting that is not as expected."""
-    return InvalidError([Problem(path, expected, remedy)])
-
-
-def _text(value: Any, path: str) -> str:
-    if not isinstance(value, str) or not value.strip() or "\n" in value:
-        raise refuse(path, _("one line of text"), _("write the value in quotes"))
-    return value.strip()
-
-
-def _matching(pattern: str, expected: str, remedy: str) -> Parser:
-    def parse(value: Any, path: str) -> str:
-        if not isinstance(value, str) or not re.fullmatch(pattern, value):
-            raise refuse(path, _(expected), _(remedy))
-        return value
-
-    return parse
-
-
-def _choice(*choices: str) -> Parser:
-    def parse(value: Any, path: str) -> str:
-        if value not in choices:
-            near = difflib.get_close_matches(str(value), choices, n=1) or [choices[0]]
-            expected = _(
-                "one of {choices}; it is {value!r}", choices=", ".join(choices), value=value
-            )
-            raise refuse(path, expected, _('write "{near}"', near=near[0]))
-        return str(value)
-
-    return parse
-
-
-def _flag(value: Any, path: str) -> bool:
-    if not isinstance(value, bool):
-        raise refuse(
-            path, _("True or False; it is {value!r}", value=value), _("write True or False")
-        )
-    return value
-
-
-def _port(value: Any, path: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 65536:
-        expected = _("a port number from 1 to 65535; it is {value!r}", value=value)
-        raise refuse(path, expected, _("write the number without quotes"))
-    return value
-
-
-def _open_port(value: Any, path: str) -> int | str:
-    """A TCP port as a number, a UDP port as ``51820/udp``."""
-    match = re.fullmatch(r"(\d+)/(tcp|udp)", value) if isinstance(value, str) else None
-    if match is None:
-        return _port(value, path)
-    port = _port(int(match[1]), path)
-    return port if match[2] == "tcp" else f"{port}/udp"
-
-
-def _days(value: Any, path: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise refuse(path, _("a number of days, 1 or more"), _("write the number without quotes"))
-    return value
-
-
-def _minutes(value: Any, path: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise refuse(
-            path, _("a number of minutes, 1 or more"), _("write the number without quotes")
-        )
-    return value
-
-
-def _list(item: Parser) -> Parser:
-    def parse(value: Any, path: str) -> tuple[Any, ...]:
-        if not isinstance(value, list | tuple):
-            raise refuse(path, _("a list"), _("write it in square brackets"))
-        return tuple(item(entry, f"{path}[{index}]") for index, entry in enumerate(value))
-
-    return parse
-
-
-def _address(value: Any, path: str) -> str:
-    try:
-        return str(ipaddress.ip_address(value))
-    except ValueError:
-        expected = _("an IP address; it is {value!r}", value=value)
-        raise refuse(path, expected, _("write it as 203.0.113.10 or 2001:db8::10")) from None
-
-
-def _network(value: Any, path: str) -> str:
-    try:
-        return str(ipaddress.ip_network(value))
-    except (ValueError, TypeError):
-        expected = _("a network; it is {value!r}", value=value)
-        raise refuse(path, expected, _("write it as 10.0.0.0/8 or fd00::/8")) from None
-
-
-def _url(value: Any, path: str) -> str:
-    parts = urlsplit(value) if isinstance(value, str) else urlsplit("")
-    if parts.scheme not in {"https", "http"} or not parts.hostname or re.search(r"\s", value):
-        expected = _("a URL; it is {value!r}", value=value)
-        raise refuse(path, expected, _("write it with https:// in front"))
+def _artifact(value: Any, path: str) -> str:
+    if not (parsers.is_url(value) or (parsers.is_line(value) and value.strip(" -"))):
+        raise refuse(path, _("a URL or a file"), _("name One API's executable on this machine"))
     return str(value)
 
 
-def _secret(value: Any, path: str) -> Secret:
-    if isinstance(value, Secret):
-        return value
-    if not isinstance(value, str) or not value or "\n" in value:
-        expected = _("a secret on one line")
-        raise refuse(path, expected, _('read it from the environment: os.environ["NAME"]'))
-    return Secret(value)
-
-
 def _secret_url(value: Any, path: str) -> Secret:
-    secret = _secret(value, path)
-    if not re.match(r"https?://[^\s/]+", secret.reveal()):
+    secret = parsers.secret(value, path)
+    if not parsers.is_url(secret.reveal()):
         raise refuse(path, _("a URL"), _("write it with https:// in front"))
     return secret
 
 
 def _database_url(value: Any, path: str) -> Secret:
-    secret = _secret(value, path)
+    secret = parsers.secret(value, path)
     try:
         database.parse(secret.reveal())
     except ValueError:
@@ -168,23 +57,17 @@ def _database_url(value: Any, path: str) -> Secret:
 
 
 def _redis_url(value: Any, path: str) -> Secret:
-    secret = _secret(value, path)
-    if not re.match(r"(rediss?|unix)://\S+$", secret.reveal()):
+    secret = parsers.secret(value, path)
+    if not re.fullmatch(r"(rediss?|unix)://\S+", secret.reveal()):
         raise refuse(path, _("the URL of a Redis"), _("write redis://:password@host:6379/0"))
     return secret
 
 
-def _connections(value: Any, path: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 2:
-        expected = _("a number of connections, 2 or more")
-        raise refuse(path, expected, _("write the number without quotes"))
-    return value
-
-
 def _root_password(value: Any, path: str) -> Secret:
-    secret = _secret(value, path)
-    if len(secret.reveal()) not in PASSWORD_LENGTH:
-        expected = _("8 to 20 characters, as One API demands")
+    secret = parsers.secret(value, path)
+    # One API's validator, all three editions; what else it takes, it cannot always read again.
+    if not re.fullmatch(r"[!-~]{8,20}", secret.reveal()):
+        expected = _("8 to 20 letters, digits and signs without a blank, as One API demands")
         raise refuse(path, expected, _("choose another, or leave it out to have one generated"))
     return secret
 
@@ -192,11 +75,23 @@ def _root_password(value: Any, path: str) -> Secret:
 def _variables(value: Any, path: str) -> tuple[tuple[str, str], ...]:
     if not isinstance(value, Mapping):
         raise refuse(path, _("names and values"), _('write {"NAME": "value"}'))
-    name = _matching(r"[A-Z][A-Z0-9_]*", "a variable's name in capitals", "write it as NAME")
+    pairs = sorted(value.items(), key=lambda pair: str(pair[0]))
     return tuple(
-        (name(key, f"{path}.{key}"), _text(entry, f"{path}.{key}"))
-        for key, entry in sorted(value.items())
+        (_variable(key, f"{path}.{key}"), _value_of(text, f"{path}.{key}")) for key, text in pairs
     )
+
+
+_variable = matching(r"[A-Z][A-Z0-9_]{0,99}", "a variable's name in capitals", "write it as NAME")
+
+
+def _value_of(value: Any, path: str) -> str:
+    if not environment_file.is_value(value):
+        expected = _(
+            "text that a process' environment can hold, of {most} bytes at most",
+            most=environment_file.MOST,
+        )
+        raise refuse(path, expected, _("write the value in quotes"))
+    return str(value)
 
 
 def _domain(value: Any, path: str) -> Domain:
@@ -208,71 +103,67 @@ def _lab_domain(value: Any, path: str) -> Domain:
 
 
 def _alert_url(value: Any, path: str) -> Secret:
-    secret = _secret(value, path)
-    if not re.match(r"[a-z][a-z0-9+]*://\S+$", secret.reveal()):
+    secret = parsers.secret(value, path)
+    if not re.fullmatch(r"[a-z][a-z0-9+]*://\S+", secret.reveal()):
         expected = _("a channel's URL as apprise takes it")
         raise refuse(path, expected, _("write it as dingtalk://token or mailto://…"))
     return secret
 
 
 def _check_id(value: Any, path: str) -> str:
-    if value not in catalogue.BY_ID:
-        near = difflib.get_close_matches(str(value), catalogue.BY_ID, n=1, cutoff=0.0)
-        expected = _("the id of a check; it is {value!r}", value=value)
-        raise refuse(path, expected, _('write "{near}"', near=near[0]))
-    return str(value)
+    if not isinstance(value, str) or value not in catalogue.BY_ID:
+        expected = _("the id of a check; it is {value}", value=parsers.brief(value))
+        near = parsers.nearest(value, catalogue.BY_ID)
+        raise refuse(path, expected, _('write "{near}"', near=near))
+    return value
 
 
-_email = _matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an email address", "write it as admin@example.com")
-_path = _matching(r"/[^\s\0]+", "an absolute path", "write it from the first / on")
-_sha256 = _matching(r"[0-9a-f]{64}", "a sha256 in hexadecimal", "copy it from `sha256sum FILE`")
-_version = _matching(r"v?[0-9][0-9A-Za-z.+-]*", "a release tag", "write it as v0.14.27")
-_zone = _matching(r"[A-Za-z][A-Za-z0-9_+/-]*", "a time zone's name", "write it as Asia/Shanghai")
+_profile = matching(r"[a-z0-9]{1,40}", "a profile's name", "write it as tlsserver")
 
 SETTINGS: dict[str, Setting] = {
     "domain": Setting(_domain, REQUIRED),
     "callback_domain": Setting(_domain),
-    "acme_email": Setting(_email),
-    "edition": Setting(_choice(*EDITIONS), "one-hub"),
-    "version": Setting(_version),
-    "artifact": Setting(_text),
-    "artifact_mirror": Setting(_url),
-    "artifact_sha256": Setting(_sha256),
-    "one_api_port": Setting(_port, 3000),
+    "acme_email": Setting(parsers.email),
+    "edition": Setting(parsers.choice(*EDITIONS), "one-hub"),
+    "version": Setting(parsers.version),
+    "artifact": Setting(_artifact),
+    "artifact_mirror": Setting(parsers.url),
+    "artifact_sha256": Setting(parsers.sha256),
+    "one_api_port": Setting(parsers.port, 3000),
     "root_password": Setting(_root_password),
     "database_url": Setting(_database_url),
-    "database_connections": Setting(_connections, 50),
+    "database_connections": Setting(parsers.number(2, 100_000), 50),
     "redis_url": Setting(_redis_url),
-    "overload_guard": Setting(_flag, False),
+    "overload_guard": Setting(parsers.flag, False),
     "environment": Setting(_variables, ()),
-    "token_encoders": Setting(_flag, True),
-    "tiktoken_data": Setting(_path),
-    "time_zone": Setting(_zone, "Asia/Shanghai"),
-    "certificate": Setting(_choice("acme", "external"), "acme"),
-    "certificate_file": Setting(_path),
-    "certificate_key_file": Setting(_path),
-    "acme_server": Setting(_url, LETS_ENCRYPT),
-    "acme_staging_server": Setting(_url),
-    "acme_ca_file": Setting(_path),
-    "trusted_ca_file": Setting(_path),
-    "acme_profile": Setting(_matching(r"[a-z0-9]+", "a profile's name", "write it as tlsserver")),
-    "key_type": Setting(_choice("ecdsa", "rsa"), "ecdsa"),
-    "certbot": Setting(_choice("venv", "distribution"), "venv"),
-    "pip_index": Setting(_url),
-    "connections_per_address": Setting(_connections, 512),
-    "open_ports": Setting(_list(_open_port), ()),
-    "public_addresses": Setting(_list(_address), ()),
-    "dns_resolvers": Setting(_list(_address), ()),
-    "log_days": Setting(_days, 180),
-    "callbacks": Setting(_choice("on", "off"), "on"),
-    "gateway_networks": Setting(_list(_network), ()),
-    "reconcile": Setting(_choice("act", "report"), "act"),
-    "alert_urls": Setting(_list(_alert_url), ()),
-    "alert_quiet_minutes": Setting(_minutes, 60),
+    "token_encoders": Setting(parsers.flag, True),
+    "tiktoken_data": Setting(parsers.file_path),
+    "time_zone": Setting(parsers.time_zone, "Asia/Shanghai"),
+    "certificate": Setting(parsers.choice("acme", "external"), "acme"),
+    "certificate_file": Setting(parsers.file_path),
+    "certificate_key_file": Setting(parsers.file_path),
+    "acme_server": Setting(parsers.url, LETS_ENCRYPT),
+    "acme_staging_server": Setting(parsers.url),
+    "acme_ca_file": Setting(parsers.file_path),
+    "trusted_ca_file": Setting(parsers.file_path),
+    "acme_profile": Setting(_profile),
+    "key_type": Setting(parsers.choice("ecdsa", "rsa"), "ecdsa"),
+    "certbot": Setting(parsers.choice("venv", "distribution"), "venv"),
+    "pip_index": Setting(parsers.url),
+    "connections_per_address": Setting(parsers.number(2, 100_000), 512),
+    "open_ports": Setting(parsers.listing(parsers.open_port), ()),
+    "public_addresses": Setting(parsers.listing(parsers.address), ()),
+    "dns_resolvers": Setting(parsers.listing(parsers.address), ()),
+    "log_days": Setting(parsers.number(1, 3650), 180),
+    "callbacks": Setting(parsers.choice("on", "off"), "on"),
+    "gateway_networks": Setting(parsers.listing(parsers.network), ()),
+    "reconcile": Setting(parsers.choice("act", "report"), "act"),
+    "alert_urls": Setting(parsers.listing(_alert_url), ()),
+    "alert_quiet_minutes": Setting(parsers.number(1, 10_080), 60),
     "heartbeat_url": Setting(_secret_url),
-    "language": Setting(_choice("zh_CN", "en"), "zh_CN"),
-    "waive": Setting(_list(_check_id), ()),
-    "lab": Setting(_flag, False),
+    "language": Setting(parsers.choice("zh_CN", "en"), "zh_CN"),
+    "waive": Setting(parsers.listing(_check_id), ()),
+    "lab": Setting(parsers.flag, False),
 }
 
 
@@ -301,33 +192,65 @@ def _value(name: str, setting: Setting, data: Mapping[str, Any]) -> Any:
 
 
 def _unknown(name: str) -> Problem:
-    near = difflib.get_close_matches(name, SETTINGS, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(str(name), SETTINGS, n=1, cutoff=0.5)
     remedy = _('write "{near}"', near=near[0]) if near else _("remove it")
-    return Problem(name, _("there is no such setting"), remedy)
+    return Problem(str(name), _("there is no such setting"), remedy)
 
 
 def _contradictions(values: Mapping[str, Any]) -> list[Problem]:
     """Rules over more than one setting."""
-    problems = []
-    external = values["certificate"] == "external"
-    files = ("certificate_file", "certificate_key_file")
-    for name in files if external else ():
+    return [problem for rule in RULES for problem in rule(values)]
+
+
+def _external(values: Mapping[str, Any]) -> Iterable[Problem]:
+    if values["certificate"] != "external":
+        if not values["acme_email"]:
+            expected = _("the CA needs an address to write to")
+            yield Problem("acme_email", expected, _('add "acme_email": "you@DOMAIN"'))
+        return
+    for name in ("certificate_file", "certificate_key_file"):
         if not values[name]:
             expected = _('certificate = "external" needs this path on the server')
-            problems.append(Problem(name, expected, _("name the file, or remove `certificate`")))
-    if not external and not values["acme_email"]:
-        expected = _("the CA needs an address to write to")
-        problems.append(Problem("acme_email", expected, _('add "acme_email": "you@DOMAIN"')))
+            yield Problem(name, expected, _("name the file, or remove `certificate`"))
+
+
+def _plain_downloads(values: Mapping[str, Any]) -> Iterable[Problem]:
     for name in ("artifact", "artifact_mirror"):
         is_plain = str(values[name] or "").startswith("http://")
         if is_plain and not values["artifact_sha256"]:
             expected = _("over http:// anybody on the way can send another program")
             remedy = _("write it with https:// in front, or add `artifact_sha256`")
-            problems.append(Problem(name, expected, remedy))
-    if values["one_api_port"] in {22, 80, 443}:
+            yield Problem(name, expected, remedy)
+
+
+def _ports(values: Mapping[str, Any]) -> Iterable[Problem]:
+    port = values["one_api_port"]
+    if port in {22, 80, 443}:
         expected = _("a port that ssh and nginx do not use")
-        problems.append(Problem("one_api_port", expected, _("leave it out: 3000 is right")))
+        yield Problem("one_api_port", expected, _("leave it out: 3000 is right"))
+    if port in values["open_ports"]:
+        expected = _(
+            "no port of One API's: nginx is the way to it, and open it is everybody's,"
+            " with its first password too"
+        )
+        yield Problem("open_ports", expected, _("remove {port} from it", port=port))
+
+
+def _certbot(values: Mapping[str, Any]) -> Iterable[Problem]:
     if values["certbot"] == "distribution" and values["acme_profile"]:
         expected = _("profiles need certbot 4.1 or newer")
-        problems.append(Problem("acme_profile", expected, _('remove "certbot": "distribution"')))
-    return problems
+        yield Problem("acme_profile", expected, _('remove "certbot": "distribution"'))
+
+
+def _owned_variables(values: Mapping[str, Any]) -> Iterable[Problem]:
+    """What the toolkit writes itself has one place; its checks stand on that."""
+    owned = variables.owned(editions.get(values["edition"]))
+    for name, _value in values["environment"]:
+        if name in owned:
+            setting = owned[name]
+            remedy = _('set "{name}" instead', name=setting) if setting else _("remove it")
+            expected = _("a variable that one-api-infra does not set itself")
+            yield Problem(f"environment.{name}", expected, remedy)
+
+
+RULES = (_external, _plain_downloads, _ports, _certbot, _owned_variables)

@@ -9,6 +9,7 @@ from one_api_infra import editions, settings
 from one_api_infra.domain import Domain
 from one_api_infra.editions.edition import Edition
 from one_api_infra.secret import Secret
+from one_api_infra.site_file import SiteFile
 
 CONNECTION_PREFIXES = ("ssh_", "_", "docker_", "vagrant_", "local_", "fake_")
 
@@ -105,19 +106,15 @@ class Site:
         """What a notify URL begins with."""
         return self.callback_domain.origin
 
-    def public(self) -> dict[str, Any]:
-        """The settings without secrets, as plain data for ``site.json`` on the server."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        shown = {name: value for name, value in values.items() if not isinstance(value, Secret)}
-        # One API's variables and the index's URL can hold passwords, and nobody there reads them.
-        hidden = {"environment", "pip_index", "alert_urls"}
-        public = {name: value for name, value in shown.items() if name not in hidden}
-        given = {"has_database": bool(self.database_url), "has_cache": bool(self.redis_url)}
-        return public | given | {"edition": self.edition.name}
+    def public(self) -> SiteFile:
+        """What the server is told of the settings: nothing that is or can hold a secret."""
+        values = {field.name: getattr(self, field.name) for field in fields(SiteFile)}
+        names = {"domain": str(self.domain), "callback_domain": str(self.callback_domain)}
+        return SiteFile(**values | names | {"edition": self.edition.name})
 
 
 def _is_connection(name: str) -> bool:
-    return name.startswith(CONNECTION_PREFIXES)
+    return str(name).startswith(CONNECTION_PREFIXES)
 
 
 def _staging(values: Mapping[str, Any]) -> str | None:

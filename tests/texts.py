@@ -17,18 +17,18 @@ from one_api_infra import texts
 PACKAGE = Path(texts.__file__).parent
 FOLDER = PACKAGE / "locale/zh_CN/LC_MESSAGES"
 PO, MO = FOLDER / "one_api_infra.po", FOLDER / "one_api_infra.mo"
-TABLES = ("domain.py", "settings.py")  # their rows are translated when they are shown
+TABLES = ("domain.py", "parsers.py", "settings.py")  # their rows are translated when they are shown
 
 
 def messages() -> set[str]:
-    """All messages: in ``_("…")``, in the tables of domain and settings, in pages."""
+    """All messages: in ``_("…")``, in the tables of domain, parsers and settings, in pages."""
     found = {str(entry[2]) for entry in extract_from_dir(str(PACKAGE))}
     for page in PACKAGE.rglob("*.html.j2"):
         found |= set(re.findall(r'\b_\("([^"]+)"', page.read_text()))
     for name in TABLES:
         source = (PACKAGE / name).read_text()
         rows = re.findall(r'^    \(.*?, "([^"]+)", "([^"]+)"\),$', source, re.M)
-        rows += re.findall(r'_matching\(\s*r"[^"]+",\s*"([^"]+)",\s*"([^"]+)"', source)
+        rows += re.findall(r'\bmatching\(\s*r"[^"]+",\s*"([^"]+)",\s*"([^"]+)"', source)
         found |= {text for row in rows for text in row}
     return found
 

@@ -8,7 +8,7 @@ from pyinfra.api.exceptions import DeployError
 from pyinfra.context import ctx_host, ctx_state
 from typing_extensions import override
 
-from one_api_infra import declared, snapshot
+from one_api_infra import declared, inventory, snapshot
 from one_api_infra.problems import InvalidError
 from one_api_infra.pyinfra import fast, host_key, sudo
 from one_api_infra.resources import Wanted
@@ -37,6 +37,7 @@ def site() -> Site:
     if host not in _sites:
         try:
             _sites[host] = Site.parse(host.data.dict())
+            _check_inventory()
             host_key.check(host)
             declared.check(_sites[host])
         except InvalidError as error:
@@ -44,6 +45,13 @@ def site() -> Site:
         sudo.prepare(host)
         fast.lighten()
     return _sites[host]
+
+
+def _check_inventory() -> None:
+    """An inventory file that pyinfra was given by itself was read by nobody else."""
+    hosts = cast(State, ctx_state.get()).inventory
+    if problems := tuple(inventory.shared([(each.name, each.data.dict()) for each in hosts])):
+        raise InvalidError(problems)
 
 
 def look(*, probes: bool = True) -> snapshot.Snapshot:

@@ -3,8 +3,11 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from one_api_infra import inventory
 from one_api_infra.problems import InvalidError
@@ -47,6 +50,62 @@ def test_environment_without_hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (tmp_path / "inventory").mkdir()
     (tmp_path / "inventory/production.py").write_text("hosts = []\n")
     with pytest.raises(InvalidError, match="at least one host"):
+        inventory.load(str(tmp_path / "inventory.py"))
+
+
+GARBAGE = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
+    lambda inner: st.lists(inner) | st.tuples(inner, inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(found=GARBAGE | st.lists(st.tuples(st.text(), st.dictionaries(st.text(), GARBAGE))))
+@example("198.51.100.10")
+@example([None])
+@example([("a", {}, {})])
+@example([("a", {"domain": []}), ("b", {"domain": {}})])
+def test_whatever_stands_there_is_hosts_or_refused(found: Any) -> None:
+    try:
+        hosts = inventory.parse(found)
+    except InvalidError as error:
+        assert all(each.remedy for each in error.problems)
+        return
+    assert len({name for name, _data in hosts}) == len(hosts) == len(found)
+
+
+REFUSED = {
+    'hosts = "198.51.100.10"': "square brackets",
+    "hosts = [None]": r"hosts\[0\]",
+    'hosts = [("a", {}, {})]': r"hosts\[0\]",
+    'hosts = ["a", "a"]': "a: a host of that name once",
+    'hosts = [("a", {"domain": "x.y"}), ("b", {"domain": "X.y"})]': r"b\.domain: .*a has it too",
+    'hosts = [("a", {"domain": "x.y"}), ("b", {"callback_domain": "x.y"})]': r"b\.callback_domain",
+    'import os\nhosts = [os.environ["NOT_SET"]]': "NOT_SET",
+    "hosts = [": "SyntaxError",
+    "1 / 0": "ZeroDivisionError",
+}
+
+
+@pytest.mark.parametrize(("text", "words"), REFUSED.items())
+def test_refused_file(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "inventory.py"
+    path.write_text(text)
+    with pytest.raises(InvalidError, match=words):
+        inventory.read(path)
+
+
+def test_refused_folder(tmp_path: Path) -> None:
+    with pytest.raises(InvalidError, match="folder"):
+        inventory.read(tmp_path)
+
+
+def test_settings_are_judged_before_anybody_connects(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(inventory.VARIABLE, "production")
+    (tmp_path / "inventory").mkdir()
+    (tmp_path / "inventory/production.py").write_text('hosts = [("a", {"domian": "x"})]')
+    with pytest.raises(InvalidError, match=r'a: domian: (?s:.*)write "domain"'):
         inventory.load(str(tmp_path / "inventory.py"))
 
 

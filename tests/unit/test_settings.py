@@ -1,9 +1,14 @@
 """Settings: all problems at once, the nearest name for a misspelt one."""
 
+import shlex
+from dataclasses import asdict
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
+from one_api_infra import parsers, system
 from one_api_infra.problems import InvalidError
 from one_api_infra.settings import LETS_ENCRYPT_STAGING, SETTINGS
 from one_api_infra.site import Site
@@ -37,14 +42,50 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"certificate": "external"}, "certificate_file", "name the file"),
     ({"certbot": "distribution", "acme_profile": "tlsserver"}, "acme_profile", "distribution"),
     ({"environment": {"lower": "x"}}, "environment.lower", "NAME"),
-    ({"environment": {"NAME": "a\nb"}}, "environment.NAME", "quotes"),
+    ({"environment": {"NAME": "a\0b"}}, "environment.NAME", "quotes"),
+    ({"environment": {"NAME": "\ud800"}}, "environment.NAME", "quotes"),
+    ({"environment": {"NAME": "x" * 32769}}, "environment.NAME", "quotes"),
+    ({"environment": {"NAME": 1}}, "environment.NAME", "quotes"),
+    ({"environment": {None: "x"}}, "environment.None", "NAME"),
+    ({"environment": {"PORT": "1"}}, "environment.PORT", '"one_api_port"'),
+    ({"environment": {"SQLITE_PATH": "/x"}}, "environment.SQLITE_PATH", "remove it"),
+    ({"environment": {"SQL_DSN": "x"}}, "environment.SQL_DSN", '"database_url"'),
+    ({"environment": {"SESSION_SECRET": "x"}}, "environment.SESSION_SECRET", "remove it"),
+    (
+        {"environment": {"GLOBAL_API_RATE_LIMIT": "1"}},
+        "environment.GLOBAL_API_RATE_LIMIT",
+        "remove",
+    ),
+    ({"open_ports": [8080, 3000]}, "open_ports", "remove 3000"),
+    ({"open_ports": [8080], "one_api_port": 8080}, "open_ports", "remove 8080"),
+    ({"pip_index": "https://x.example.com/$(id) "}, "pip_index", "https://"),
+    ({"pip_index": "http://["}, "pip_index", "https://"),
+    ({"pip_index": "https://x.example.com:99999/"}, "pip_index", "https://"),
+    ({"acme_email": "-x@example.com"}, "acme_email", "admin@example.com"),
+    ({"acme_email": "x@example.com --staging"}, "acme_email", "admin@example.com"),
+    ({"root_password": "abcd efgh"}, "root_password", "generated"),
+    ({"root_password": "abcdefgh\r"}, "root_password", "os.environ"),
+    ({"root_password": "密码密码密码密码密码"}, "root_password", "generated"),
+    ({"log_days": 10**30}, "log_days", "without quotes"),
+    ({"alert_quiet_minutes": 10**30}, "alert_quiet_minutes", "without quotes"),
+    ({"time_zone": "Mars/Olympus"}, "time_zone", "Asia/Shanghai"),
+    ({"time_zone": "Asia/Shangai"}, "time_zone", "Asia/Shanghai"),
+    ({"time_zone": "PRC"}, "time_zone", 'write "'),
+    ({"time_zone": "../../etc/passwd"}, "time_zone", 'write "'),
+    ({"certificate_file": "/etc/x;}.pem"}, "certificate_file", "first /"),
+    ({"certificate_file": "/etc/x$y.pem"}, "certificate_file", "first /"),
+    ({"database_url": "postgres://u:p@$(id)/d"}, "database_url", "@tcp(host:3306)"),
+    ({"database_url": "u:p@tcp($(id):3306)/d"}, "database_url", "@tcp(host:3306)"),
+    ({"gateway_networks": [1]}, "gateway_networks[0]", "10.0.0.0/8"),
+    ({"public_addresses": [1]}, "public_addresses[0]", "203.0.113.10"),
+    ({"waive": [[]]}, "waive[0]", 'write "'),
     ({"environment": ["NAME"]}, "environment", "NAME"),
     ({"public_addresses": ["here"]}, "public_addresses[0]", "203.0.113.10"),
     ({"log_days": 0}, "log_days", "without quotes"),
     ({"lab": "yes"}, "lab", "True or False"),
     ({"waive": ["dns"]}, "waive[0]", "dns."),
     ({"version": "latest"}, "version", "v0.14.27"),
-    ({"time_zone": "a b"}, "time_zone", "Asia/Shanghai"),
+    ({"time_zone": "a b"}, "time_zone", 'write "'),
     ({"tiktoken_data": "here"}, "tiktoken_data", "first /"),
 ]
 
@@ -88,5 +129,47 @@ def test_every_setting_is_a_field_of_the_site() -> None:
 
 def test_secrets_are_not_public() -> None:
     public = site(root_password="abcdefgh1", database_url="postgres://u:p@h/d").public()
-    assert {"root_password", "database_url"}.isdisjoint(public)
+    assert {"root_password", "database_url"}.isdisjoint(asdict(public))
     assert "abcdefgh1" not in repr(site(root_password="abcdefgh1"))
+
+
+GARBAGE = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
+    lambda inner: (
+        st.lists(inner) | st.tuples(inner) | st.dictionaries(st.text() | st.none(), inner)
+    ),
+)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+@given(value=GARBAGE)
+@example("x" * 2**20)
+@example("\ud800")
+@example("a\0b")
+@example("a\rb")
+def test_whatever_stands_there_is_taken_or_refused(name: str, value: Any) -> None:
+    try:
+        made = site(**{name: value})
+    except InvalidError as error:
+        assert all(len(f"{each.expected}{each.path}") < 1000 for each in error.problems)
+        return
+    assert made.environment or not _has_control(repr_of(made))
+
+
+def repr_of(made: Site) -> str:
+    """All texts of a site but its variables, which may hold what they like."""
+    return "".join(str(getattr(made, field)) for field in SETTINGS if field != "environment")
+
+
+def _has_control(text: str) -> bool:
+    return any(ord(each) < 32 or 0x7F <= ord(each) < 0xA0 for each in text)
+
+
+@given(value=st.from_regex(parsers.URL, fullmatch=True))
+def test_an_index_reaches_pip_whole(value: str) -> None:
+    try:
+        made = site(pip_index=value)
+    except InvalidError:
+        return
+    words = shlex.split(system.venv_script(made))
+    assert words[words.index("--index-url") + 1] == value

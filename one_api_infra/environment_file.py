@@ -1,0 +1,37 @@
+"""A file that systemd reads as ``EnvironmentFile=``: what is written arrives as it was written.
+
+The rules are those of systemd.exec(5) and of ``parse_env_file`` in systemd 252 and 257.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+MOST = 32 * 1024  # bytes of a value: Linux takes 128 KiB, systemd a line of 1 MiB
+PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,=?&()*!~^-]+")
+QUOTED = re.compile(r'(["\\$`])')
+
+
+def is_value(value: Any) -> bool:
+    """Whether a process can have it: text without NUL, in UTF-8 as systemd takes it."""
+    if not isinstance(value, str) or len(value) > MOST or "\0" in value:
+        return False
+    return not any(map(_is_no_character, value)) and len(value.encode()) <= MOST
+
+
+def _is_no_character(letter: str) -> bool:
+    """Half characters and noncharacters: systemd reads no file with one of them."""
+    point = ord(letter)
+    return 0xD800 <= point < 0xE000 or 0xFDD0 <= point <= 0xFDEF or point & 0xFFFE == 0xFFFE
+
+
+def text(variables: Iterable[tuple[str, str]]) -> str:
+    """The lines of the file."""
+    return "".join(f"{name}={quoted(value)}\n" for name, value in variables)
+
+
+def quoted(value: str) -> str:
+    """A value as it stands in the file, in quotes where it must be."""
+    if PLAIN.fullmatch(value):
+        return value
+    return '"' + QUOTED.sub(r"\\\1", value) + '"'
