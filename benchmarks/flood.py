@@ -20,8 +20,8 @@ from benchmarks.payments import Shop, settle, table
 from one_api_infra.lab import process
 from one_api_infra.lab.lab import Lab
 from tests.lab import ledgers, strangers
+from tests.lab.channel import Channel
 from tests.lab.sites import LabSite
-from tests.lab.test_monitor import Channel
 
 ALONE = 60  # payments before the attack
 USED = "du -sm --total /var /run 2>/dev/null | tail -n 1 | cut -f1"

@@ -9,6 +9,7 @@ from one_api_infra import (
     nginx,
     one_api,
     system,
+    watchdog,
 )
 from one_api_infra.callbacks import units as callbacks
 from one_api_infra.checks import preflight
@@ -30,6 +31,7 @@ def wanted(site: Site) -> Wanted:
             certificate_files.wanted(site),
             callback_domain.wanted(),
             monitor.wanted(site),
+            watchdog.wanted(),
             callbacks.wanted(),
         ]
     )
@@ -47,4 +49,5 @@ def check(site: Site) -> None:
     nginx.notes()
     certificate_files.files(site)
     monitor.files(site)
+    watchdog.files(site)
     callbacks.files(site)

@@ -1,14 +1,10 @@
 """The monitor's units and files on the server."""
 
-from pathlib import Path
-
-from one_api_infra import render
-from one_api_infra.problems import InvalidError, Problem
+from one_api_infra import render, roots
 from one_api_infra.resources import File, Wanted
 from one_api_infra.secret import Secret
 from one_api_infra.server import paths
 from one_api_infra.site import Site
-from one_api_infra.texts import _
 
 USER = "one-api-monitor"
 TIMER = "one-api-monitor.timer"
@@ -45,12 +41,7 @@ def _secrets(site: Site) -> list[File]:
 def _roots(site: Site) -> list[File]:
     if not site.trusted_ca_file:
         return []
-    try:
-        return [File(paths.TRUSTED_CA, Path(site.trusted_ca_file).read_bytes())]
-    except OSError as error:
-        expected = _("a file with the root that gateways trust: {error}", error=error)
-        remedy = _("name the file on this machine, or remove the setting")
-        raise InvalidError([Problem("trusted_ca_file", expected, remedy)]) from None
+    return [File(paths.TRUSTED_CA, roots.read(site.trusted_ca_file, "trusted_ca_file"))]
 
 
 def absent(site: Site) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
 """The system below the site: packages, time, updates, and the agent that runs on the server."""
 
-import json
+import shlex
 
-from one_api_infra import bundle, logs, render
+from one_api_infra import bundle, logs, plain, render
 from one_api_infra.checks import catalogue
 from one_api_infra.problems import Problem
 from one_api_infra.resources import Directory, File, Wanted
@@ -28,7 +28,7 @@ JOURNAL = "/etc/systemd/journald.conf.d/one-api-infra.conf"
 UPDATES = "/etc/apt/apt.conf.d/52one-api-infra"
 # Root runs it: no archive that runs code of its own, and nothing but what was tried.
 PIP_SAFE = "--require-hashes --only-binary :all: --no-deps"
-VENV_INSTALLED = f"{paths.AGENT}/venv/installed"
+VENV = f"{paths.AGENT}/venv"
 JOURNALD = "systemd-journald.service"
 
 
@@ -57,7 +57,7 @@ def agent_files(site: Site) -> tuple[File, ...]:
     return (
         render.file(paths.REQUIREMENTS),
         File(paths.BUNDLE, bundle.build()),
-        File(paths.SITE, (json.dumps(site.public(), indent=1, sort_keys=True) + "\n").encode()),
+        File(paths.SITE, plain.write(site.public()).encode()),
     )
 
 
@@ -78,27 +78,33 @@ def agent_problems(seen: Snapshot) -> tuple[Problem, ...]:
 
 
 def venv_mark() -> str:
-    """What ``venv/installed`` holds when the virtual environment is complete, but for Python."""
+    """What the virtual environment was made of: the hash of its requirements."""
     return render.file(paths.REQUIREMENTS).sha256
 
 
 def venv_is_complete(seen: Snapshot) -> bool:
-    """Whether the virtual environment holds what is asked for, built with today's Python."""
+    """Whether the virtual environment holds what is asked for, whole, and its Python runs."""
     lines = seen.probes.get("venv", ())
-    return len(lines) == 2 and lines[0] == f"{venv_mark()} {lines[1]}"
+    return len(lines) == 3 and lines[0] == f"{venv_mark()} {lines[1]} {lines[2]}"
+
+
+def _venv_sum(folder: str) -> str:
+    """The shell command for the sum of the names and sizes of what stands in it."""
+    files = f"find {folder}/ -name __pycache__ -prune -o -type f ! -name installed"
+    return f"{files} -printf '%P %s\\n' | LC_ALL=C sort | sha256sum | cut -c1-64"
 
 
 def venv_script(site: Site) -> str:
     """Build the virtual environment beside the old one and swap a link; a kill leaves the old."""
-    index = f" --index-url {site.pip_index}" if site.pip_index else ""
+    index = f" --index-url {shlex.quote(site.pip_index)}" if site.pip_index else ""
     new = f"{paths.AGENT}/venv-{venv_mark()[:12]}-$(date +%s)"
     return (
         f"set -e; exec 9>{paths.AGENT}/venv.lock; flock 9; new={new};"
         " trap 'rm -rf $new' EXIT; python3 -m venv $new;"
         f" $new/bin/pip install -q --disable-pip-version-check{index} {PIP_SAFE}"
         f" -r {paths.REQUIREMENTS};"
-        f' echo "{venv_mark()} $(python3 -V)" >$new/installed;'
-        f" ln -sfn $new {paths.AGENT}/venv.new && mv -fT {paths.AGENT}/venv.new {paths.AGENT}/venv;"
+        f' echo "{venv_mark()} $(python3 -V) $({_venv_sum("$new")})" >$new/installed;'
+        f" ln -sfn $new {paths.AGENT}/venv.new && mv -fT {paths.AGENT}/venv.new {VENV};"
         f" trap - EXIT; find {paths.AGENT} -maxdepth 1 -name 'venv-*' ! -path $new"
         " -exec rm -rf {} +"
     )
@@ -126,7 +132,7 @@ def wanted(site: Site) -> Wanted:
         packages=(*PACKAGES, *TIME_DAEMONS, "certbot"),
         units=(TIMESYNCD, JOURNALD, "unattended-upgrades.service"),
         probes={
-            "venv": f"cat {VENV_INSTALLED} 2>/dev/null && python3 -V",
+            "venv": f"cat {VENV}/installed && {paths.PYTHON} -V && {_venv_sum(VENV)}",
             "virtualisation": "systemd-detect-virt --container",
             "journal": f"stat -c %Y {JOURNAL}",
         },

@@ -15,6 +15,8 @@ UNITS = (
     "one-api-logrotate.service",
     "one-api-logs.service",
     "one-api-disk.service",
+    "one-api-watchdog.timer",
+    "one-api-watchdog.service",
     "one-api-monitor.timer",
     "one-api-monitor.service",
     "one-api-observe.service",
@@ -49,6 +51,7 @@ FOLDERS = (
     paths.CALLBACKS,
     "/run/one-api-observe",
     "/run/one-api-monitor",
+    "/run/one-api-watchdog",
 )
 DATA = (paths.DATA, paths.ONE_API_CONFIG, paths.LOGS)
 EMPTY = (paths.ONE_API, "/etc/systemd/system/nginx.service.d", "/etc/systemd/journald.conf.d")

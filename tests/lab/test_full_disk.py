@@ -9,8 +9,8 @@ from one_api_infra.lab import epay, process
 from one_api_infra.lab.gateway import Gateway
 from one_api_infra.server import paths
 from tests.lab import ledgers, payments
+from tests.lab.channel import Channel, runs, watched
 from tests.lab.sites import LabSite
-from tests.lab.test_monitor import Channel, runs, watched
 
 # Everything of the site's under /var, on a file system of its own that is soon full.
 SMALL = """set -e

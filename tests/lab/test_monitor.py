@@ -1,20 +1,15 @@
 """The monitor: one alert for a fault, one for its end, and nothing for a healthy site."""
 
-import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import pytest
 
 from one_api_infra.checks import catalogue, status
 from one_api_infra.checks.verdict import State
 from one_api_infra.server import paths
+from tests.lab.channel import RUN, Channel, runs, watched
 from tests.lab.sites import LabSite
 
-RUN = "systemctl start one-api-monitor.service"
-SLOW = "[Timer]\nOnActiveSec=\nOnUnitInactiveSec=\nOnActiveSec=1h\n"
 # One packet of a hundred is lost on the way, in and out: a sender does not learn of it. (nftables'
 # drop in the output hook would be an error of the program that sends.)
 LOSS = """nft -f - <<'EOF'
@@ -37,75 +32,12 @@ CHILD = (
 )
 
 
-class Channel:
-    """Takes alerts (apprise's JSON) and heartbeats, as long as it is up."""
-
-    def __init__(self, address: str, port: int) -> None:
-        self.address, self.port = address, port
-        self.alerts: list[dict[str, Any]] = []
-        self.heartbeats = 0
-        self.start()
-
-    @property
-    def url(self) -> str:
-        """The channel as apprise calls it."""
-        return f"json://{self.address}:{self.port}/alerts"
-
-    def start(self) -> None:
-        """Listen."""
-        channel = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                channel.heartbeats += 1
-                self.answer()
-
-            def do_POST(self) -> None:
-                length = int(self.headers["Content-Length"])
-                channel.alerts.append(json.loads(self.rfile.read(length)))
-                self.answer()
-
-            def answer(self) -> None:
-                self.send_response(200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_words: object) -> None:
-                """Silence."""
-
-        ThreadingHTTPServer.allow_reuse_address = True
-        self.server = ThreadingHTTPServer((self.address, self.port), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def stop(self) -> None:
-        """Refuse connections."""
-        self.server.shutdown()
-        self.server.server_close()
-
-
 @pytest.fixture
 def channel(site: LabSite) -> Iterator[Channel]:
     """Two channels' worth of one, and the site that knows it; its timer rests."""
     made = Channel(site.lab.network.service("gateway"), 8090)
     yield made
     made.stop()
-
-
-def watched(site: LabSite, channel: Channel, **settings: Any) -> None:
-    """The site with alerts; runs are ours to start."""
-    heartbeat = f"http://{channel.address}:{channel.port}/alive"
-    site.inventory(alert_urls=[channel.url], heartbeat_url=heartbeat, **settings)
-    site.converge()
-    # Enabled and waiting, but for so long that no run comes between ours.
-    folder = "/run/systemd/system/one-api-monitor.timer.d"
-    site.host.ssh(f"mkdir -p {folder}; cat >{folder}/x.conf", stdin=SLOW)
-    site.host.ssh("systemctl daemon-reload; systemctl restart one-api-monitor.timer")
-
-
-def runs(site: LabSite, count: int) -> None:
-    """Runs of the monitor, one after the other."""
-    for _index in range(count):
-        site.host.ssh(RUN)
 
 
 @pytest.mark.parametrize(
