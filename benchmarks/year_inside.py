@@ -74,8 +74,8 @@ class Year:
     def served(self) -> bool:
         """Look at the certificate on the wire; whether it is the one on disk."""
         current = site()
-        disk = next(each for each in certificate.observe(current) if each.name == current["domain"])
-        same = certificate.on_the_wire(current["domain"]) == disk.serial
+        disk = next(each for each in certificate.observe(current) if each.name == current.domain)
+        same = certificate.on_the_wire(current.domain) == disk.serial
         if same:
             self.end = disk.not_after
         return same

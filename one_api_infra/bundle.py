@@ -20,7 +20,11 @@ ON_THE_SERVER = (
     "checks",
     "editions",
     "foreign.py",
+    "place.py",
+    "plain.py",
     "server",
+    "site_file.py",
+    "state.py",
     "locale",
 )
 MAIN = "from one_api_infra.server.main import main\n\nmain()\n"

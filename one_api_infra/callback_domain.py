@@ -1,34 +1,16 @@
 """The callback domain (回调域名) in One API: where it stands, what is wrong, what mends it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from one_api_infra.editions.edition import Edition
+from one_api_infra.place import Place
 from one_api_infra.resources import Wanted
 from one_api_infra.server import paths
 
 if TYPE_CHECKING:  # the server has this module, but not these
     from one_api_infra.site import Site
     from one_api_infra.snapshot import Snapshot
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where an origin stands in One API: ``option ServerAddress`` or ``payment 3``."""
-
-    kind: str
-    key: str
-    value: str
-    wanted: str
-
-    @property
-    def is_right(self) -> bool:
-        """Whether the stored form is exactly the one that One API needs."""
-        return self.value == self.wanted
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.key}"
 
 
 def places(
@@ -56,10 +38,9 @@ def places(
 
 def is_right(site: "Site", seen: "Snapshot") -> bool:
     """Whether every place holds the right form, and this node of One API uses it."""
-    told = seen.state().get("one_api", {})
-    found = [Place(**place) for place in told.get("places", ())]
-    in_use = told.get("server_address") == site.origin and not told.get("restart_due")
-    return bool(found) and in_use and all(place.is_right for place in found)
+    told = seen.state().one_api
+    in_use = told.server_address == site.origin and not told.restart_due
+    return bool(told.places) and in_use and all(place.is_right for place in told.places)
 
 
 def wanted() -> Wanted:

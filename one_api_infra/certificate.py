@@ -1,8 +1,7 @@
 """What makes a certificate fit to be served, judged from what was observed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from one_api_infra.server import paths
 
@@ -25,11 +24,6 @@ class Certificate:
     issuer: str
     key_matches: bool
     self_signed: bool
-
-    @classmethod
-    def parse(cls, data: Mapping[str, Any]) -> "Certificate":
-        """From the plain data that the server's ``state`` command prints."""
-        return cls(**{**data, "names": tuple(data["names"])})
 
     @property
     def host_names(self) -> tuple[str, ...]:

@@ -4,13 +4,14 @@ A command over ssh costs 2.4 round trips, so the number of commands is the time 
 takes. All operations of all deploys compare against one snapshot.
 """
 
-import json
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from one_api_infra import plain
+from one_api_infra.plain import PlainError
 from one_api_infra.resources import Directory, File, Wanted
+from one_api_infra.state import State
 
 MARK = "\x1eone-api-infra:"
 SLOW = "probe state"
@@ -60,17 +61,25 @@ class Snapshot:
         """A probe's output as one text."""
         return "\n".join(self.probes.get(name, ()))
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> State:
         """What the agent on the server tells; empty where there is none yet."""
-        try:
-            return dict(json.loads(self.probe("state")))
-        except ValueError:
-            return {}
+        return self._told() or State()
+
+    @property
+    def has_state(self) -> bool:
+        """Whether the agent on the server told its state."""
+        return self._told() is not None
 
     @property
     def is_state_lost(self) -> bool:
         """Whether there is an agent on the server that could not tell its state."""
-        return bool(self.probe("state")) and not self.state()
+        return bool(self.probe("state")) and not self.has_state
+
+    def _told(self) -> State | None:
+        try:
+            return plain.read(State, self.probe("state"))
+        except PlainError:
+            return None
 
     def unit(self, name: str, prop: str) -> str:
         """A property of a unit; empty for a unit that does not exist."""

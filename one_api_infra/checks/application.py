@@ -1,46 +1,38 @@
 """Level 6: One API itself: what it was told, and what it goes by."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from one_api_infra import editions
 from one_api_infra.checks import http
 from one_api_infra.checks.name import form
 from one_api_infra.checks.observation import Observation
+from one_api_infra.checks.server import Books, Payment, Server, told
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
 from one_api_infra.texts import N_, _
 
 RUNS = ("one_api.runs",)
+TELLS = ("one_api.runs", "one_api.is_claimed")
 ENVIRONMENT = N_(
     "remove {name} from the host's `environment`, then `pyinfra inventory.py deploys/one_api.py`"
 )
 
 
-def _one_api(seen: Observation) -> Mapping[str, Any]:
-    return dict(seen.server.get("one_api", {}))
-
-
-def _unseen(seen: Observation) -> Skip:
-    return Skip(seen.server_error or _("the server was not asked"))
-
-
 def _runs(seen: Observation) -> Finding:
-    if not seen.server:
-        return _unseen(seen)
-    one_api = _one_api(seen)
-    if not one_api["is_active"]:
+    one_api = told(seen.told.one_api)
+    if not one_api.is_active:
         return Found("stopped", "one-api.service")
-    return Found("silent", one_api["error"]) if one_api["error"] else None
+    return Found("silent", one_api.error) if one_api.error else None
 
 
 def _is_claimed(seen: Observation) -> Finding:
-    if not seen.server:
-        return _unseen(seen)
-    return None if _one_api(seen).get("is_ours") else Found("unclaimed")
+    return None if told(seen.told.one_api).is_ours else Found("unclaimed")
 
 
 def _in_use(seen: Observation) -> Finding:
-    address = http.told(seen).get("server_address", _one_api(seen).get("server_address"))
+    address = http.told(seen).get("server_address")
+    if address is None and isinstance(seen.server, Server):
+        address = told(seen.told.one_api).server_address
     if address is None:
         return Skip(_("/api/status does not tell a server_address"))
     wanted = f"https://{seen.target.domain}"
@@ -51,51 +43,48 @@ def _in_use(seen: Observation) -> Finding:
 
 
 def _in_step(seen: Observation) -> Finding:
-    stored = _one_api(seen).get("in_database")
-    if stored is None:
-        return Skip(_("the database is not SQLite") if seen.server else _unseen(seen).reason)
-    in_use = _one_api(seen).get("server_address")
+    one_api = told(seen.told.one_api)
+    stored, in_use = told(one_api.database).server_address, one_api.server_address
     if stored != in_use:
         values = {"stored": stored or _("empty"), "value": in_use or _("empty")}
         return Found("differs", f"{stored!r} {in_use!r}", values)
     return None
 
 
+def _books(seen: Observation) -> Books:
+    return told(told(seen.told.one_api).books)
+
+
 def _compliance(seen: Observation) -> Finding:
-    is_confirmed = _one_api(seen).get("is_compliant")
+    is_confirmed = _books(seen).is_compliant
     if is_confirmed is None:
-        return Skip(_("this edition asks for none") if seen.server else _unseen(seen).reason)
+        return Skip(_("this edition asks for none"))
     return None if is_confirmed else Found("unconfirmed", "", {"domain": seen.target.domain})
 
 
 def _canary(seen: Observation) -> Finding:
-    found = _one_api(seen).get("canary")
+    found = _books(seen).canary
     if not found:
-        return Skip(_("keys need no secret here") if seen.server else _unseen(seen).reason)
+        return Skip(_("keys need no secret here"))
     return None if found == "opens" else Found(found)
 
 
 def _insecure(seen: Observation) -> Finding:
     if seen.target.lab:
         return Skip(_("the lab's gateway speaks plain HTTP"))
-    return _of_rows("plain", lambda row: row.get("is_plain"))(seen)
+    return _of_rows("plain", lambda row: row.is_plain)(seen)
 
 
-def _rows(seen: Observation) -> Iterable[Mapping[str, Any]]:
-    return list(_one_api(seen).get("payments", ()))
-
-
-def _of_rows(
-    fault: str, is_wrong: Callable[[Mapping[str, Any]], object]
-) -> Callable[[Observation], Finding]:
+def _of_rows(fault: str, is_wrong: Callable[[Payment], object]) -> Callable[[Observation], Finding]:
     def judge(seen: Observation) -> Finding:
-        if not _rows(seen):
-            return Skip(_("there is no payment row") if seen.server else _unseen(seen).reason)
-        for row in _rows(seen):
+        rows = _books(seen).payments
+        if not rows:
+            return Skip(_("there is no payment row"))
+        for row in rows:
             if is_wrong(row):
-                missing = ", ".join(row["missing"])
-                values = {"id": row["id"], "type": row["type"], "missing": missing}
-                return Found(fault, f"payment {row['id']} ({row['type']}) {missing}", values)
+                missing = ", ".join(row.missing)
+                values = {"id": row.id, "type": row.type, "missing": missing}
+                return Found(fault, f"payment {row.id} ({row.type}) {missing}", values)
         return None
 
     return judge
@@ -103,9 +92,7 @@ def _of_rows(
 
 def _variable(part: str) -> Callable[[Observation], Finding]:
     def judge(seen: Observation) -> Finding:
-        found = _one_api(seen).get("environment")
-        if found is None or not seen.target.edition:
-            return _unseen(seen)
+        found = told(seen.told.one_api).environment
         for name, wanted in editions.get(seen.target.edition).environment.items():
             if part in name and not _is_as_good(found.get(name, ""), wanted):
                 values = {"name": name, "value": found.get(name, "-"), "wanted": wanted}
@@ -128,17 +115,6 @@ def _check(
 
 
 CHECKS = (
-    _check(
-        "one_api.is_claimed",
-        N_("root in One API is ours: the default password is refused"),
-        {
-            "unclaimed": Fault(
-                N_("One API does not accept the stored password of root: it may be 123456"),
-                N_("`pyinfra inventory.py deploys/one_api.py` claims root"),
-            )
-        },
-        _is_claimed,
-    ),
     _check(
         "server_address.in_use",
         N_("/api/status tells https://DOMAIN as server_address"),
@@ -182,6 +158,7 @@ CHECKS = (
             ),
         },
         _canary,
+        TELLS,
     ),
     _check(
         "payment.compliance",
@@ -196,6 +173,7 @@ CHECKS = (
             )
         },
         _compliance,
+        TELLS,
     ),
     _check(
         "payment.is_secure",
@@ -207,6 +185,7 @@ CHECKS = (
             )
         },
         _insecure,
+        TELLS,
     ),
     _check(
         "payment.is_enabled",
@@ -218,7 +197,8 @@ CHECKS = (
                 is_warning=True,
             )
         },
-        _of_rows("disabled", lambda row: not row["enable"]),
+        _of_rows("disabled", lambda row: not row.is_enabled),
+        TELLS,
     ),
     _check(
         "payment.settings",
@@ -229,7 +209,8 @@ CHECKS = (
                 N_("fill in {missing} in One API's payment settings"),
             )
         },
-        _of_rows("missing", lambda row: row["missing"]),
+        _of_rows("missing", lambda row: row.missing),
+        TELLS,
     ),
     _check(
         "one_api.rate_limit",
@@ -249,7 +230,7 @@ CHECKS = (
         _variable("BATCH_UPDATE"),
     ),
 )
-# Looked at before the HTTP level: whether it runs at all explains what nginx answers.
+# Looked at before the levels above: whether it runs, and tells us, explains what they see.
 RUNNING = (
     Check(
         "one_api.runs",
@@ -266,5 +247,16 @@ RUNNING = (
             ),
         },
         _runs,
+    ),
+    _check(
+        "one_api.is_claimed",
+        N_("root in One API is ours: the default password is refused"),
+        {
+            "unclaimed": Fault(
+                N_("One API does not accept the stored password of root: it may be 123456"),
+                N_("`pyinfra inventory.py deploys/one_api.py` claims root"),
+            )
+        },
+        _is_claimed,
     ),
 )

@@ -2,24 +2,38 @@
 
 from collections.abc import Iterable
 
-from one_api_infra.checks import application, database, dns, flow, host, http, name, network, tls
+from one_api_infra.checks import (
+    agent,
+    application,
+    database,
+    dns,
+    flow,
+    host,
+    http,
+    name,
+    network,
+    tls,
+)
 from one_api_infra.checks.observation import Observation
-from one_api_infra.checks.verdict import Check, Found, Judge, Skip, State, Verdict, verdict
+from one_api_infra.checks.server import NotSeenError, Unseen
+from one_api_infra.checks.verdict import Check, Found, Judge, Level, Skip, State, Verdict, verdict
 from one_api_infra.problems import Problem
 from one_api_infra.texts import _
 
 CHECKS: tuple[Check, ...] = (
+    *agent.CHECKS,
     *host.CHECKS,
-    *name.CHECKS,
-    *dns.CHECKS,
     *database.CHECKS,
     *application.RUNNING,
+    *name.CHECKS,
+    *dns.CHECKS,
     *network.CHECKS,
     *tls.CHECKS,
     *http.CHECKS,
     *application.CHECKS,
     *flow.CHECKS,
 )
+FROM_OUTSIDE = {Level.DNS, Level.NETWORK, Level.TLS, Level.HTTP}
 BY_ID = {check.id: check for check in CHECKS}
 
 
@@ -31,26 +45,42 @@ def judge(seen: Observation, checks: Iterable[Check] = CHECKS) -> tuple[Verdict,
         if check.judge is None:
             continue
         failed = next((explained[need] for need in check.needs if need in explained), None)
-        made.append(_judge(check, check.judge, seen, failed))
+        if seen.outside_error and check.level in FROM_OUTSIDE:
+            failed = agent.LOOK
+        made.append(_skipped(check, failed) if failed else _judge(check, check.judge, seen))
         if failed or made[-1].state is State.FAILED:
             explained[check.id] = failed or check.id
     return tuple(made)
 
 
-def _judge(check: Check, judge: Judge, seen: Observation, failed: str | None) -> Verdict:
-    if failed:
-        return verdict(check, Skip(_("not looked at while {id} fails", id=failed)))
+def _skipped(check: Check, failed: str) -> Verdict:
+    return verdict(check, Skip(_("not looked at while {id} fails", id=failed)))
+
+
+def _judge(check: Check, judge: Judge, seen: Observation) -> Verdict:
     try:
         found = verdict(check, judge(seen))
-    except (KeyError, TypeError) as error:
-        # The agent on the server may be of another version than this program.
-        reason = _(
-            "the server tells it otherwise than expected ({error}): deploy first", error=error
-        )
-        found = verdict(check, Skip(reason))
+    except NotSeenError as error:
+        found = _unseen(check, error.unseen)
+    except Exception as error:  # whatever it is: a check that died has not passed
+        found = verdict(check, _broken(error))
     if found.state is State.FAILED and check.id in seen.target.waive:
         return verdict(check, Skip(_("waived in the inventory: {cause}", cause=found.cause)))
     return found
+
+
+def _unseen(check: Check, unseen: Unseen) -> Verdict:
+    """A part that could not be looked at is a failure, unless all is: then one tells of it."""
+    if unseen.fault == "outside":
+        return verdict(check, Skip(_("this is a look from outside")))
+    if unseen.fault:
+        return _skipped(check, agent.ID)
+    return verdict(check, Found("unseen", unseen.unseen, {"error": unseen.unseen}))
+
+
+def _broken(error: Exception) -> Found:
+    words = f"{type(error).__name__}: {error}"
+    return Found("broken", words, {"error": words})
 
 
 def problem(identity: str, fault: str = "wrong", **values: object) -> Problem:

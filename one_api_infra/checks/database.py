@@ -1,60 +1,48 @@
 """Level 6, below One API: its database and its cache, as One API's own user sees them."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from one_api_infra import database
 from one_api_infra.checks.observation import Observation
+from one_api_infra.checks.server import Database, Unseen, told
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
 from one_api_infra.texts import N_, _
 
 AGE = 900.0  # seconds after which what was seen is no longer a look
 
 
-def _told(seen: Observation) -> Mapping[str, Any] | Skip:
-    if not seen.server:
-        return Skip(seen.server_error or _("the server was not asked"))
-    return dict(seen.server.get("one_api", {}).get("database") or {})
-
-
 def _answers(seen: Observation) -> Finding:
-    state = _told(seen)
-    if isinstance(state, Skip):
-        return state
-    if not state or seen.server["now"] - state["at"] > AGE:
-        return Found("unseen", "one-api-database.service")
-    if state["error"]:
-        return Found("silent", state["error"], {"error": state["error"]})
-    return None
+    state = told(seen.told.one_api).database
+    if isinstance(state, Unseen):
+        return Found("unlooked", state.unseen)
+    if seen.told.now - state.at > AGE:
+        return Found("unlooked", "one-api-database.service")
+    return Found("silent", state.error, {"error": state.error}) if state.error else None
 
 
 def _connections(seen: Observation) -> Finding:
-    state = _told(seen)
-    if isinstance(state, Skip):
-        return state
-    if not state.get("limit"):
+    one_api = told(seen.told.one_api)
+    state = told(one_api.database)
+    if not state.limit:
         return Skip(_("SQLite counts no connections"))
-    variables = seen.server["one_api"].get("environment", {})
-    values = excess(state, variables.get("SQL_MAX_OPEN_CONNS", "1000"))
+    values = excess(state, one_api.environment.get("SQL_MAX_OPEN_CONNS", "1000"))
     return Found("many", f"{values['open']} > {values['allowed']}", values) if values else None
 
 
-def excess(state: Mapping[str, Any], opened: str) -> Mapping[str, object]:
+def excess(state: Database, opened: str) -> Mapping[str, object]:
     """What is to be told where One API may open more than there are; empty where it may not."""
-    limit, clients = state["limit"], state["clients"]
-    allowed = database.allowed(limit, state["reserved"], clients)
+    limit, clients = state.limit, state.clients
+    allowed = database.allowed(limit, state.reserved, clients)
     if opened.isdigit() and 0 < int(opened) <= allowed:
         return {}
     return {"open": opened, "limit": limit, "clients": clients, "allowed": allowed}
 
 
 def _cache(seen: Observation) -> Finding:
-    state = _told(seen)
-    if isinstance(state, Skip):
-        return state
-    if not state.get("cache"):
+    cache = told(told(seen.told.one_api).database).cache
+    if cache is None:
         return Skip(_("there is no cache of its own"))
-    error = state["cache"]["error"]
+    error = cache.error
     return Found("silent", error, {"error": error}) if error else None
 
 
@@ -82,7 +70,7 @@ CHECKS = (
                     " tells the same from the server"
                 ),
             ),
-            "unseen": Fault(
+            "unlooked": Fault(
                 N_("nobody could look at the database: one-api-database.service left nothing"),
                 N_(
                     "`systemctl start one-api-database`, then read `journalctl -u one-api-database`"
@@ -121,5 +109,6 @@ CHECKS = (
             )
         },
         _cache,
+        ("database.answers",),
     ),
 )

@@ -7,6 +7,7 @@ import ipaddress
 from collections.abc import Iterable
 
 from one_api_infra.checks.observation import Asked, Caa, Observation
+from one_api_infra.checks.server import told
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
 from one_api_infra.texts import N_, _
 
@@ -159,7 +160,7 @@ def _caa(seen: Observation) -> Finding:
 
 
 def _account(seen: Observation) -> Finding:
-    account = str(seen.server.get("acme_account") or "")
+    account = told(seen.told.acme_account)
     if not account:
         return Skip(_("the ACME account is not known"))
     for each in seen.caa:

@@ -4,11 +4,11 @@
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from one_api_infra.checks.catalogue import CHECKS
-from one_api_infra.checks.verdict import LEVELS, Check, Level
+from one_api_infra.checks.verdict import LEVELS, OF_ANY, Check, Fault, Level
 from one_api_infra.texts import _
 
 FILES = {"en": "checks.md", "zh_CN": "checks.zh-CN.md"}
@@ -26,6 +26,7 @@ def text() -> str:
         for check in CHECKS:
             if check.level is level:
                 lines += _entry(check)
+    lines += ["## " + _("Any check"), "", *_table(OF_ANY.values())]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -34,9 +35,13 @@ def _entry(check: Check) -> Iterator[str]:
     yield ""
     yield _(check.means)
     yield ""
+    yield from _table(check.faults.values())
+
+
+def _table(faults: Iterable[Fault]) -> Iterator[str]:
     yield "| " + _("cause") + " | " + _("remedy") + " |"
     yield "|---|---|"
-    for fault in check.faults.values():
+    for fault in faults:
         mark = " (" + _("warning") + ")" if fault.is_warning else ""
         yield f"| {_(fault.cause)}{mark} | {_(fault.remedy)} |"
     yield ""

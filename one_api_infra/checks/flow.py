@@ -1,9 +1,9 @@
 """Level 7: the probe went all the way, and what works by itself did its work."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from one_api_infra.checks.observation import Observation
+from one_api_infra.checks.server import told
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
 from one_api_infra.texts import N_, _
 
@@ -15,150 +15,132 @@ MONITOR = N_("`systemctl enable --now one-api-monitor.timer`, `systemctl start o
 CERTBOT = N_("read `journalctl -u one-api-certificate`, then `systemctl start one-api-certificate`")
 
 
-def _told(seen: Observation, name: str) -> Mapping[str, Any] | Skip:
-    """A part of what the server told."""
-    found = seen.server.get(name)
-    if found is None:
-        return Skip(seen.server_error or _("the server was not asked"))
-    return dict(found)
+def _from_elsewhere() -> Skip:
+    return Skip(_("the certificate comes from elsewhere"))
+
+
+def _no_agent() -> Skip:
+    return Skip(_("the callbacks' agent is off"))
+
+
+def _no_channel() -> Skip:
+    return Skip(_('no "alert_urls" are set: nobody is told of a fault'))
 
 
 def _probe(seen: Observation) -> Finding:
-    log = _told(seen, "callback_log")
-    if isinstance(log, Skip):
-        return log
+    log = told(seen.told.callback_log)
     if not seen.callbacks:
         return Skip(_("no callback route was asked"))
-    if not log["probes"] and (seen.server.get("callbacks") or {}).get("strangers", 0) > STRANGERS:
+    ledger = told(seen.told.callbacks)
+    if not log.probes and ledger and ledger.state.strangers > STRANGERS:
         return Skip(_("among so many callbacks the probe was not looked for"))
-    if not log["probes"]:
-        return Found("missing", log["path"], {"path": log["path"]})
-    return None
-
-
-def _certificate(seen: Observation) -> Mapping[str, Any] | Skip:
-    if seen.server and not seen.server.get("renewal_unit"):
-        return Skip(_("the certificate comes from elsewhere"))
-    return _told(seen, "renewal_unit")
+    return None if log.probes else Found("missing", log.path, {"path": log.path})
 
 
 def _timer(seen: Observation) -> Finding:
-    unit = _certificate(seen)
-    if isinstance(unit, Skip):
-        return unit
-    return None if unit["is_active"] and unit["is_enabled"] else Found("stopped")
+    renewal = told(seen.told.renewal)
+    if renewal is None:
+        return _from_elsewhere()
+    return None if renewal.is_active and renewal.is_enabled else Found("stopped")
 
 
 def _renewal(seen: Observation) -> Finding:
-    unit = _certificate(seen)
-    if isinstance(unit, Skip):
-        return unit
-    if unit["result"] != "success":
-        return Found("failed", unit["result"], {"result": unit["result"]})
-    age = seen.now - unit["ran"] if unit["ran"] else 0
-    if age > RENEWAL_SECONDS and unit["uptime"] > RENEWAL_SECONDS:
+    renewal = told(seen.told.renewal)
+    if renewal is None:
+        return _from_elsewhere()
+    if renewal.result != "success":
+        return Found("failed", renewal.result, {"result": renewal.result})
+    age = seen.now - renewal.ran if renewal.ran else 0
+    if age > RENEWAL_SECONDS and seen.told.uptime > RENEWAL_SECONDS:
         return Found("old", "", {"hours": round(age / 3600)})
     return None
 
 
 def _hook(seen: Observation) -> Finding:
-    unit = _certificate(seen)
-    if isinstance(unit, Skip):
-        return unit
-    if not unit["hook"]["ok"]:
-        return Found("failed", unit["hook"]["message"])
-    return None if unit["hook"]["can_run"] else Found("missing")
+    renewal = told(seen.told.renewal)
+    if renewal is None:
+        return _from_elsewhere()
+    if not renewal.hook.ok:
+        return Found("failed", renewal.hook.message)
+    return None if renewal.hook.can_run else Found("missing")
 
 
 def _nginx(seen: Observation) -> Finding:
-    nginx = _told(seen, "nginx")
-    if isinstance(nginx, Skip):
-        return nginx
-    return None if nginx["is_loaded"] else Found("stale")
+    return None if told(seen.told.nginx).is_loaded else Found("stale")
 
 
 def _firewall(seen: Observation) -> Finding:
-    if not seen.server:
-        return Skip(seen.server_error or _("the server was not asked"))
-    if not seen.server["firewall"]:
+    firewall = told(seen.told.firewall)
+    if not firewall.is_loaded:
         return Found("open")
-    return None if seen.server["port_guard"] else Found("unguarded")
+    return None if firewall.is_guarded else Found("unguarded")
 
 
 def _docker(seen: Observation) -> Finding:
-    if not seen.server:
-        return Skip(seen.server_error or _("the server was not asked"))
-    ports = ", ".join(seen.server.get("published", ()))
+    ports = ", ".join(told(seen.told.firewall).published)
     return Found("published", ports, {"ports": ports}) if ports else None
 
 
 def _flood(seen: Observation) -> Finding:
-    ledger = _told(seen, "callbacks")
-    if isinstance(ledger, Skip):
-        return ledger
-    rate = ledger["strangers"]
+    ledger = told(seen.told.callbacks)
+    if ledger is None:
+        return _no_agent()
+    rate = ledger.state.strangers
     if rate > STRANGERS:
         return Found("flood", f"{rate:.0f}/s", {"rate": f"{rate:.0f}"})
-    return Found("behind") if ledger["is_behind"] else None
+    return Found("behind") if ledger.state.is_behind else None
 
 
 def _units(seen: Observation) -> Finding:
-    failed = seen.server.get("failed_units")
-    if failed is None:
-        return Skip(seen.server_error or _("the server was not asked"))
+    failed = told(seen.told.failed_units)
     return Found("failed", " ".join(failed), {"unit": failed[0]}) if failed else None
 
 
 def _monitor(seen: Observation) -> Finding:
-    monitor = _told(seen, "monitor")
-    if isinstance(monitor, Skip):
-        return monitor
-    if not monitor["is_active"]:
+    monitor = told(seen.told.monitor)
+    if not monitor.is_active:
         return Found("stopped", "one-api-monitor.timer")
-    age = min(seen.now - monitor["ran"], monitor["uptime"])  # after a reboot it takes a minute
+    age = min(seen.now - monitor.ran, seen.told.uptime)  # after a reboot it takes a minute
     return Found("old", f"{age:.0f} s") if age > MONITOR_SECONDS else None
 
 
 def _channel(seen: Observation) -> Finding:
-    monitor = _told(seen, "monitor")
-    if isinstance(monitor, Skip):
-        return monitor
-    if not monitor["channels"]:
-        return Skip(_('no "alert_urls" are set: nobody is told of a fault'))
-    if monitor["undelivered"]:
-        return Found("failed", ", ".join(monitor["undelivered"]),
-                     {"channel": ", ".join(monitor["undelivered"])})  # fmt: skip
-    return None
+    monitor = told(seen.told.monitor)
+    if not monitor.channels:
+        return _no_channel()
+    channels = ", ".join(monitor.undelivered)
+    return Found("failed", channels, {"channel": channels}) if channels else None
+
+
+def _watchdog(seen: Observation) -> Finding:
+    monitor = told(seen.told.monitor)
+    if not monitor.channels:
+        return _no_channel()
+    return None if monitor.is_watched else Found("stopped", "one-api-watchdog.timer")
 
 
 def _ledger(seen: Observation) -> Finding:
-    ledger = _told_of_callbacks(seen)
-    if isinstance(ledger, Skip):
-        return ledger
-    if not ledger["is_active"]:
+    ledger = told(seen.told.callbacks)
+    if ledger is None:
+        return _no_agent()
+    if not ledger.is_active:
         return Found("stopped", "one-api-callbacks.timer")
-    age = min(seen.now - ledger["ran"], ledger["uptime"])  # after a reboot it takes a while
+    age = min(seen.now - ledger.state.ran, seen.told.uptime)  # after a reboot it takes a while
     return Found("old", f"{age:.0f} s") if age > LEDGER_SECONDS else None
 
 
 def _sight(seen: Observation) -> Finding:
-    ledger = _told_of_callbacks(seen)
-    if isinstance(ledger, Skip):
-        return ledger
-    return Found("blind") if ledger["is_blind"] else None
+    ledger = told(seen.told.callbacks)
+    if ledger is None:
+        return _no_agent()
+    return Found("blind") if ledger.state.is_blind else None
 
 
 def _cases(seen: Observation) -> Finding:
-    ledger = _told_of_callbacks(seen)
-    if isinstance(ledger, Skip):
-        return ledger
-    return Found("open", "", {"count": ledger["cases"]}) if ledger["cases"] else None
-
-
-def _told_of_callbacks(seen: Observation) -> Mapping[str, Any] | Skip:
-    if seen.server and not seen.server.get("callbacks"):
-        return Skip(_("the callbacks' agent is off"))
-    return _told(seen, "callbacks")
+    ledger = told(seen.told.callbacks)
+    if ledger is None:
+        return _no_agent()
+    return Found("open", "", {"count": ledger.state.cases}) if ledger.state.cases else None
 
 
 def _check(name: str, means: str, faults: dict[str, Fault], judge: Any, *needs: str) -> Check:
@@ -339,6 +321,17 @@ CHECKS = (
             ),
         },
         _monitor,
+    ),
+    _check(
+        "monitor.watchdog",
+        N_("Somebody tells if the monitor is silent"),
+        {
+            "stopped": Fault(
+                N_("one-api-watchdog.timer does not run: if the monitor stops, nobody is told"),
+                N_("`pyinfra inventory.py deploys/watchdog.py`"),
+            )
+        },
+        _watchdog,
     ),
     _check(
         "monitor.channel",

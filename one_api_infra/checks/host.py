@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from one_api_infra.checks.observation import Observation
-from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
-from one_api_infra.texts import N_, _
+from one_api_infra.checks.server import Mount, told
+from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level
+from one_api_infra.texts import N_
 
 CLOCK_SECONDS = 120  # WeChat Pay and Stripe refuse signatures older than 300 s
 DISK_MIB = 200
@@ -19,28 +20,30 @@ FREE = N_("free space (`apt-get clean`, `journalctl --vacuum-size=100M`)")
 
 
 def _clock(seen: Observation) -> Finding:
-    if not seen.server:
-        return Skip(seen.server_error or _("the server was not asked"))
-    off = float(seen.server["now"]) - seen.now
+    off = seen.told.now - seen.now
     if abs(off) > CLOCK_SECONDS:
         return Found("off", f"{off:+.0f} s", {"seconds": round(off)})
-    return None if seen.server["clock_is_kept"] else Found("unkept")
+    return None if told(seen.told.clock_is_kept) else Found("unkept")
 
 
 def _disk(seen: Observation) -> Finding:
-    if not seen.server:
-        return Skip(seen.server_error or _("the server was not asked"))
-    for mount, free in sorted(seen.server["disk"].items()):
-        total = seen.server.get("disk_size", {}).get(mount, 0.0)
-        is_little = free < DISK_FEW_MIB and free * 100 < total * DISK_PERCENT
-        if free < DISK_MIB or is_little:
-            need = max(DISK_MIB, round(total * DISK_PERCENT / 100) if is_little else 0)
-            values = {"mount": mount, "free": round(free), "need": need}
-            return Found("full", f"{mount}: {free:.0f} MiB", values)
-        minutes = seen.server.get("minutes_to_full", {}).get(mount, FILLING_MINUTES)
-        if minutes < FILLING_MINUTES:
-            return Found("filling", f"{mount}: {free:.0f} MiB",
-                         {"mount": mount, "minutes": round(minutes)})  # fmt: skip
+    for mount, room in sorted(told(seen.told.mounts).items()):
+        minutes = seen.minutes_to_full.get(mount, FILLING_MINUTES)
+        if found := _room(mount, room, minutes):
+            return found
+    return None
+
+
+def _room(mount: str, room: Mount, minutes: float) -> Found | None:
+    is_little = room.free < DISK_FEW_MIB and room.free * 100 < room.size * DISK_PERCENT
+    seen = f"{mount}: {room.free:.0f} MiB"
+    if room.free < DISK_MIB or is_little:
+        need = max(DISK_MIB, round(room.size * DISK_PERCENT / 100) if is_little else 0)
+        return Found("full", seen, {"mount": mount, "free": round(room.free), "need": need})
+    if room.inodes < DISK_PERCENT:
+        return Found("files", f"{mount}: {room.inodes:.1f} %", {"mount": mount})
+    if minutes < FILLING_MINUTES:
+        return Found("filling", seen, {"mount": mount, "minutes": round(minutes)})
     return None
 
 
@@ -71,9 +74,7 @@ def recent(samples: Sequence[Room]) -> list[Room]:
 
 
 def _memory(seen: Observation) -> Finding:
-    if not seen.server:
-        return Skip(seen.server_error or _("the server was not asked"))
-    percent = seen.server["memory_available"]
+    percent = told(seen.told.memory_available)
     if percent < MEMORY_PERCENT:
         return Found("full", f"{percent:.1f} %", {"percent": f"{percent:.1f}"})
     return None
@@ -108,6 +109,10 @@ CHECKS = (
         N_("There is room on the disk"),
         {
             "full": Fault(N_("{mount} has {free} MiB left, less than {need}"), FREE),
+            "files": Fault(
+                N_("{mount} can take no more files: its inodes are used up"),
+                N_("see where they are: `du --inodes -x {mount} | sort -n | tail`"),
+            ),
             "filling": Fault(N_("{mount} will be full in {minutes} minutes"), FREE),
         },
         _disk,
@@ -164,11 +169,5 @@ CHECKS = (
         N_("A certificate that somebody else manages can be served"),
         N_("{path} is not fit to be served: {reason}"),
         N_("put a certificate of a public CA for {names} to {path}, and its key to {key}"),
-    ),
-    _preflight(
-        "system.agent",
-        N_("The agent tells the server's state"),
-        N_("the agent does not tell the server's state; it says: {words}"),
-        N_("run it by hand on the server: `{command}`"),
     ),
 )

@@ -2,14 +2,16 @@
 
 import ipaddress
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from one_api_infra.checks.observation import Observation
-from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
-from one_api_infra.texts import N_, _
+from one_api_infra.checks.server import told
+from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level
+from one_api_infra.place import Place
+from one_api_infra.texts import N_
 
+BOOKS = ("one_api.runs", "one_api.is_claimed")  # what is stored is told by One API to root
 DEPLOY = N_("`pyinfra inventory.py deploys/callback_domain.py` writes {wanted} there")
 FORMS = {
     "empty": Fault(N_("{place} is empty: gateways are told no address to call"), DEPLOY),
@@ -65,20 +67,17 @@ def _is_local(host: str) -> bool:
         return host in {"localhost", ""} or host.endswith((".local", ".localhost", ".internal"))
 
 
-def _places(seen: Observation, *, payments: bool) -> Iterator[Mapping[str, Any]]:
-    for place in seen.server.get("one_api", {}).get("places", ()):
-        if (place["kind"] == "payment" or place["key"] == "CustomCallbackAddress") == payments:
+def _places(seen: Observation, *, payments: bool) -> Iterator[Place]:
+    for place in told(told(seen.told.one_api).books).places:
+        if (place.kind == "payment" or place.key == "CustomCallbackAddress") == payments:
             yield place
 
 
 def _stored(seen: Observation, *, payments: bool) -> Finding:
-    if "places" not in seen.server.get("one_api", {}):
-        return Skip(seen.server_error or _("One API's settings could not be read"))
     for place in _places(seen, payments=payments):
-        if fault := form(place["value"], place["wanted"]):
-            name = f"{place['kind']} {place['key']}"
-            values = {"place": name, "value": place["value"], "wanted": place["wanted"]}
-            return Found(fault, f"{name} = {place['value']!r}", values)
+        if fault := form(place.value, place.wanted):
+            values = {"place": str(place), "value": place.value, "wanted": place.wanted}
+            return Found(fault, f"{place} = {place.value!r}", values)
     return None
 
 
@@ -97,6 +96,7 @@ CHECKS = (
         N_("One API's ServerAddress holds https://DOMAIN, exactly"),
         FORMS,
         _server_address,
+        BOOKS,
     ),
     Check(
         "callback_domain.stored",
@@ -104,5 +104,6 @@ CHECKS = (
         N_("Every payment row (or the callback address) holds https://DOMAIN, exactly"),
         FORMS,
         _callback_domain,
+        BOOKS,
     ),
 )

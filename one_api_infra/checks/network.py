@@ -1,6 +1,7 @@
 """Level 3: the ports, from outside."""
 
 from one_api_infra.checks.observation import Observation, Port
+from one_api_infra.checks.server import told
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Judge, Level, Skip
 from one_api_infra.texts import N_, _
 
@@ -52,9 +53,7 @@ def _one_api_closed(seen: Observation) -> Finding:
 
 
 def _holder(seen: Observation) -> Finding:
-    holders = seen.server.get("holders")
-    if holders is None:
-        return Skip(seen.server_error or _("the server was not asked"))
+    holders = told(seen.told.holders)
     for port in ("80", "443"):
         holder = holders.get(port)
         if holder and holder != "nginx":

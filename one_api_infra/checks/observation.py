@@ -1,8 +1,9 @@
 """What observers saw, as plain data: the only thing that judgements read."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+
+from one_api_infra.checks.server import NOBODY_ASKED, Server, Unseen, told
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,11 @@ class Target:
     connect_to: tuple[str, ...] = ()
     waive: tuple[str, ...] = ()
     lab: bool = False
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it is somebody else's site, of which nothing is known but its name."""
+        return not self.edition
 
     @property
     def domains(self) -> tuple[str, ...]:
@@ -127,7 +133,11 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Observation:
-    """Everything that one look saw. ``server`` is what the agent told (``server/observe.py``)."""
+    """Everything that one look saw, from outside and by the agent on the server.
+
+    ``outside_error``: why nothing was seen from outside. ``minutes_to_full``: of each mount of the
+    server whose room shrinks, as the monitor knows from run to run.
+    """
 
     target: Target
     now: float
@@ -138,20 +148,14 @@ class Observation:
     handshakes: tuple[Handshake, ...] = ()
     callbacks: tuple[Exchange, ...] = ()
     status: Exchange | None = None
-    server: Mapping[str, Any] = field(default_factory=dict)
-    server_error: str = ""
+    server: Server | Unseen = NOBODY_ASKED
+    outside_error: str = ""
+    minutes_to_full: Mapping[str, float] = field(default_factory=dict)
 
-    @classmethod
-    def parse(cls, data: Mapping[str, Any]) -> "Observation":
-        """From plain data, as ``dataclasses.asdict`` makes it."""
-        made: dict[str, Any] = dict(data)
-        target = dict(data["target"])
-        target["routes"] = tuple(Route(**route) for route in target["routes"])
-        made["target"] = Target(**target)
-        for name, kind in PARTS.items():
-            made[name] = tuple(kind(**each) for each in data[name])
-        made["status"] = Exchange(**data["status"]) if data["status"] else None
-        return cls(**made)
+    @property
+    def told(self) -> Server:
+        """What the server told; NotSeenError where it was not or could not be asked."""
+        return told(self.server)
 
     def addresses(self, name: str) -> tuple[str, ...]:
         """Where the observer is led by a name; its own resolver's word, else the public ones'."""
@@ -162,12 +166,3 @@ class Observation:
                 if each.name == name and each.role == role and each.addresses:
                     return each.addresses
         return ()
-
-
-PARTS: Mapping[str, Callable[..., Any]] = {
-    "asked": Asked,
-    "caa": Caa,
-    "ports": Port,
-    "handshakes": Handshake,
-    "callbacks": Exchange,
-}

@@ -11,6 +11,7 @@ from one_api_infra.checks import catalogue, dns, target
 from one_api_infra.checks.database import excess
 from one_api_infra.checks.host import CLOCK_SECONDS
 from one_api_infra.checks.observation import Names, Observation
+from one_api_infra.checks.server import Database
 from one_api_infra.checks.verdict import State
 from one_api_infra.database import Address
 from one_api_infra.problems import Problem
@@ -23,6 +24,8 @@ SYSTEMS = {("debian", "12"), ("debian", "13")}
 ARCHITECTURES = {"amd64", "arm64"}
 FREE_MIB = 1024
 OUR_PROGRAMS = {"nginx"}
+
+SHARED_NAMES = (paths.UNIT, f"{paths.NGINX}/conf.d/one-api.conf")
 
 Check = Callable[[Site, Snapshot], Iterable[Problem]]
 
@@ -118,10 +121,11 @@ def _foreign_site(site: Site, seen: Snapshot) -> Iterable[Problem]:
 
 def _foreign_one_api(_site: Site, seen: Snapshot) -> Iterable[Problem]:
     """An installation by hand, which has the same names by upstream's advice."""
-    if paths.BUNDLE in seen.paths:
+    if {paths.BUNDLE, paths.SITE} & set(seen.paths):
         return
-    for path in (paths.UNIT, f"{paths.NGINX}/conf.d/one-api.conf"):
-        if path in seen.paths:
+    ours = set(seen.probes.get("ours", ()))
+    for path in SHARED_NAMES:
+        if path in seen.paths and path not in ours:
             yield catalogue.problem("one_api.foreign", path=path)
 
 
@@ -138,8 +142,12 @@ def _database(site: Site, seen: Snapshot) -> Iterable[Problem]:
         return
     if seen.probe("database") != "open":
         yield catalogue.problem("database.reachable", host=address.host, port=address.port)
-    state = dict(seen.state().get("database") or {})
-    if state.get("limit") and (many := excess(state, str(site.database_connections))):
+    state = seen.state().database
+    if (
+        isinstance(state, Database)
+        and state.limit
+        and (many := excess(state, str(site.database_connections)))
+    ):
         yield catalogue.problem("database.connections", "many", **many)
 
 
@@ -176,6 +184,7 @@ def wanted(site: Site) -> Wanted:
     return Wanted(
         probes={
             **_database_probes(site),
+            "ours": f"grep -slF one-api-infra {' '.join(SHARED_NAMES)}",
             "uid": "id -u",
             "os_release": "cat /etc/os-release",
             "disk": "df -k --output=target,avail / /var /opt /etc",

@@ -1,18 +1,18 @@
 """One look at a host of the inventory: from this machine, and by the agent on the server."""
 
-import json
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import Any
 
-from one_api_infra.checks import target
+from one_api_infra import ssh
+from one_api_infra.checks import agent, target
 from one_api_infra.checks.observation import Observation
 from one_api_infra.checks.observers.look import AskServer, look
+from one_api_infra.checks.server import Server, Unseen
 from one_api_infra.server import paths
 from one_api_infra.site import Site
-from one_api_infra.ssh import Server, address
-from one_api_infra.texts import _
+from one_api_infra.ssh import address
 
 SECONDS = 15.0  # for one command on the server
 
@@ -20,7 +20,7 @@ SECONDS = 15.0  # for one command on the server
 def observe(name: str, data: Mapping[str, Any]) -> Observation:
     """One look at a host of the inventory, from here and from the server itself."""
     site = Site.parse(data)
-    server = Server(name, data)
+    server = ssh.Server(name, data)
     with ThreadPoolExecutor(1) as beside:
         # This opens the connection, which takes eight round trips, while others are asked.
         here = beside.submit(server.run, "hostname -I", SECONDS)
@@ -32,15 +32,11 @@ def observe(name: str, data: Mapping[str, Any]) -> Observation:
     return replace(seen, target=target.of_settings(site.public(), addresses))
 
 
-def ask(server: Server, connected: Future[Any]) -> AskServer:
+def ask(server: ssh.Server, connected: Future[Any]) -> AskServer:
     """The agent's word on the server, over ssh, as soon as that is ``connected``."""
 
-    def asked(mark: str) -> tuple[Mapping[str, Any], str]:
+    def asked(mark: str) -> Server | Unseen:
         wait([connected])
-        output, error = server.run(paths.agent(f"observe {mark}"), SECONDS)
-        try:
-            return dict(json.loads(output)), ""
-        except ValueError:
-            return {}, _("the server could not be asked: {error}", error=error or output[-200:])
+        return agent.parse(*server.run(paths.agent(f"observe {mark}"), SECONDS))
 
     return asked

@@ -1,14 +1,14 @@
 """What is looked at: from a site's settings, or from a bare domain."""
 
 import ipaddress
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from one_api_infra import editions
 from one_api_infra.checks.observation import Route, Target
 from one_api_infra.editions.edition import Edition
 from one_api_infra.server import paths
+from one_api_infra.site_file import SiteFile
 
 PUBLIC_RESOLVERS = ("223.5.5.5", "8.8.8.8")
 # What CAA records call the CAs; the key is how the host name of their ACME server ends.
@@ -22,22 +22,22 @@ LAB_CA = "pebble.letsencrypt.org"
 PROBE = "one-api-infra-probe"
 
 
-def of_settings(settings: Mapping[str, Any], addresses: Sequence[str] = ()) -> Target:
+def of_settings(settings: SiteFile, addresses: Sequence[str] = ()) -> Target:
     """The target that a site's settings (``Site.public``) describe."""
-    live = f"{paths.LETSENCRYPT}/live/{settings['domain']}/fullchain.pem"
+    live = f"{paths.LETSENCRYPT}/live/{settings.domain}/fullchain.pem"
     return Target(
-        domain=settings["domain"],
-        callback_domain=settings["callback_domain"],
-        edition=settings["edition"],
-        routes=routes(editions.get(settings["edition"])),
-        one_api_port=settings["one_api_port"],
-        addresses=(*addresses, *settings["public_addresses"]),
+        domain=settings.domain,
+        callback_domain=settings.callback_domain,
+        edition=settings.edition,
+        routes=routes(editions.get(settings.edition)),
+        one_api_port=settings.one_api_port,
+        addresses=(*addresses, *settings.public_addresses),
         ca_identities=_identities(settings),
-        resolvers=tuple(settings["dns_resolvers"]) or PUBLIC_RESOLVERS,
-        trusted_ca_file=settings["trusted_ca_file"],
-        certificate_file=settings["certificate_file"] or live,
-        waive=tuple(settings["waive"]),
-        lab=settings["lab"],
+        resolvers=settings.dns_resolvers or PUBLIC_RESOLVERS,
+        trusted_ca_file=settings.trusted_ca_file,
+        certificate_file=settings.certificate_file or live,
+        waive=settings.waive,
+        lab=settings.lab,
     )
 
 
@@ -65,12 +65,12 @@ def routes(edition: Edition) -> tuple[Route, ...]:
     )
 
 
-def _identities(settings: Mapping[str, Any]) -> tuple[str, ...]:
-    if settings["certificate"] != "acme":
+def _identities(settings: SiteFile) -> tuple[str, ...]:
+    if settings.certificate != "acme":
         return ()
-    if settings["lab"]:
+    if settings.lab:
         return (LAB_CA,)
-    host = urlsplit(settings["acme_server"]).hostname or ""
+    host = urlsplit(settings.acme_server).hostname or ""
     return tuple(name for end, name in CA_IDENTITIES.items() if host.endswith(end))
 
 

@@ -4,10 +4,12 @@ Verify codes are OpenSSL's (``X509_V_ERR_*`` in x509_vfy.h). Lifetimes are judge
 that is left: certificates live 90, 64, 45 or 6 days.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
+from one_api_infra.certificate import Certificate
 from one_api_infra.checks.observation import Handshake, Observation
+from one_api_infra.checks.server import told
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
 from one_api_infra.texts import N_, _
 
@@ -101,34 +103,31 @@ def _life_left(seen: Observation) -> Finding:
     return None
 
 
-def _on_disk(seen: Observation) -> Mapping[str, Any] | Skip:
-    certificates = seen.server.get("certificates")
-    if certificates is None:
-        return Skip(seen.server_error or _("the server was not asked"))
+def _on_disk(seen: Observation) -> Certificate | Found:
     wanted = seen.target.certificate_file
-    own = [each for each in certificates if each["certificate_file"] == wanted]
-    if not own:
-        return Skip(_("{path} is not on the server", path=wanted))
-    return dict(own[0])
+    for each in told(seen.told.certificates):
+        if each.certificate_file == wanted:
+            return each
+    return Found("gone", wanted, {"path": wanted})
 
 
 def _served_is_on_disk(seen: Observation) -> Finding:
     disk = _on_disk(seen)
-    if isinstance(disk, Skip):
+    if isinstance(disk, Found):
         return disk
     for each in _served(seen):
-        if each.serial != disk["serial"]:
-            evidence = f"{_shown(each)}; {disk['certificate_file']}: {disk['serial']}"
-            return Found("differs", evidence, {"path": disk["certificate_file"]})
+        if each.serial != disk.serial:
+            evidence = f"{_shown(each)}; {disk.certificate_file}: {disk.serial}"
+            return Found("differs", evidence, {"path": disk.certificate_file})
     return None
 
 
 def _key_matches(seen: Observation) -> Finding:
     disk = _on_disk(seen)
-    if isinstance(disk, Skip):
-        return disk
-    if not disk["key_matches"]:
-        return Found("differs", disk["key_file"], {"path": disk["key_file"]})
+    if isinstance(disk, Found):
+        return None  # certificate.served_is_on_disk tells of it
+    if not disk.key_matches:
+        return Found("differs", disk.key_file, {"path": disk.key_file})
     return None
 
 
@@ -267,7 +266,11 @@ CHECKS = (
             "differs": Fault(
                 N_("nginx serves another certificate than {path}: it was not reloaded"),
                 N_("`nginx -t && systemctl reload nginx`"),
-            )
+            ),
+            "gone": Fault(
+                N_("{path} or its key cannot be read: at its next start nginx has none to serve"),
+                N_("`pyinfra inventory.py deploys/certificate.py` obtains both anew"),
+            ),
         },
         _served_is_on_disk,
     ),

@@ -91,6 +91,19 @@ class Check:
     needs: tuple[str, ...] = ()
 
 
+# What can happen to any check: both are failures, for nothing is known then.
+OF_ANY = {
+    "unseen": Fault(
+        N_("the server could not look at this: {error}"),
+        N_("`pyinfra inventory.py deploys/site.py` puts everything right that is looked at here"),
+    ),
+    "broken": Fault(
+        N_("the check itself failed, which is a defect of one-api-infra: {error}"),
+        N_("report it with these words; `one-api-infra order` and the agent do not depend on it"),
+    ),
+}
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What a check came to; the texts are in the operator's language."""
@@ -115,7 +128,7 @@ def verdict(check: Check, finding: Finding) -> Verdict:
         return Verdict(check.id, check.level, State.OK)
     if isinstance(finding, Skip):
         return Verdict(check.id, check.level, State.SKIPPED, finding.reason)
-    fault = check.faults[finding.fault]
+    fault = check.faults.get(finding.fault) or OF_ANY[finding.fault]
     state = State.WARNING if fault.is_warning else State.FAILED
     values = {
         name: foreign.line(value) if isinstance(value, str) else value

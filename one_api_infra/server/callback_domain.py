@@ -2,18 +2,20 @@
 
 from pathlib import Path
 
-from one_api_infra.callback_domain import Place, places
+from one_api_infra.callback_domain import places
 from one_api_infra.editions.api import Api
+from one_api_infra.place import Place
 from one_api_infra.server import one_api, paths
-from one_api_infra.server.local import CommandError, Site, api, edition, site, write
+from one_api_infra.server.local import CommandError, api, edition, site, write
+from one_api_infra.site_file import SiteFile
 from one_api_infra.texts import _
 
 
-def observe(site: Site, client: Api) -> tuple[Place, ...]:
+def observe(site: SiteFile, client: Api) -> tuple[Place, ...]:
     """The places of the domain as One API tells them."""
     kind = edition(site)
     payments = client.payments() if kind.payment_rows else []
-    origin, callback = f"https://{site['domain']}", f"https://{site['callback_domain']}"
+    origin, callback = f"https://{site.domain}", f"https://{site.callback_domain}"
     return places(kind, client.options(), payments, origin, callback)
 
 
@@ -28,7 +30,7 @@ def apply() -> None:
         one_api.activate(Path(paths.CURRENT).readlink().name)
     wrong = [place for place in observe(current, client) if not place.is_right]
     address = client.status()["server_address"]
-    if wrong or address != f"https://{current['domain']}":
+    if wrong or address != f"https://{current.domain}":
         shown = ", ".join(f"{place} = {place.value!r}" for place in wrong) or address
         raise CommandError(
             _(

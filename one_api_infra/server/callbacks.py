@@ -1,25 +1,27 @@
 """The agent's commands on the server: a run, one order, the report."""
 
 import contextlib
-import json
 import os
 import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from one_api_infra import plain
 from one_api_infra.callbacks import agent, summary
 from one_api_infra.callbacks.books import BOOKS
 from one_api_infra.callbacks.books.books import Books
 from one_api_infra.callbacks.gateways import client
 from one_api_infra.callbacks.ledger import Ledger
 from one_api_infra.callbacks.loopback import Loopback
+from one_api_infra.checks.server import Callbacks, CallbacksState
 from one_api_infra.editions.api import Api, ApiError
 from one_api_infra.editions.edition import Edition
-from one_api_infra.server import notify, paths, report
-from one_api_infra.server.local import CommandError, Site, edition, read_of, site, write
+from one_api_infra.plain import PlainError
+from one_api_infra.server import database, notify, paths, report
+from one_api_infra.server.local import CommandError, edition, read_of, site, write
 from one_api_infra.server.local import run as run_program
+from one_api_infra.site_file import SiteFile
 from one_api_infra.texts import _
 
 USER = "one-api-callbacks"
@@ -30,7 +32,7 @@ TIMEOUT = 10.0
 def run() -> None:
     """One run of the agent; a second one at the same time does nothing."""
     current = site()
-    os.environ["ONE_API_INFRA_LANGUAGE"] = current["language"]
+    os.environ["ONE_API_INFRA_LANGUAGE"] = current.language
     with agent.alone(Path(LOCK)) as mine:
         if not mine:
             return
@@ -40,8 +42,8 @@ def run() -> None:
             books(current),
             Loopback(base(current)),
             Path(paths.CALLBACK_LOG),
-            current["reconcile"] == "act",
-            current["log_days"],
+            current.reconcile == "act",
+            current.log_days,
         )
         try:
             made.run(time.time())
@@ -50,34 +52,34 @@ def run() -> None:
             print(_("One API's books could not be read: {error}", error=error), file=sys.stderr)
         now = time.time()
         is_next_day = report.keep(ledger, current, now)
-        day = summary.message(ledger, current["domain"], now) if is_next_day else {}
+        day = summary.message(ledger, current.domain, now) if is_next_day else {}
         urls = _credential("alert-urls", paths.ALERT_URLS)
         channels = notify.channels(urls)
-        agent.tell(ledger, current["domain"], channels, lambda box: notify.send(box, urls), day)
+        agent.tell(ledger, current.domain, channels, lambda box: notify.send(box, urls), day)
         _leave_state(ledger)
         ledger.close()
 
 
-def trust(site: Site) -> Mapping[str, str]:
+def trust(site: SiteFile) -> Mapping[str, str]:
     """The variables by which libraries find ``trusted_ca_file``, as the agent's unit has them."""
-    if not site["trusted_ca_file"]:
+    if not site.trusted_ca_file:
         return {}
     return {"REQUESTS_CA_BUNDLE": paths.TRUSTED_CA, "SSL_CERT_FILE": paths.TRUSTED_CA}
 
 
-def base(site: Site) -> str:
+def base(site: SiteFile) -> str:
     """One API on loopback."""
-    return f"http://127.0.0.1:{site['one_api_port']}"
+    return f"http://127.0.0.1:{site.one_api_port}"
 
 
-def books(site: Site) -> Books:
+def books(site: SiteFile) -> Books:
     """The books of the site's edition; CommandError where they cannot be read."""
     chosen = edition(site)
     if not chosen.has_orders:
         raise CommandError(
             _("The agent cannot read the orders of {edition}.", edition=chosen.title)
         )
-    client.allow(site["gateway_networks"])
+    client.allow(site.gateway_networks)
     token = _credential("access-token", paths.ACCESS_TOKEN)
     api = Api(chosen, base(site), token.read_text().strip())
     api.timeout = TIMEOUT
@@ -89,8 +91,8 @@ def _epay_key(chosen: Edition) -> str:
     if not chosen.epay_key_option:
         return ""
     path = Path(os.environ.get("CREDENTIALS_DIRECTORY", "")) / "database"
-    with contextlib.suppress(OSError, ValueError):
-        return str(json.loads(path.read_text())["epay_key"]).strip()
+    with contextlib.suppress(OSError, ValueError, PlainError):
+        return database.left(path).epay_key.strip()
     return ""
 
 
@@ -104,26 +106,24 @@ def _leave_state(ledger: Ledger) -> None:
     """What the monitor wants to know: it cannot open the ledger without a right to write."""
     count = "SELECT count(*) FROM cases WHERE closed IS NULL AND class != 'forged'"
     cases = ledger.db.execute(count).fetchone()[0]
-    state = {
-        "ran": float(ledger.note(agent.RAN) or 0),
-        "cases": cases,
-        "is_blind": ledger.note(agent.BLIND) == "1",
-        "strangers": float(ledger.note(agent.STRANGERS) or 0),
-        "is_behind": ledger.note(agent.BEHIND) == "1",
-    }
-    write(paths.CALLBACKS_STATE, json.dumps(state), 0o640)
+    state = CallbacksState(
+        ran=float(ledger.note(agent.RAN) or 0),
+        cases=cases,
+        is_blind=ledger.note(agent.BLIND) == "1",
+        strangers=float(ledger.note(agent.STRANGERS) or 0),
+        is_behind=ledger.note(agent.BEHIND) == "1",
+    )
+    write(paths.CALLBACKS_STATE, plain.write(state), 0o640)
 
 
-def observe(uptime: float) -> Mapping[str, Any] | None:
-    """How the agent is: for ``observe``, ``uptime`` is the server's; None where it is off."""
-    if not Path("/etc/systemd/system/one-api-callbacks.timer").exists():
+def observe(site: SiteFile) -> Callbacks | None:
+    """How the agent is: for ``observe``; None where it is off."""
+    if site.callbacks == "off":
         return None
-    state: dict[str, Any] = {
-        "ran": 0.0, "cases": 0, "is_blind": False, "strangers": 0.0, "is_behind": False,
-    }  # fmt: skip
-    with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
-        told = json.loads(read_of(USER, paths.CALLBACKS_STATE))
-        # Each as what it is: everybody on this server may read the observation.
-        state |= {name: type(kind)(told[name]) for name, kind in state.items() if name in told}
+    state = CallbacksState()
+    # What the agent cannot leave is as old as can be. Everybody on this server may read it: it is
+    # numbers and truths alone, whatever the agent's user writes there.
+    with contextlib.suppress(OSError, PlainError):
+        state = plain.read(CallbacksState, read_of(USER, paths.CALLBACKS_STATE))
     is_active = run_program("systemctl", "is-active", "one-api-callbacks.timer")[0] == 0
-    return {"is_active": is_active, "uptime": uptime, **state}
+    return Callbacks(is_active, state)

@@ -4,7 +4,6 @@ import json
 import socket
 import ssl
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 from cryptography import x509
@@ -13,7 +12,8 @@ from cryptography.hazmat.primitives import serialization
 
 from one_api_infra.certificate import Certificate, renew_before
 from one_api_infra.server import paths
-from one_api_infra.server.local import CommandError, Site, must, run, site, tail, write
+from one_api_infra.server.local import CommandError, must, run, site, tail, write
+from one_api_infra.site_file import SiteFile
 from one_api_infra.texts import _
 
 CERTBOT = {"venv": f"{paths.AGENT}/venv/bin/certbot", "distribution": "/usr/bin/certbot"}
@@ -21,12 +21,12 @@ RELOAD_SECONDS = 20
 EXTERNAL = "external"
 
 
-def observe(site: Site) -> list[Certificate]:
+def observe(site: SiteFile) -> list[Certificate]:
     """Every certificate on disk that can be read: certbot's of this toolkit, or the external."""
     live = sorted(Path(paths.LETSENCRYPT).glob("live/*/fullchain.pem"))
     found = [_read(path.parent.name, path, path.with_name("privkey.pem")) for path in live]
-    if site["certificate"] == "external":
-        found.append(_read(EXTERNAL, site["certificate_file"], site["certificate_key_file"]))
+    if site.certificate_file and site.certificate_key_file:
+        found.append(_read(EXTERNAL, site.certificate_file, site.certificate_key_file))
     return [each for each in found if each]
 
 
@@ -71,60 +71,60 @@ def on_the_wire(name: str, port: int = 443) -> str | None:
 def obtain() -> None:
     """Obtain the certificate for the site's names: at staging first, then for good."""
     current = site()
-    if current["acme_staging_server"]:
-        staging = [*_certonly(current, current["acme_staging_server"]), "--dry-run"]
+    if current.acme_staging_server:
+        staging = [*_certonly(current, current.acme_staging_server), "--dry-run"]
         _certbot(current, staging, _("The staging CA refused; production was not asked."))
-    _certbot(current, _certonly(current, current["acme_server"]), _("The CA refused."))
+    _certbot(current, _certonly(current, current.acme_server), _("The CA refused."))
     _set_renewal(current)
 
 
-def _certonly(site: Site, server: str) -> list[str]:
-    names = dict.fromkeys((site["domain"], site["callback_domain"]))
+def _certonly(site: SiteFile, server: str) -> list[str]:
+    names = dict.fromkeys((site.domain, site.callback_domain))
     command = ["certonly", "--server", server, "--webroot", "--webroot-path", paths.WEBROOT]
-    command += ["--agree-tos", "--email", site["acme_email"], "--no-eff-email"]
-    command += ["--cert-name", site["domain"], "--key-type", site["key_type"]]
+    command += ["--agree-tos", "--email", site.acme_email or "", "--no-eff-email"]
+    command += ["--cert-name", site.domain, "--key-type", site.key_type]
     command += [part for name in names for part in ("--domain", name)]
     if _is_kept_wrongly(site, server):
         command.append("--force-renewal")
-    if site["acme_profile"]:
-        command += ["--required-profile", site["acme_profile"]]
+    if site.acme_profile:
+        command += ["--required-profile", site.acme_profile]
     return command
 
 
-def _is_kept_wrongly(site: Site, server: str) -> bool:
+def _is_kept_wrongly(site: SiteFile, server: str) -> bool:
     """Whether certbot would keep what it must not: another CA's, or one without its key."""
-    known = _renewal(site["domain"])
-    own = [each for each in observe(site) if each.name == site["domain"]]
+    known = renewal(site.domain)
+    own = [each for each in observe(site) if each.name == site.domain]
     without_key = bool(own) and not own[0].key_matches
     return bool(known) and (known.get("server") != server or without_key)
 
 
-def _base(site: Site) -> list[str]:
+def _base(site: SiteFile) -> list[str]:
     directories = ["--config-dir", paths.LETSENCRYPT, "--work-dir", f"{paths.STATE}/certbot"]
     return [*directories, "--logs-dir", "/var/log/one-api-infra/certbot", "--non-interactive"]
 
 
-def _environment(site: Site) -> dict[str, str]:
-    return {"REQUESTS_CA_BUNDLE": paths.ACME_CA} if site["acme_ca_file"] else {}
+def _environment(site: SiteFile) -> dict[str, str]:
+    return {"REQUESTS_CA_BUNDLE": paths.ACME_CA} if site.acme_ca_file else {}
 
 
-def _certbot(site: Site, command: list[str], failure: str) -> None:
-    program = CERTBOT[site["certbot"]]
+def _certbot(site: SiteFile, command: list[str], failure: str) -> None:
+    program = CERTBOT[site.certbot]
     code, output = run(program, *command, *_base(site), environment=_environment(site))
     if code:
         remedy = _(
             "Remedy: let {domain} lead to this server on port 80, and the CA be reachable from it;"
             " then run again. certbot's words:",
-            domain=site["domain"],
+            domain=site.domain,
         )
         raise CommandError("\n".join([failure, remedy, tail(output.splitlines())]))
 
 
-def _set_renewal(site: Site) -> None:
+def _set_renewal(site: SiteFile) -> None:
     """Give a certbot without ARI a fraction of the real lifetime to go by."""
-    if site["certbot"] != "distribution":
+    if site.certbot != "distribution":
         return
-    lineage = next(each for each in observe(site) if each.name == site["domain"])
+    lineage = next(each for each in observe(site) if each.name == site.domain)
     path = Path(f"{paths.LETSENCRYPT}/renewal/{lineage.name}.conf")
     lines = [line for line in path.read_text().splitlines() if "renew_before_expiry" not in line]
     first = f"renew_before_expiry = {renew_before(lineage.not_after - lineage.not_before)}"
@@ -135,7 +135,7 @@ def remove_obsolete() -> None:
     """Delete the certificates of earlier domains."""
     current = site()
     for each in observe(current):
-        if each.name != current["domain"] and each.certificate_file.startswith(paths.LETSENCRYPT):
+        if each.name != current.domain and each.certificate_file.startswith(paths.LETSENCRYPT):
             _certbot(
                 current, ["delete", "--cert-name", each.name], _("certbot could not delete it.")
             )
@@ -153,7 +153,7 @@ def deploy_hook() -> None:
         raise CommandError(str(result["message"]))
 
 
-def _reload(site: Site) -> None:
+def _reload(site: SiteFile) -> None:
     served = named_by_nginx(site)
     if served is None:
         return  # the first certificate: nginx is told of it by the deploy
@@ -172,14 +172,14 @@ def _reload(site: Site) -> None:
         time.sleep(0.05)
 
 
-def is_served(site: Site, certificate: Certificate) -> bool:
+def is_served(site: SiteFile, certificate: Certificate) -> bool:
     """Whether nginx shows this very certificate to who asks for its name."""
-    own = certificate.covers([site["domain"]])
-    name = site["domain"] if own else certificate.host_names[0]
+    own = certificate.covers([site.domain])
+    name = site.domain if own else certificate.host_names[0]
     return on_the_wire(name) == certificate.serial
 
 
-def named_by_nginx(site: Site) -> Certificate | None:
+def named_by_nginx(site: SiteFile) -> Certificate | None:
     """The certificate that nginx' configuration names, if it is on disk."""
     configuration = Path(f"{paths.NGINX}/one-api/site.conf")
     text = configuration.read_text() if configuration.exists() else ""
@@ -210,15 +210,7 @@ def renew() -> None:
         )
 
 
-def state(site: Site) -> dict[str, object]:
-    """What is on disk, and how it was obtained, as plain data."""
-    return {
-        "certificates": [asdict(each) for each in observe(site)],
-        "renewal": _renewal(site["domain"]),
-    }
-
-
-def _renewal(name: str) -> dict[str, str]:
+def renewal(name: str) -> dict[str, str]:
     """certbot's notes on a lineage: ``server``, ``key_type``, ``required_profile``…"""
     path = Path(f"{paths.LETSENCRYPT}/renewal/{name}.conf")
     lines = path.read_text().splitlines() if path.exists() else []

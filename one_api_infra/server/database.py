@@ -3,22 +3,23 @@ its API does not tell. A unit of One API's own user runs it; nothing is written 
 """
 
 import contextlib
-import json
 import os
 import sqlite3
 import ssl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from one_api_infra import database
+from one_api_infra import database, plain
+from one_api_infra.checks.server import Cache, Database, Unseen
 from one_api_infra.database import MYSQL, POSTGRESQL, SQLITE, Address
+from one_api_infra.plain import PlainError
 from one_api_infra.server import paths
 from one_api_infra.server.local import edition, run, site
 
 TIMEOUT = 3  # seconds for a query; a hostile view would never end
-OPTIONS = ("ServerAddress",)
 URL, CACHE = "SQL_DSN", "REDIS_CONN_STRING"
 RESERVED = (
     "SELECT coalesce(sum(setting::int), 0) FROM pg_settings WHERE name IN"
@@ -34,6 +35,14 @@ MYSQL_CLIENTS = (
 )
 
 
+@dataclass(frozen=True)
+class Left:
+    """What a look leaves for root and for the agent; the key goes no further than to the agent."""
+
+    database: Database
+    epay_key: str
+
+
 class Query(Protocol):
     """Runs a query of ours with its values; the rows."""
 
@@ -46,19 +55,17 @@ def look() -> None:
     systemd writes it to a file of root's: this user could put a link in the place of its own.
     """
     given = _given()
-    state: dict[str, Any] = {"at": time.time(), "kind": SQLITE, "error": "", "options": {}}
-    key = ""
+    found, key = Database(time.time(), SQLITE, ""), ""
     try:
         with _open(given.get(URL, "")) as (kind, query):
-            state |= {"kind": kind, **_limits(kind, query)}
-            state["options"] = {name: _option(kind, query, name) for name in OPTIONS}
+            found = _limits(replace(found, kind=kind), query)
+            found = replace(found, server_address=_option(kind, query, "ServerAddress"))
             if name := edition(site()).epay_key_option:
                 key = _option(kind, query, name)
     except Exception as error:  # of three drivers; each is a database that does not answer
-        state["error"] = _reason(error)
-    state["epay_key"] = key
-    state["cache"] = _cache(given[CACHE]) if CACHE in given else None
-    print(json.dumps(state))
+        found = replace(found, error=_reason(error))
+    cache = Cache(_cache(given[CACHE])) if CACHE in given else None
+    print(plain.write(Left(replace(found, cache=cache, has_epay_key=bool(key)), key)))
 
 
 def _given() -> dict[str, str]:
@@ -144,22 +151,23 @@ def _option(kind: str, query: Query, name: str) -> str:
     return str(found[0][0] or "") if found else ""
 
 
-def _limits(kind: str, query: Query) -> Mapping[str, int]:
-    """How many connections there may be, how many are kept back, and how many hosts share them."""
-    if kind == POSTGRESQL:
+def _limits(found: Database, query: Query) -> Database:
+    """With how many connections there may be, are kept back, and how many hosts share them."""
+    if found.kind == POSTGRESQL:
         (limit,), (kept,) = query("SHOW max_connections")[0], query(RESERVED)[0]
         clients = query(POSTGRESQL_CLIENTS)[0][0]
-    elif kind == MYSQL:
+    elif found.kind == MYSQL:
         limit, own, kept = (*query("SELECT @@max_connections, @@max_user_connections")[0], 1)
         limit = min(int(limit), int(own) or int(limit))
         clients = query(MYSQL_CLIENTS)[0][0]
     else:
-        return {}
-    return {"limit": int(limit), "reserved": int(kept), "clients": max(int(clients), 1)}
+        return found
+    counts = {"limit": int(limit), "reserved": int(kept), "clients": max(int(clients), 1)}
+    return replace(found, **counts)  # type: ignore[arg-type]
 
 
-def _cache(url: str) -> Mapping[str, str]:
-    """Whether the cache answers; without it every call of One API fails."""
+def _cache(url: str) -> str:
+    """Why the cache does not answer, if so; without it every call of One API fails."""
     import redis  # noqa: PLC0415
 
     try:
@@ -169,8 +177,8 @@ def _cache(url: str) -> Mapping[str, str]:
         with contextlib.closing(client):
             client.ping()
     except Exception as error:
-        return {"error": _reason(error)}
-    return {"error": ""}
+        return _reason(error)
+    return ""
 
 
 def _reason(error: Exception) -> str:
@@ -180,12 +188,16 @@ def _reason(error: Exception) -> str:
     return " ".join(words.split())[:200] or type(error).__name__
 
 
-def state(*, fresh: bool = False) -> Mapping[str, Any]:
-    """What was left, without the key; looked at anew if asked for; empty if nothing was."""
+def state(*, fresh: bool = False) -> Database | Unseen:
+    """What was left, without the key; looked at anew if asked for."""
     if fresh:
         run("systemctl", "start", "one-api-database.service")
-    with contextlib.suppress(OSError, ValueError, TypeError):
-        found = dict(json.loads(Path(paths.DATABASE_STATE).read_text()))
-        has_key = bool(found.pop("epay_key", ""))
-        return {**found, "has_epay_key": has_key}
-    return {}
+    try:
+        return left(Path(paths.DATABASE_STATE)).database
+    except (OSError, ValueError, PlainError) as error:
+        return Unseen(str(error))
+
+
+def left(path: Path) -> Left:
+    """What the last look left in a file; OSError or PlainError."""
+    return plain.read(Left, path.read_text())

@@ -1,6 +1,5 @@
 """Small things that every server command does: read the site, run a program, write a file."""
 
-import json
 import os
 import pwd
 import stat
@@ -8,14 +7,15 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from one_api_infra import editions, foreign
+from one_api_infra import editions, foreign, plain
 from one_api_infra.editions.api import Api
 from one_api_infra.editions.edition import Edition
+from one_api_infra.plain import PlainError
 from one_api_infra.server import paths
+from one_api_infra.site_file import SiteFile
+from one_api_infra.texts import _
 
-Site = Mapping[str, Any]
 NOT_RUN = 127  # a shell's exit code for a program that is not there
 PROGRAM = 500  # characters of a line of a program's that are shown: the cause stands at its end
 
@@ -24,21 +24,31 @@ class CommandError(Exception):
     """A server command failed; the message names cause and remedy."""
 
 
-def site() -> Site:
-    """The site's settings without secrets (``site.json``)."""
-    return dict(json.loads(Path(paths.SITE).read_text()))
+def site() -> SiteFile:
+    """What this server knows of its site (``site.json``)."""
+    try:
+        return plain.read(SiteFile, Path(paths.SITE).read_text())
+    except (OSError, ValueError, PlainError) as error:
+        raise CommandError(
+            _(
+                "{path} does not tell what the site is: {error}.\n"
+                "Remedy: deploy again from your own machine, which writes it.",
+                path=paths.SITE,
+                error=error,
+            )
+        ) from None
 
 
-def edition(site: Site) -> Edition:
+def edition(site: SiteFile) -> Edition:
     """The site's edition."""
-    return editions.get(site["edition"])
+    return editions.get(site.edition)
 
 
-def api(site: Site, *, token: bool = True) -> Api:
+def api(site: SiteFile, *, token: bool = True) -> Api:
     """One API on loopback, with the stored access token if there is one."""
     path = Path(paths.ACCESS_TOKEN)
     stored = path.read_text().strip() if token and path.exists() else None
-    return Api(edition(site), f"http://127.0.0.1:{site['one_api_port']}", stored)
+    return Api(edition(site), f"http://127.0.0.1:{site.one_api_port}", stored)
 
 
 def run(*command: str, environment: Mapping[str, str] | None = None) -> tuple[int, str]:

@@ -9,22 +9,27 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from one_api_infra import foreign
+from one_api_infra import foreign, plain
 from one_api_infra.checks import alerts, catalogue, host, message, target
 from one_api_infra.checks.alerts import Memory
+from one_api_infra.checks.host import Room
 from one_api_infra.checks.observation import Observation, Target
+from one_api_infra.checks.server import Monitor, Server, Unseen
+from one_api_infra.plain import PlainError
 from one_api_infra.server import metrics, notify, paths
-from one_api_infra.server.local import Site, read_of, run, site, write
+from one_api_infra.server.local import read_of, run, site, write
+from one_api_infra.site_file import SiteFile
 from one_api_infra.texts import _
 
 LOOPBACK = ("127.0.0.1",)
 USER = "one-api-monitor"
 MOST_CHANNELS = 20
+FRESH = 170.0  # seconds: of this run of the monitor, not of the one before
 STATES = (Path(paths.MONITOR_STATE), Path(paths.MONITOR_STATE_IN_MEMORY))
 MOST = 1024 * 1024  # bytes of its own memory: messages wait in it
 
@@ -34,21 +39,20 @@ def look() -> None:
     # Imported here: the other commands on the server need neither DNS nor OpenSSL's wrapper.
     from one_api_infra.checks.observers.look import look as look_at  # noqa: PLC0415
 
-    current = site()
-    seen = look_at(_target(current), _leave_mark)
-    write(paths.OUTSIDE, json.dumps(asdict(seen)))
+    seen = look_at(_target(site()), _leave_mark)
+    write(paths.OUTSIDE, plain.write(seen))
 
 
-def _leave_mark(mark: str) -> tuple[Mapping[str, Any], str]:
+def _leave_mark(mark: str) -> Unseen:
     write(paths.PROBE_MARK, mark, 0o644)
-    return {}, ""
+    return Unseen("", "unobserved")
 
 
-def _target(site: Site) -> Target:
+def _target(site: SiteFile) -> Target:
     """The site as this server can see it: behind a NAT it may not reach its own address."""
     words = run("ip", "-o", "addr", "show", "scope", "global")[1]
     own = [word.split("/")[0] for line in words.splitlines() for word in line.split()[3:4]]
-    known = own if site["lab"] or any(target.is_global(each) for each in own) else []
+    known = own if site.lab or any(target.is_global(each) for each in own) else []
     found = target.of_settings(site, known)
     roots = paths.TRUSTED_CA if found.trusted_ca_file else None
     # From inside, the firewall is not passed: whether ports are closed is for others to see.
@@ -58,19 +62,15 @@ def _target(site: Site) -> Target:
 def judge() -> None:
     """Judge what was seen, write the metrics, tell what has changed, and give a sign of life."""
     current = site()
-    os.environ["ONE_API_INFRA_LANGUAGE"] = current["language"]
-    outside = Observation.parse(json.loads(Path(paths.OUTSIDE).read_text()))
+    os.environ["ONE_API_INFRA_LANGUAGE"] = current.language
     state, now = _state(), time.time()
-    server = _server()
-    rooms = host.recent([*state["rooms"], (now, server.get("disk", {}))])
-    lasts = host.minutes_to_full(rooms)
-    seen = replace(outside, server={**server, "minutes_to_full": lasts} if server else {}, now=now)
+    seen, rooms = _seen(current, state["rooms"], now)
     verdicts = catalogue.judge(seen)
     memory, due = alerts.decide(
-        Memory.parse(state["memory"]), verdicts, seen.now, current["alert_quiet_minutes"] * 60
+        Memory.parse(state["memory"]), verdicts, seen.now, current.alert_quiet_minutes * 60
     )
     if due:
-        text = {"title": message.title(current["domain"], due), "body": message.body(due)}
+        text = {"title": message.title(current.domain, due), "body": message.body(due)}
         state["outbox"] += [{**text, "channel": index} for index in notify.channels()]
         print(text["title"], text["body"], sep="\n", flush=True)
     state |= {"memory": memory.plain(), "ran": seen.now, "rooms": rooms}
@@ -79,14 +79,35 @@ def judge() -> None:
     _save(state)
     with contextlib.suppress(OSError):  # a full disk is what was told
         metrics.write(verdicts, seen, undelivered=len(state["undelivered"]))
+    write(paths.MONITOR_RAN, "", 0o644)  # the watchdog's
     notify.heartbeat()
 
 
-def _server() -> Mapping[str, Any]:
+def _seen(current: SiteFile, rooms: Sequence[Room], now: float) -> tuple[Observation, list[Room]]:
+    """Both looks of this run as one, and the room on the disks up to now."""
+    server = _server(now)
+    if isinstance(server, Server) and not isinstance(server.mounts, Unseen):
+        rooms = [*rooms, (now, {mount: each.free for mount, each in server.mounts.items()})]
+    rooms = host.recent(rooms)
+    lasts = host.minutes_to_full(rooms)
+    return replace(_outside(current, now), server=server, minutes_to_full=lasts, now=now), rooms
+
+
+def _outside(current: SiteFile, now: float) -> Observation:
     try:
-        return dict(json.loads(Path(paths.OBSERVATION).read_text()))
-    except (OSError, ValueError):
-        return {}
+        seen = plain.read(Observation, Path(paths.OUTSIDE).read_text())
+        error = "" if now - seen.now < FRESH else _("what was left is old")
+    except (OSError, PlainError) as failure:
+        seen, error = Observation(target.of_settings(current), now), str(failure)
+    return replace(seen, outside_error=error)
+
+
+def _server(now: float) -> Server | Unseen:
+    try:
+        seen = plain.read(Server, Path(paths.OBSERVATION).read_text())
+    except (OSError, PlainError) as error:
+        return Unseen(str(error), "unobserved")
+    return seen if now - seen.now < FRESH else Unseen(_("what was left is old"), "unobserved")
 
 
 def _state() -> dict[str, Any]:
@@ -113,15 +134,15 @@ def _save(state: Mapping[str, Any]) -> None:
         write(STATES[1], json.dumps(state), 0o644)
 
 
-def observe(uptime: float) -> dict[str, Any]:
+def observe() -> Monitor:
     """How the monitor itself is: for ``observe``."""
     state = _state()
     failed = state["undelivered"] if isinstance(state["undelivered"], list) else []
-    return {
-        "is_active": run("systemctl", "is-active", "one-api-monitor.timer")[0] == 0,
+    return Monitor(
+        is_active=run("systemctl", "is-active", "one-api-monitor.timer")[0] == 0,
         # What everybody may read on this server holds nothing but what is meant for it.
-        "ran": state["ran"] if isinstance(state["ran"], int | float) else 0,
-        "uptime": uptime,
-        "channels": len(notify.channels()),
-        "undelivered": [foreign.text(each) for each in failed[:MOST_CHANNELS]],
-    }
+        ran=float(state["ran"]) if isinstance(state["ran"], int | float) else 0.0,
+        channels=len(notify.channels()),
+        is_watched=run("systemctl", "is-active", "one-api-watchdog.timer")[0] == 0,
+        undelivered=tuple(foreign.text(each) for each in failed[:MOST_CHANNELS]),
+    )

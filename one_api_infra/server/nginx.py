@@ -163,7 +163,7 @@ def _serves(token: str) -> str | None:
     try:
         connection = http.client.HTTPConnection("127.0.0.1", 80, timeout=5)
         path = f"/.well-known/acme-challenge/{token}"
-        connection.request("GET", path, headers={"Host": current["domain"]})
+        connection.request("GET", path, headers={"Host": current.domain})
         reply = connection.getresponse()
         if reply.read().decode(errors="replace") != token:
             return _("port 80 answers {status} for an ACME challenge", status=reply.status)

@@ -3,13 +3,14 @@
 import contextlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from one_api_infra.checks.server import Books, Database, OneApi, Payment, Unseen
 from one_api_infra.editions.api import Api, ApiError
 from one_api_infra.server import callback_domain, database, one_api
-from one_api_infra.server.local import Site, api, edition, run
+from one_api_infra.server.local import api, edition, run
+from one_api_infra.site_file import SiteFile
 
 SECONDS = 4.0  # what a look waits for One API; a callback waits no longer
 VARIABLES = ("RATE_LIMIT", "BATCH_UPDATE", "SQL_MAX_OPEN_CONNS")
@@ -26,47 +27,55 @@ NEEDED = {
     ),
     "stripe": ("secret_key",),
 }
+NOT_TOLD = (ApiError, KeyError, TypeError, ValueError)
 
 
-def observe(site: Site, *, fresh: bool) -> dict[str, Any]:
+def observe(site: SiteFile, *, fresh: bool) -> OneApi:
     """One API's unit, process, settings and payment rows, without a secret."""
     kept = database.state(fresh=fresh)
     words = run("systemctl", "show", "--property=ActiveState,MainPID", "one-api.service")[1]
     unit = dict(line.split("=", 1) for line in words.splitlines() if "=" in line)
-    seen: dict[str, Any] = {
-        "is_active": unit.get("ActiveState") in {"active", "reloading"},
-        "environment": _environment(unit.get("MainPID", "0")),
-        "in_database": kept["options"].get("ServerAddress") if kept else None,
-        "database": kept,
-        "is_ours": one_api.is_confirmed(),
-        "error": "",
-    }
     client = api(site)
     client.timeout = SECONDS
-    try:
-        seen["server_address"] = client.status()["server_address"]
-    except (ApiError, KeyError, TypeError, ValueError) as error:
-        return seen | {"error": str(error) or type(error).__name__}
-    try:
-        return seen | _told(site, client)
-    except (ApiError, KeyError, TypeError, ValueError):
-        return seen | {"is_ours": False}  # it answers, but not to our token
+    address, error = _address(client)
+    books = Unseen(error) if error else _books(site, client, kept)
+    return OneApi(
+        is_active=unit.get("ActiveState") in {"active", "reloading"},
+        error=error,
+        environment=_environment(unit.get("MainPID", "0")),
+        # It answers, but not to our token.
+        is_ours=one_api.is_confirmed() and (bool(error) or isinstance(books, Books)),
+        server_address=address,
+        database=kept,
+        books=books,
+    )
 
 
-def _told(site: Site, client: Api) -> dict[str, Any]:
+def _address(client: Api) -> tuple[str | None, str]:
+    """What One API goes by, or why it does not say."""
+    try:
+        return str(client.status()["server_address"]), ""
+    except NOT_TOLD as error:
+        return None, str(error) or type(error).__name__
+
+
+def _books(site: SiteFile, client: Api, kept: Database | Unseen) -> Books | Unseen:
     chosen = edition(site)
-    options = client.options()
-    if chosen.payment_rows:
-        payments = [_payment(row) for row in client.payments()]
-    else:
-        payments = _epay(options, has_key=database.state().get("has_epay_key", False))
-    agreed = all(options.get(name) == value for name, value in chosen.compliance.items())
-    return {
-        "places": [asdict(place) for place in callback_domain.observe(site, client)],
-        "payments": payments,
-        "is_compliant": agreed if chosen.compliance else None,
-        "canary": _canary(client) if chosen.signs_keys else "",
-    }
+    try:
+        options = client.options()
+        if chosen.payment_rows:
+            payments = [_payment(row) for row in client.payments()]
+        else:
+            payments = _epay(options, has_key=isinstance(kept, Database) and kept.has_epay_key)
+        agreed = all(options.get(name) == value for name, value in chosen.compliance.items())
+        return Books(
+            places=callback_domain.observe(site, client),
+            payments=tuple(payments),
+            is_compliant=agreed if chosen.compliance else None,
+            canary=_canary(client) if chosen.signs_keys else "",
+        )
+    except NOT_TOLD as error:
+        return Unseen(str(error) or type(error).__name__)
 
 
 def _canary(client: Api) -> str:
@@ -77,7 +86,7 @@ def _canary(client: Api) -> str:
     return "opens" if client.opens(key) else "dead"
 
 
-def _epay(options: Mapping[str, str], *, has_key: bool) -> list[dict[str, Any]]:
+def _epay(options: Mapping[str, str], *, has_key: bool) -> list[Payment]:
     """New API's one gateway of epay, as a payment row; none where nobody set it up."""
     config = {"pay_domain": options.get("PayAddress"), "partner_id": options.get("EpayId")}
     if not any(config.values()):
@@ -86,21 +95,20 @@ def _epay(options: Mapping[str, str], *, has_key: bool) -> list[dict[str, Any]]:
     return [_payment({"id": 1, "type": "epay", "enable": True, "config": json.dumps(config)})]
 
 
-def _payment(row: Mapping[str, Any]) -> dict[str, Any]:
+def _payment(row: Mapping[str, Any]) -> Payment:
     """A payment row as far as the checks go: of its keys only the names of those that lack."""
     try:
         config = dict(json.loads(row.get("config") or "{}"))
     except (ValueError, TypeError):
         config = {}
     needed = NEEDED.get(str(row["type"]), ())
-    missing = [name for name in needed if not str(config.get(name) or "").strip()]
-    return {
-        "id": row["id"],
-        "type": row["type"],
-        "enable": row["enable"],
-        "missing": missing,
-        "is_plain": str(config.get("pay_domain") or "").startswith("http://"),
-    }
+    return Payment(
+        id=int(row["id"]),
+        type=str(row["type"]),
+        is_enabled=bool(row["enable"]),
+        missing=tuple(name for name in needed if not str(config.get(name) or "").strip()),
+        is_plain=str(config.get("pay_domain") or "").startswith("http://"),
+    )
 
 
 def _environment(pid: str) -> dict[str, str]:

@@ -9,7 +9,6 @@ from one_api_infra.editions.api import DEFAULT_PASSWORD, Api, ApiError
 from one_api_infra.server import paths
 from one_api_infra.server.local import (
     CommandError,
-    Site,
     api,
     edition,
     link,
@@ -19,6 +18,7 @@ from one_api_infra.server.local import (
     tail,
     write,
 )
+from one_api_infra.site_file import SiteFile
 from one_api_infra.texts import _
 
 START_SECONDS = 120  # the first start may migrate a database; a failing tiktoken load takes 30 s
@@ -64,7 +64,7 @@ def activate(release: str) -> None:
         _forget_old_releases()
 
 
-def _restart(site: Site) -> str | None:
+def _restart(site: SiteFile) -> str | None:
     """Restart and wait for ``/api/status``; what went wrong, if anything."""
     run("systemctl", "reset-failed", "one-api.service")
     code, output = run("systemctl", "restart", "one-api.service")

@@ -34,7 +34,7 @@ def show(number: str) -> None:
     ledger = _ledger()
     current = site()
     os.environ.update(callbacks.trust(current))
-    here = zone(current["time_zone"])
+    here = zone(current.time_zone)
     more = list(_said(number))
     unread: list[Callback] = []
     tried, is_asked = None, True
@@ -48,7 +48,7 @@ def show(number: str) -> None:
             unread = list(_unread(ledger, number))
         if not (more or unread or timeline.is_known(ledger, number)):
             raise CommandError(_unknown(number))
-        print(_("Times are those of {zone}.", zone=current["time_zone"]))
+        print(_("Times are those of {zone}.", zone=current.time_zone))
         print("\n".join(timeline.lines(ledger, number, here, Look(more, unread, tried, is_asked))))
     finally:
         ledger.close()

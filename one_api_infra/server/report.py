@@ -10,7 +10,8 @@ from one_api_infra.callbacks import figures, report
 from one_api_infra.callbacks.ledger import Ledger
 from one_api_infra.clock import zone
 from one_api_infra.server import paths
-from one_api_infra.server.local import CommandError, Site, read_of, site, write
+from one_api_infra.server.local import CommandError, read_of, site, write
+from one_api_infra.site_file import SiteFile
 from one_api_infra.texts import _
 
 KEPT = 30  # pages
@@ -29,10 +30,10 @@ def show() -> None:
         ledger.close()
 
 
-def keep(ledger: Ledger, site: Site, now: float) -> bool:
+def keep(ledger: Ledger, site: SiteFile, now: float) -> bool:
     """Leave today's page if there is none yet; whether a day has passed since the one before."""
     folder = Path(paths.REPORTS)
-    today = folder / f"{figures.midnight(now, zone(site['time_zone'])):%Y-%m-%d}.html"
+    today = folder / f"{figures.midnight(now, zone(site.time_zone)):%Y-%m-%d}.html"
     if today.exists():
         return False
     folder.mkdir(exist_ok=True)
@@ -43,8 +44,8 @@ def keep(ledger: Ledger, site: Site, now: float) -> bool:
     return not is_first
 
 
-def _page(ledger: Ledger, site: Site, now: float) -> str:
-    return report.page(ledger, site["domain"], now, _certificate_ends(), site["time_zone"])
+def _page(ledger: Ledger, site: SiteFile, now: float) -> str:
+    return report.page(ledger, site.domain, now, _certificate_ends(), site.time_zone)
 
 
 def _certificate_ends() -> float | None:

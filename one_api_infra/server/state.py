@@ -1,35 +1,32 @@
 """What only the server itself can see, as JSON for the snapshot."""
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 
+from one_api_infra import plain
 from one_api_infra.editions.api import ApiError
 from one_api_infra.server import callback_domain, certificate, database, one_api, paths
-from one_api_infra.server.local import Site, api, site
+from one_api_infra.server.local import api, site
+from one_api_infra.site_file import SiteFile
+from one_api_infra.state import OneApiState, State
 
 
 def show() -> None:
     """Print the state."""
     current = site()
-    own = {"one_api": _one_api(current), "database": database.state()}
-    print(json.dumps(certificate.state(current) | own))
+    certificates = tuple(certificate.observe(current))
+    renewal = certificate.renewal(current.domain)
+    print(plain.write(State(certificates, renewal, database.state(), _one_api(current))))
 
 
-def _one_api(site: Site) -> dict[str, object]:
-    """One API as its own API tells; ``error`` where it cannot be asked."""
+def _one_api(site: SiteFile) -> OneApiState:
     client = api(site)
     try:
-        status = client.status()
-        places = callback_domain.observe(site, client)
-        has_canary = not client.edition.signs_keys or bool(client.canary())
+        return OneApiState(
+            server_address=str(client.status()["server_address"]),
+            places=callback_domain.observe(site, client),
+            has_canary=not client.edition.signs_keys or bool(client.canary()),
+            is_ours=one_api.is_confirmed(),
+            restart_due=Path(paths.RESTART_DUE).exists(),
+        )
     except ApiError as error:
-        return {"error": str(error), "is_ours": False}
-    return {
-        "version": status["version"],
-        "server_address": status["server_address"],
-        "places": [asdict(place) for place in places],
-        "is_ours": one_api.is_confirmed(),
-        "has_canary": has_canary,
-        "restart_due": Path(paths.RESTART_DUE).exists(),
-    }
+        return OneApiState(error=str(error))

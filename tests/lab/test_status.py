@@ -67,9 +67,10 @@ def test_dead_resolver_does_not_blind(site: LabSite) -> None:
 def test_server_that_cannot_be_asked_is_seen_from_outside(site: LabSite) -> None:
     site.settings["ssh_port"] = 2
     seen = status(site, "--json")
-    assert seen.returncode == 0, seen.stdout
+    assert seen.returncode == 2, seen.stdout
     (verdicts,) = json.loads(seen.stdout).values()
     states = {each["id"]: each["state"] for each in verdicts}
+    assert [check for check, state in states.items() if state == "failed"] == ["system.agent"]
     assert states["callback.refusal"] == "ok"
     assert states["one_api.runs"] == "skipped"
 

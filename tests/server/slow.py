@@ -1,6 +1,5 @@
 """What takes seconds to see: begun when the tests are collected, done while the quick ones run."""
 
-import json
 import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -10,9 +9,10 @@ from typing import Any
 
 from testinfra.host import Host
 
-from one_api_infra.checks import catalogue, target
+from one_api_infra.checks import agent, catalogue, target
 from one_api_infra.checks.observers.look import look
 from one_api_infra.checks.observers.together import together
+from one_api_infra.checks.server import Server, Unseen
 from one_api_infra.checks.verdict import Verdict
 from one_api_infra.outside import Outside
 from one_api_infra.server import paths
@@ -26,8 +26,9 @@ Ports = Mapping[int, Mapping[int, bool]]
 def verdicts(host: Host, data: Mapping[str, Any]) -> dict[str, Verdict]:
     """One look for all checks, from here and from the server."""
 
-    def ask_server(mark: str) -> tuple[Mapping[str, Any], str]:
-        return dict(json.loads(host.check_output(paths.agent(f"observe {mark}")))), ""
+    def ask_server(mark: str) -> Server | Unseen:
+        done = host.run(paths.agent(f"observe {mark}"))
+        return agent.parse(done.stdout, done.stderr.strip() if done.rc else "")
 
     with ThreadPoolExecutor(1) as beside:
         here = beside.submit(host.check_output, "hostname -I")

@@ -1,13 +1,15 @@
 """Where the domain stands in One API, and which forms are wrong."""
 
-import json
 from typing import Any
 
 import pytest
 
+from one_api_infra import plain
 from one_api_infra.callback_domain import is_right, places
 from one_api_infra.editions import EDITIONS
+from one_api_infra.place import Place
 from one_api_infra.snapshot import Snapshot
+from one_api_infra.state import OneApiState, State
 from tests.unit.examples import site
 
 ORIGIN = "https://pay.site-example.com"
@@ -33,14 +35,14 @@ def test_missing_values_are_wrong() -> None:
 
 
 def state(**values: Any) -> Snapshot:
-    place = {"kind": "option", "key": "ServerAddress", "value": ORIGIN, "wanted": ORIGIN}
-    told = {"places": [place], "server_address": ORIGIN, "restart_due": False} | values
-    return Snapshot(probes={"state": (json.dumps({"one_api": told}),)})
+    place = Place("option", "ServerAddress", ORIGIN, ORIGIN)
+    told = OneApiState(**{"places": (place,), "server_address": ORIGIN, **values})
+    return Snapshot(probes={"state": (plain.write(State(one_api=told)),)})
 
 
 def test_right_only_if_this_node_uses_it() -> None:
     assert is_right(site(), state())
     assert not is_right(site(), state(server_address="http://localhost:3000"))
     assert not is_right(site(), state(restart_due=True))
-    assert not is_right(site(), state(places=[]))
+    assert not is_right(site(), state(places=()))
     assert not is_right(site(), Snapshot())

@@ -1,14 +1,15 @@
 """When a certificate is obtained, and which external ones are refused."""
 
-import json
-from dataclasses import asdict
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from one_api_infra import plain
 from one_api_infra.certificate import Certificate
 from one_api_infra.certificate_files import external_problems, is_due, is_obsolete
 from one_api_infra.snapshot import Snapshot
+from one_api_infra.state import State
 from tests.unit.examples import NOW, certificate, site
 
 EXTERNAL = {
@@ -23,7 +24,7 @@ def external(**values: Any) -> Certificate:
 
 
 def look(*certificates: Certificate) -> Snapshot:
-    state = json.dumps({"certificates": [asdict(each) for each in certificates]})
+    state = plain.write(State(certificates))
     return Snapshot(probes={"state": (state,), "time": (str(NOW),)})
 
 
@@ -86,6 +87,6 @@ def test_another_wish_means_another_certificate(
     noted: dict[str, str], settings: dict[str, str], due: bool
 ) -> None:
     seen = look(certificate())
-    state = seen.state() | {"renewal": noted}
-    seen = Snapshot(probes=seen.probes | {"state": (json.dumps(state),)})
+    state = replace(seen.state(), renewal=noted)
+    seen = Snapshot(probes=seen.probes | {"state": (plain.write(state),)})
     assert is_due(site(**settings), seen) == due

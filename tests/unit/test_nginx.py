@@ -1,14 +1,14 @@
 """nginx' configuration: by version, by certificate, one domain in all of it."""
 
 import json
-from dataclasses import asdict
 from typing import Any
 
 import pytest
 
-from one_api_infra import nginx
+from one_api_infra import nginx, plain
 from one_api_infra.editions import EDITIONS
 from one_api_infra.snapshot import Snapshot
+from one_api_infra.state import State
 from tests.unit.examples import NOW, certificate, site
 
 BOOKWORM = "nginx version: nginx/1.22.1\nbuilt with OpenSSL 3.0.11"
@@ -17,7 +17,7 @@ FORKY = "nginx version: nginx/1.30.6\nbuilt with OpenSSL 3.6.5"
 
 
 def look(version: str = TRIXIE, *certificates: Any, **probes: Any) -> Snapshot:
-    state = json.dumps({"certificates": [asdict(each) for each in certificates]})
+    state = plain.write(State(certificates))
     base = {"nginx_version": tuple(version.split("\n")), "time": (str(NOW),), "state": (state,)}
     return Snapshot(probes=base | probes)
 

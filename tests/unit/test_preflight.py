@@ -4,9 +4,14 @@ from typing import Any
 
 import pytest
 
+from one_api_infra import plain
 from one_api_infra.checks.observation import Asked, Names
 from one_api_infra.checks.preflight import judge, wanted
-from one_api_infra.snapshot import Snapshot
+from one_api_infra.checks.server import Database
+from one_api_infra.resources import File
+from one_api_infra.server import paths
+from one_api_infra.snapshot import Snapshot, file_state
+from one_api_infra.state import State
 from tests.unit.examples import NOW, site
 
 HERE, HERE6, ELSEWHERE = "93.184.215.14", "2606:2800:21f::14", "151.101.1.1"
@@ -108,7 +113,7 @@ def test_an_opened_port_is_not_cut_off() -> None:
 
 
 POSTGRESQL = "postgres://one:secret@db.example.com/one"
-STATE = '{"database": {"limit": 60, "reserved": 3, "clients": 1}}'
+STATE = plain.write(State(database=Database(1.0, "mysql", "", limit=60, reserved=3, clients=1)))
 
 
 @pytest.mark.parametrize(
@@ -133,3 +138,25 @@ def test_database_is_asked_for_without_its_password() -> None:
     probes = wanted(site(database_url=POSTGRESQL)).probes
     assert "db.example.com/5432" in probes["database"]
     assert "secret" not in str(probes)
+
+
+BY_HAND = {paths.UNIT: file_state(File(paths.UNIT, b"[Service]"))}
+
+
+@pytest.mark.parametrize(
+    ("there", "marked", "expected"),
+    [
+        ((), (), ["one_api.foreign"]),
+        ((paths.BUNDLE,), (), []),
+        ((paths.SITE,), (), []),
+        ((), (paths.UNIT,), []),
+    ],
+)
+def test_our_own_site_without_its_agent_is_ours(
+    there: tuple[str, ...], marked: tuple[str, ...], expected: list[str]
+) -> None:
+    seen = Snapshot(
+        paths=BY_HAND | {path: file_state(File(path, b"")) for path in there},
+        probes=SOUND | {"ours": marked},
+    )
+    assert [each.path for each in judge(site(), seen, DNS, HERE, NOW)] == expected

@@ -3,8 +3,10 @@
 import subprocess
 from pathlib import Path
 
+from one_api_infra import plain
 from one_api_infra.resources import Directory, File, Wanted
 from one_api_infra.snapshot import MARK, Snapshot, file_state, parse, script
+from one_api_infra.state import State
 
 
 def test_looks_at_this_machine(tmp_path: Path) -> None:
@@ -63,5 +65,9 @@ def test_notes_what_an_operation_made() -> None:
 
 
 def test_state_that_is_no_json_is_empty() -> None:
-    assert Snapshot(probes={"state": ("Traceback", "…")}).state() == {}
-    assert Snapshot(probes={"state": ('{"a": 1}',)}).state() == {"a": 1}
+    for words in ("Traceback", '{"a": 1}', "[]"):
+        lost = Snapshot(probes={"state": (words,)})
+        assert (lost.state(), lost.is_state_lost) == (State(), True)
+    told = State(renewal={"server": "x"})
+    assert Snapshot(probes={"state": (plain.write(told),)}).state() == told
+    assert not Snapshot().is_state_lost

@@ -14,17 +14,17 @@ from one_api_infra.checks import target as targets
 from one_api_infra.checks.observation import Exchange, Observation, Port, Target
 from one_api_infra.checks.observers import dns, http, network, tls
 from one_api_infra.checks.observers.together import together
+from one_api_infra.checks.server import NOBODY_ASKED, Server, Unseen
 
 TOTAL = 25.0
 ADDRESSES = 4  # the most of one name that are knocked at
 
-Told = Mapping[str, Any]
-AskServer = Callable[[str], tuple[Told, str]]
+AskServer = Callable[[str], Server | Unseen]
 
 
-def nobody(reason: str) -> AskServer:
+def nobody(_mark: str) -> Unseen:
     """There is no way to the server itself."""
-    return lambda _mark: ({}, reason)
+    return NOBODY_ASKED
 
 
 def look(target: Target, ask_server: AskServer) -> Observation:
@@ -37,9 +37,9 @@ def look(target: Target, ask_server: AskServer) -> Observation:
         seen = _connected(seen)
         mark = secrets.token_hex(8)
         seen = _called(seen, mark)
-        server, error = ask_server(mark)
+        server = ask_server(mark)
     ports = (*seen.ports, *closed.result())
-    return replace(seen, now=time.time(), ports=ports, server=server, server_error=error)
+    return replace(seen, now=time.time(), ports=ports, server=server)
 
 
 def _all_addresses(seen: Observation) -> tuple[str, ...]:

@@ -1,10 +1,30 @@
 """A sound observation, and ways to change it."""
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass, replace
 from typing import Any
 
+from one_api_infra import plain
+from one_api_infra.certificate import Certificate
 from one_api_infra.checks import catalogue, target
 from one_api_infra.checks.observation import Asked, Exchange, Handshake, Observation, Port
+from one_api_infra.checks.server import (
+    Books,
+    Cache,
+    CallbackLog,
+    Callbacks,
+    CallbacksState,
+    Database,
+    Firewall,
+    Hook,
+    Monitor,
+    Mount,
+    Nginx,
+    OneApi,
+    Payment,
+    Renewal,
+    Server,
+)
 from one_api_infra.checks.verdict import State, Verdict
 from tests.unit.examples import NOW, site
 
@@ -25,57 +45,62 @@ SHAKE = Handshake(
     protocols=("TLSv1.2", "TLSv1.3"),
 )
 REFUSAL = {"x-oneapi-request-id": "1", "content-type": "application/json"}
-DISK = {
-    "name": DOMAIN,
-    "certificate_file": TARGET.certificate_file,
-    "key_file": "/x/privkey.pem",
-    "serial": "aa",
-    "key_matches": True,
-}
-SERVER: dict[str, Any] = {
-    "now": NOW,
-    "clock_is_kept": True,
-    "disk": {"/": 9000.0},
-    "disk_size": {"/": 20_000.0},
-    "minutes_to_full": {"/": 9e6},
-    "published": [],
-    "memory_available": 50.0,
-    "holders": {"80": "nginx", "443": "nginx"},
-    "failed_units": [],
-    "firewall": True,
-    "port_guard": True,
-    "nginx": {"is_loaded": True},
-    "callback_log": {"path": "/var/log/x", "probes": ["{}"]},
-    "acme_account": "https://ca/acct/1",
-    "renewal_unit": {
-        "is_active": True,
-        "is_enabled": True,
-        "result": "success",
-        "ran": NOW - 3600,
-        "uptime": 9e6,
-        "hook": {"ok": True, "message": "", "can_run": True},
-    },
-    "callbacks": {"is_active": True, "ran": NOW - 30, "uptime": 9e6, "cases": 0,
-                  "is_blind": False, "strangers": 0.0, "is_behind": False},
-    "monitor": {"is_active": True, "ran": NOW - 60, "uptime": 9e6, "channels": 1,
-                "undelivered": []},
-    "one_api": {
-        "is_active": True,
-        "error": "",
-        "is_ours": True,
-        "environment": {"GLOBAL_API_RATE_LIMIT": "3000", "GLOBAL_WEB_RATE_LIMIT": "3000",
-                        "BATCH_UPDATE_ENABLED": "false", "SQL_MAX_OPEN_CONNS": "50"},
-        "in_database": f"https://{DOMAIN}",
-        "database": {"at": NOW - 30, "kind": "postgresql", "error": "", "limit": 100,
-                     "reserved": 3, "clients": 1, "cache": {"error": ""}},
-        "canary": "opens",
-        "is_compliant": True,
-        "server_address": f"https://{DOMAIN}",
-        "places": [],
-        "payments": [{"id": 1, "type": "epay", "enable": True, "missing": []}],
-    },
-    "certificates": [DISK],
-}  # fmt: skip
+DISK = Certificate(
+    name=DOMAIN,
+    certificate_file=TARGET.certificate_file,
+    key_file="/x/privkey.pem",
+    names=(DOMAIN,),
+    not_before=NOW - 10 * DAY,
+    not_after=NOW + 80 * DAY,
+    serial="aa",
+    issuer="CN=R10",
+    key_matches=True,
+    self_signed=False,
+)
+PAYMENT = Payment(1, "epay", is_enabled=True, missing=(), is_plain=False)
+ENVIRONMENT = {"GLOBAL_API_RATE_LIMIT": "3000", "GLOBAL_WEB_RATE_LIMIT": "3000",
+               "BATCH_UPDATE_ENABLED": "false", "SQL_MAX_OPEN_CONNS": "50"}  # fmt: skip
+SERVER = Server(
+    now=NOW,
+    uptime=9e6,
+    clock_is_kept=True,
+    mounts={"/": Mount(free=9000.0, size=20_000.0, inodes=90.0)},
+    memory_available=50.0,
+    holders={"80": "nginx", "443": "nginx"},
+    failed_units=(),
+    firewall=Firewall(is_loaded=True, is_guarded=True, published=()),
+    nginx=Nginx(is_loaded=True),
+    callback_log=CallbackLog("/var/log/x", ("{}",)),
+    acme_account="https://ca/acct/1",
+    certificates=(DISK,),
+    renewal=Renewal(
+        is_active=True,
+        is_enabled=True,
+        result="success",
+        ran=NOW - 3600,
+        hook=Hook(ok=True, message="", can_run=True),
+    ),
+    monitor=Monitor(is_active=True, ran=NOW - 60, channels=1, is_watched=True, undelivered=()),
+    callbacks=Callbacks(is_active=True, state=CallbacksState(ran=NOW - 30)),
+    one_api=OneApi(
+        is_active=True,
+        error="",
+        environment=ENVIRONMENT,
+        is_ours=True,
+        server_address=f"https://{DOMAIN}",
+        database=Database(
+            at=NOW - 30,
+            kind="postgresql",
+            error="",
+            limit=100,
+            reserved=3,
+            clients=1,
+            server_address=f"https://{DOMAIN}",
+            cache=Cache(""),
+        ),
+        books=Books(places=(), payments=(PAYMENT,), is_compliant=True, canary="opens"),
+    ),
+)
 SOUND = Observation(
     TARGET,
     NOW,
@@ -103,12 +128,25 @@ SOUND = Observation(
 
 
 def server(**changed: Any) -> Observation:
-    """The server told otherwise; a mapping is merged."""
-    merged = {
-        key: {**SERVER[key], **value} if isinstance(value, dict) else value
-        for key, value in changed.items()
+    """The server told otherwise; a mapping is merged, at every depth."""
+    told = plain.parse(Server, _merged(asdict(SERVER), changed))
+    return replace(SOUND, server=told)
+
+
+def _merged(known: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **known,
+        **{
+            key: _merged(known[key], value) if isinstance(value, dict) and value else _plain(value)
+            for key, value in changed.items()
+        },
     }
-    return replace(SOUND, server={**SERVER, **merged})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
 
 
 def wrong(seen: Observation) -> list[str]:

@@ -1,22 +1,25 @@
 """Every judgement, without a network: many observations, and the check that names each first."""
 
-import json
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from one_api_infra.checks import catalogue
+from one_api_infra import plain
+from one_api_infra.checks import agent, catalogue
 from one_api_infra.checks.dns import proxy
 from one_api_infra.checks.name import form
 from one_api_infra.checks.observation import Asked, Caa, Exchange, Observation, Port
-from one_api_infra.checks.verdict import State
+from one_api_infra.checks.server import OneApi, Server, Unseen
+from one_api_infra.checks.verdict import Check, Finding, Level, State
 from tests.unit.checks.observations import (
     DAY,
     DISK,
     DOMAIN,
+    ENVIRONMENT,
     HERE,
+    PAYMENT,
     REFUSAL,
     SERVER,
     SHAKE,
@@ -60,15 +63,21 @@ def callback(status: int = 200, body: str = "{}", error: str = "", **headers: st
 
 def place(value: str, kind: str = "payment") -> Observation:
     stored = {"kind": kind, "key": "1", "value": value, "wanted": f"https://{DOMAIN}"}
-    return server(one_api={"places": [stored]})
-
-
-ENVIRONMENT = SERVER["one_api"]["environment"]
+    return server(one_api={"books": {"places": [stored]}})
 
 
 def store(**changed: object) -> Observation:
     """The database told otherwise."""
-    return server(one_api={"database": {**SERVER["one_api"]["database"], **changed}})
+    return server(one_api={"database": changed})
+
+
+def books(**changed: object) -> Observation:
+    """One API's own word told otherwise."""
+    return server(one_api={"books": changed})
+
+
+def room(**changed: float) -> Observation:
+    return server(mounts={"/": changed})
 
 
 def own(**headers: str) -> dict[str, str]:
@@ -79,12 +88,13 @@ HTML = "<html>Just a moment...</html>"
 FAULTS: list[tuple[Observation, str]] = [
     (server(now=NOW + DAY), "system.clock"),
     (server(clock_is_kept=False), "system.clock"),
-    (server(disk={"/var": 12.0}), "system.disk"),
-    (server(disk={"/var": 1000.0}, disk_size={"/var": 90_000.0}), "system.disk"),
-    (server(minutes_to_full={"/": 20.0}), "system.disk"),
-    (server(published=["8080/tcp"]), "firewall.docker"),
-    (server(callbacks={"strangers": 150.0}), "ledger.flood"),
-    (server(callbacks={"is_behind": True}), "ledger.flood"),
+    (room(free=12.0), "system.disk"),
+    (room(free=1000.0, size=90_000.0), "system.disk"),
+    (room(inodes=0.5), "system.disk"),
+    (replace(SOUND, minutes_to_full={"/": 20.0}), "system.disk"),
+    (server(firewall={"published": ["8080/tcp"]}), "firewall.docker"),
+    (server(callbacks={"state": {"strangers": 150.0}}), "ledger.flood"),
+    (server(callbacks={"state": {"is_behind": True}}), "ledger.flood"),
     (server(memory_available=1.0), "system.memory"),
     (place("", "option"), "server_address.stored"),
     (place("http://localhost"), "callback_domain.stored"),
@@ -120,7 +130,7 @@ FAULTS: list[tuple[Observation, str]] = [
     (shake(errors=(19,)), "certificate.trusted"),
     (shake(not_after=NOW + 2 * DAY), "certificate.life_left"),
     (shake(serial="bb"), "certificate.served_is_on_disk"),
-    (server(certificates=[{**DISK, "key_matches": False}]), "certificate.key_matches"),
+    (server(certificates=(replace(DISK, key_matches=False),)), "certificate.key_matches"),
     (shake(protocols=("TLSv1.3",)), "tls.protocols"),
     (shake(protocols=("TLSv1", "TLSv1.2", "TLSv1.3")), "tls.protocols"),
     (shake(serial_without_sni="cc"), "tls.without_sni"),
@@ -138,43 +148,41 @@ FAULTS: list[tuple[Observation, str]] = [
     (callback(500, "{}", **own()), "callback.refusal"),
     (replace(SOUND, status=Exchange("GET", "x", 200, {}, "<html>")), "one_api.status"),
     (server(one_api={"is_ours": False}), "one_api.is_claimed"),
-    (server(one_api={"in_database": "https://x.com"}), "one_api.options_in_step"),
-    (server(one_api={"payments": [{"id": 1, "type": "epay", "enable": False, "missing": []}]}),
-     "payment.is_enabled"),
-    (server(one_api={"payments": [{"id": 1, "type": "epay", "enable": True, "missing": ["key"]}]}),
-     "payment.settings"),
+    (store(server_address="https://x.com"), "one_api.options_in_step"),
+    (books(payments=(replace(PAYMENT, is_enabled=False),)), "payment.is_enabled"),
+    (books(payments=(replace(PAYMENT, missing=("key",)),)), "payment.settings"),
     (server(one_api={"environment": {**ENVIRONMENT, "GLOBAL_API_RATE_LIMIT": "300"}}),
      "one_api.rate_limit"),
     (store(error="OperationalError: timed out"), "database.answers"),
     (store(at=NOW - DAY), "database.answers"),
-    (server(one_api={"database": {}}), "database.answers"),
+    (server(one_api={"database": Unseen("no file")}), "database.answers"),
     (store(limit=50), "database.connections"),
     (store(clients=2), "database.connections"),
     (server(one_api={"environment": {}}), "database.connections"),
     (store(cache={"error": "ConnectionError"}), "cache.answers"),
-    (server(one_api={"canary": "dead"}), "one_api.secrets"),
-    (server(one_api={"canary": "missing"}), "one_api.secrets"),
-    (server(one_api={"is_compliant": False}), "payment.compliance"),
-    (server(one_api={"payments": [{"id": 1, "type": "epay", "enable": True, "missing": [],
-                                   "is_plain": True}]}), "payment.is_secure"),
-    (server(callbacks={"is_blind": True}), "ledger.can_judge"),
+    (books(canary="dead"), "one_api.secrets"),
+    (books(canary="missing"), "one_api.secrets"),
+    (books(is_compliant=False), "payment.compliance"),
+    (books(payments=(replace(PAYMENT, is_plain=True),)), "payment.is_secure"),
+    (server(callbacks={"state": {"is_blind": True}}), "ledger.can_judge"),
     (server(callback_log={"probes": []}), "callback_log.has_probe"),
-    (server(renewal_unit={"is_active": False}), "certificate.timer"),
-    (server(renewal_unit={"result": "exit-code"}), "certificate.renewal"),
-    (server(renewal_unit={"ran": NOW - 2 * DAY}), "certificate.renewal"),
-    (server(renewal_unit={"hook": {"ok": False, "message": "x", "can_run": True}}),
+    (server(renewal={"is_active": False}), "certificate.timer"),
+    (server(renewal={"result": "exit-code"}), "certificate.renewal"),
+    (server(renewal={"ran": NOW - 2 * DAY}), "certificate.renewal"),
+    (server(renewal={"hook": {"ok": False, "message": "x", "can_run": True}}),
      "certificate.hook"),
-    (server(renewal_unit={"hook": {"ok": True, "message": "", "can_run": False}}),
+    (server(renewal={"hook": {"ok": True, "message": "", "can_run": False}}),
      "certificate.hook"),
     (server(nginx={"is_loaded": False}), "nginx.is_loaded"),
-    (server(firewall=False), "firewall.is_loaded"),
-    (server(port_guard=False), "firewall.is_loaded"),
+    (server(firewall={"is_loaded": False}), "firewall.is_loaded"),
+    (server(firewall={"is_guarded": False}), "firewall.is_loaded"),
     (server(failed_units=["x.service"]), "system.units"),
-    (server(callbacks={"ran": NOW - 3600}), "ledger.is_fresh"),
+    (server(callbacks={"state": {"ran": NOW - 3600}}), "ledger.is_fresh"),
     (server(callbacks={"is_active": False}), "ledger.is_fresh"),
-    (server(callbacks={"cases": 2}), "ledger.has_no_case"),
+    (server(callbacks={"state": {"cases": 2}}), "ledger.has_no_case"),
     (server(monitor={"ran": NOW - 3600}), "monitor.ran"),
     (server(monitor={"is_active": False}), "monitor.ran"),
+    (server(monitor={"is_watched": False}), "monitor.watchdog"),
     (server(monitor={"undelivered": ["1 (json)"]}), "monitor.channel"),
 ]  # fmt: skip
 
@@ -185,7 +193,7 @@ def test_sound_site_is_sound() -> None:
 
 def test_probe_is_not_missed_in_a_flood() -> None:
     """The end of the log, in which it is looked for, is a second of a flood."""
-    flooded = server(callback_log={"probes": []}, callbacks={"strangers": 4000.0})
+    flooded = server(callback_log={"probes": []}, callbacks={"state": {"strangers": 4000.0}})
     assert wrong(flooded) == ["ledger.flood"]
 
 
@@ -213,7 +221,8 @@ def test_every_check_that_is_judged_was_seen_red() -> None:
     judged = {check.id for check in catalogue.CHECKS if check.judge}
     # These follow from others: what names them first is another check.
     later = {"dns.is_not_proxied", "server_address.in_use", "one_api.batch_update"}
-    assert judged - {identity for _seen, identity in FAULTS} == later
+    elsewhere = {"system.agent", "system.look"}  # see below
+    assert judged - {identity for _seen, identity in FAULTS} == later | elsewhere
     assert "dns.is_not_proxied" in wrong(everywhere("104.16.0.1"))
     told = replace(SOUND.status, body='{"data": {"server_address": "x"}}')  # type: ignore[type-var]
     assert wrong(replace(SOUND, status=told)) == ["server_address.in_use"]
@@ -268,18 +277,74 @@ def test_proxies_are_known_by_their_addresses() -> None:
     assert proxy("no address") is None
 
 
-def test_an_agent_of_before_hurts_nobody() -> None:
-    found = verdict(replace(SOUND, server={"now": NOW, "monitor": {}}), "monitor.ran")
-    assert found.state is State.SKIPPED
-    assert "deploy first" in found.cause
-
-
 def test_a_site_of_somebody_else_is_judged_from_outside_alone() -> None:
-    seen = replace(SOUND, server={}, server_error="from outside")
+    seen = replace(SOUND, server=Unseen("", "outside"))
     assert wrong(seen) == []
     assert verdict(seen, "one_api.runs").state is State.SKIPPED
     assert verdict(seen, "callback.refusal").state is State.OK
     assert REFUSAL
+
+
+@pytest.mark.parametrize("fault", ["unreachable", "sudo", "silent", "garbled", "older"])
+def test_a_server_that_is_not_asked_is_a_failure(fault: str) -> None:
+    assert wrong(replace(SOUND, server=Unseen("why", fault))) == ["system.agent"]
+
+
+@pytest.mark.parametrize(
+    ("output", "error", "fault"),
+    [
+        (plain.write(SERVER), "", ""),
+        (plain.write(SERVER).replace('"now"', '"then"'), "", "garbled"),
+        (plain.write(SERVER).replace('"shape": "', '"shape": "0'), "", "older"),
+        ('{"now": 1}', "", "older"),
+        ("", "", "garbled"),
+        ("[1]", "", "garbled"),
+        ("", "sudo: a password is required", "sudo"),
+        ("", "ssh: connect to host x port 22: Connection refused", "unreachable"),
+        ("", "root@x: Permission denied (publickey).", "unreachable"),
+        ("", "no answer by ssh within 15 s", "unreachable"),
+        ("", "sh: 1: /opt/one-api-infra/venv/bin/python: not found", "silent"),
+        ("", "zipfile.BadZipFile: File is not a zip file", "silent"),
+    ],
+)
+def test_what_the_agent_says_is_taken_whole_or_named(output: str, error: str, fault: str) -> None:
+    found = agent.parse(output, error)
+    assert getattr(found, "fault", "") == fault
+
+
+def test_nothing_from_outside_is_a_failure_of_its_own() -> None:
+    assert wrong(Observation(SOUND.target, NOW, server=SERVER, outside_error="x")) == [
+        "system.look"
+    ]
+
+
+PARTS = [field.name for field in fields(Server) if "Unseen" in str(field.type)]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_that_could_not_be_looked_at_is_a_failure(part: str) -> None:
+    seen = replace(SOUND, server=replace(SERVER, **{part: Unseen("why")}))  # type: ignore[arg-type]
+    found = [each for each in catalogue.judge(seen) if each.state is State.FAILED]
+    # The account matters only where CAA records name one.
+    assert found or part == "acme_account"
+    assert all("why" in each.cause for each in found)
+
+
+def test_books_that_cannot_be_read_are_a_failure() -> None:
+    assert isinstance(SERVER.one_api, OneApi)
+    unread = replace(SERVER.one_api, books=Unseen("why"))
+    assert wrong(replace(SOUND, server=replace(SERVER, one_api=unread)))[0] == (
+        "server_address.stored"
+    )
+
+
+def test_a_check_that_dies_has_failed() -> None:
+    def dies(_seen: Observation) -> Finding:
+        raise KeyError("x")
+
+    (found,) = catalogue.judge(SOUND, [Check("a.b", Level.HOST, "", {}, dies)])
+    assert found.state is State.FAILED
+    assert "KeyError" in found.cause
 
 
 TEXT = st.text(max_size=60)
@@ -302,7 +367,7 @@ def test_nothing_that_is_seen_hurts_the_judgement(
     exchange: Exchange, records: list[tuple[int, str, str]], value: str
 ) -> None:
     stored = {"kind": "payment", "key": "1", "value": value, "wanted": f"https://{DOMAIN}"}
-    told = server(one_api={"places": [stored]}).server
+    told = server(one_api={"books": {"places": [stored]}}).server
     seen = replace(
         SOUND,
         callbacks=(exchange,),
@@ -311,4 +376,4 @@ def test_nothing_that_is_seen_hurts_the_judgement(
         server=told,
     )
     assert len(catalogue.judge(seen)) == len(catalogue.judge(SOUND))
-    assert Observation.parse(json.loads(json.dumps(asdict(seen)))).callbacks == (exchange,)
+    assert plain.read(Observation, plain.write(seen)) == seen

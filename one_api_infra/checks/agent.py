@@ -1,0 +1,93 @@
+"""Level 0: whether the server itself was asked, and answered: most checks stand on that."""
+
+from one_api_infra import plain
+from one_api_infra.checks.observation import Observation
+from one_api_infra.checks.server import Server, Unseen
+from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
+from one_api_infra.plain import PlainError, ShapeError
+from one_api_infra.texts import N_, _
+
+ID = "system.agent"
+LOOK = "system.look"
+DEPLOY = N_("`pyinfra inventory.py deploys/site.py` on your own machine writes it anew")
+
+
+def parse(output: str, error: str) -> Server | Unseen:
+    """What ``observe`` printed; ``error`` is what went wrong in asking, empty if nothing did."""
+    if not error:
+        try:
+            return plain.read(Server, output)
+        except ShapeError:
+            return Unseen("", "older")
+        except PlainError as failure:
+            return Unseen(str(failure), "garbled")
+    if "sudo:" in error:
+        return Unseen(error, "sudo")
+    return Unseen(error, "unreachable" if _is_of_ssh(error) else "silent")
+
+
+def _is_of_ssh(error: str) -> bool:
+    """Whether ssh itself says it: the command was not run."""
+    words = ("ssh:", "Permission denied", "Host key", "Connection", "no answer by ssh", "kex_")
+    return any(word in error for word in words)
+
+
+def _agent(seen: Observation) -> Finding:
+    if isinstance(seen.server, Server):
+        return None
+    if seen.server.fault == "outside":
+        return Skip(_("this is a look from outside"))
+    return Found(seen.server.fault, seen.server.unseen, {"error": seen.server.unseen})
+
+
+def _look(seen: Observation) -> Finding:
+    error = seen.outside_error
+    return Found("blind", error, {"error": error}) if error else None
+
+
+CHECKS = (
+    Check(
+        ID,
+        Level.HOST,
+        N_("The agent tells the server's state"),
+        {
+            "wrong": Fault(
+                N_("the agent does not tell the server's state; it says: {words}"),
+                N_("run it by hand on the server: `{command}`"),
+            ),
+            "unreachable": Fault(
+                N_("the server cannot be asked by ssh: {error}"),
+                N_(
+                    "let `ssh` from this machine work without a question: the key, the address and"
+                    " the port of the host in the inventory"
+                ),
+            ),
+            "sudo": Fault(
+                N_("the server does not let us become root: {error}"),
+                N_('add "_sudo_password": os.environ["SUDO_PASSWORD"] to the host, and set it'),
+            ),
+            "silent": Fault(N_("the agent on the server cannot run: {error}"), DEPLOY),
+            "garbled": Fault(
+                N_("the agent on the server says what it should not: {error}"), DEPLOY
+            ),
+            "older": Fault(N_("the agent on the server is of another version"), DEPLOY),
+            "unobserved": Fault(
+                N_("nothing was seen of the server itself: one-api-observe.service left nothing"),
+                N_("`systemctl start one-api-observe`, then read `journalctl -u one-api-observe`"),
+            ),
+        },
+        _agent,
+    ),
+    Check(
+        LOOK,
+        Level.HOST,
+        N_("The monitor sees the site from the network"),
+        {
+            "blind": Fault(
+                N_("nothing was seen from the network: {error}"),
+                N_("`systemctl start one-api-look`, then read `journalctl -u one-api-look`"),
+            )
+        },
+        _look,
+    ),
+)

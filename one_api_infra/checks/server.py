@@ -1,0 +1,207 @@
+"""What the agent on a server tells of it: one frozen value, written by ``server/observe.py`` alone.
+
+Times are seconds since 1970, durations seconds, sizes MiB. Of keys, passwords and tokens nothing
+is here but whether they are there.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from one_api_infra.certificate import Certificate
+from one_api_infra.place import Place
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """In the place of what could not be looked at: why not.
+
+    ``fault`` is the one of the check ``system.agent`` that tells of it, where all is unseen.
+    """
+
+    unseen: str
+    fault: str = ""
+
+
+NOBODY_ASKED = Unseen("", "outside")
+
+
+class NotSeenError(Exception):
+    """A check needs what could not be looked at."""
+
+    def __init__(self, unseen: Unseen) -> None:
+        super().__init__(unseen.unseen)
+        self.unseen = unseen
+
+
+def told(part: T | Unseen) -> T:
+    """What was seen; NotSeenError where it was not."""
+    if isinstance(part, Unseen):
+        raise NotSeenError(part)
+    return part
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A file system; ``inodes`` are those that are free, in percent."""
+
+    free: float
+    size: float
+    inodes: float
+
+
+@dataclass(frozen=True)
+class Firewall:
+    """``published``: ports that Docker hands on before the firewall is asked, as ``80/tcp``."""
+
+    is_loaded: bool
+    is_guarded: bool
+    published: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Nginx:
+    """Whether nginx runs with what is on disk."""
+
+    is_loaded: bool
+
+
+@dataclass(frozen=True)
+class CallbackLog:
+    """``probes`` are the lines of this look's own requests."""
+
+    path: str
+    probes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Hook:
+    """The deploy hook: its last run, and whether it can run at all."""
+
+    ok: bool
+    message: str
+    can_run: bool
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """The renewal's timer and its last run; ``ran`` is 0 where there was none since the boot."""
+
+    is_active: bool
+    is_enabled: bool
+    result: str
+    ran: float
+    hook: Hook
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """The monitor itself; ``undelivered`` names channels that took no alert."""
+
+    is_active: bool
+    ran: float
+    channels: int
+    is_watched: bool
+    undelivered: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CallbacksState:
+    """What the callbacks' agent leaves of itself; ``strangers`` is a rate in callbacks a second."""
+
+    ran: float = 0.0
+    cases: int = 0
+    is_blind: bool = False
+    strangers: float = 0.0
+    is_behind: bool = False
+
+
+@dataclass(frozen=True)
+class Callbacks:
+    """The callbacks' agent."""
+
+    is_active: bool
+    state: CallbacksState
+
+
+@dataclass(frozen=True)
+class Cache:
+    """One API's own cache (Redis, Valkey); ``error`` is empty where it answers."""
+
+    error: str
+
+
+@dataclass(frozen=True)
+class Database:
+    """What the database tells to One API's user; ``limit`` is 0 where none counts (SQLite)."""
+
+    at: float
+    kind: str
+    error: str
+    limit: int = 0
+    reserved: int = 0
+    clients: int = 0
+    server_address: str | None = None
+    has_epay_key: bool = False
+    cache: Cache | None = None
+
+
+@dataclass(frozen=True)
+class Payment:
+    """A payment row; ``missing`` are the names of settings that its gateway needs."""
+
+    id: int
+    type: str
+    is_enabled: bool
+    missing: tuple[str, ...]
+    is_plain: bool
+
+
+@dataclass(frozen=True)
+class Books:
+    """What One API's management API tells. ``canary`` is ``opens``, ``dead``, ``missing`` or empty.
+
+    ``is_compliant`` is None where the edition asks for no consent.
+    """
+
+    places: tuple[Place, ...]
+    payments: tuple[Payment, ...]
+    is_compliant: bool | None
+    canary: str
+
+
+@dataclass(frozen=True)
+class OneApi:
+    """One API: its unit, its process' variables that decide about callbacks, its own word."""
+
+    is_active: bool
+    error: str
+    environment: Mapping[str, str]
+    is_ours: bool
+    server_address: str | None
+    database: Database | Unseen
+    books: Books | Unseen
+
+
+@dataclass(frozen=True)
+class Server:
+    """All of it. What a site does not have is None: no renewal of its own, no callbacks' agent."""
+
+    now: float
+    uptime: float
+    clock_is_kept: bool | Unseen
+    mounts: Mapping[str, Mount] | Unseen
+    memory_available: float | Unseen
+    holders: Mapping[str, str] | Unseen
+    failed_units: tuple[str, ...] | Unseen
+    firewall: Firewall | Unseen
+    nginx: Nginx | Unseen
+    callback_log: CallbackLog | Unseen
+    acme_account: str | Unseen
+    certificates: tuple[Certificate, ...] | Unseen
+    renewal: Renewal | Unseen | None
+    monitor: Monitor | Unseen
+    callbacks: Callbacks | Unseen | None
+    one_api: OneApi | Unseen

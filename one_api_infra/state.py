@@ -1,0 +1,30 @@
+"""What the agent tells for a deploy to compare with: written by ``server/state.py`` alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from one_api_infra.certificate import Certificate
+from one_api_infra.checks.server import NOBODY_ASKED, Database, Unseen
+from one_api_infra.place import Place
+
+
+@dataclass(frozen=True)
+class OneApiState:
+    """One API by its own API; the defaults stand where it could not be asked (``error``)."""
+
+    error: str = ""
+    is_ours: bool = False
+    has_canary: bool = False
+    server_address: str = ""
+    restart_due: bool = False
+    places: tuple[Place, ...] = ()
+
+
+@dataclass(frozen=True)
+class State:
+    """``renewal`` are certbot's notes on the site's certificate; all is empty on a blank server."""
+
+    certificates: tuple[Certificate, ...] = ()
+    renewal: Mapping[str, str] = field(default_factory=dict)
+    database: Database | Unseen = NOBODY_ASKED
+    one_api: OneApiState = OneApiState()
