@@ -126,7 +126,7 @@ def test_full_disk(site: LabSite) -> None:
 
 def test_unknown_setting_changes_nothing(site: LabSite) -> None:
     site.inventory(domian="x.lab.test", one_api_port="3000")
-    _says(site.deploy("-y"), 'write "domain"', "one_api_port: a port number")
+    _says(site.deploy("-y"), 'write "domain"', "one_api_port: a number from 1")
 
 
 EVERYTHING = (
