@@ -2,12 +2,18 @@
 
 from pyinfra import host
 
-from one_api_infra import system
+from one_api_infra import declared, system
+from one_api_infra.checks import preflight
 from one_api_infra.pyinfra import operations, target
 
 site = target.site()
 
+operations.failure(
+    name="The data here are of this edition",
+    problems=lambda seen: tuple(preflight.edition(site, seen)),
+    waive=site.waive,
+)
 for directory in host.loop(system.directories()):
     operations.directory(name=f"Make {directory.path}", directory=directory)
-for file in host.loop(system.agent_files(site)):
+for file in host.loop((*system.agent_files(site), declared.manifest(site))):
     operations.file(name=f"Write {file.path}", file=file)

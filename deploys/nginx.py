@@ -13,6 +13,11 @@ if target.is_first("agent"):
 
 operations.failure(name="The agent tells the server's state", problems=system.agent_problems)
 operations.packages(name="Install nginx", names=lambda _seen: ("nginx", nginx.NJS))
+operations.command(
+    name="Let nginx load njs",
+    script=f"ln -sf {nginx.NJS_CONF} {nginx.NJS_MODULE}",
+    due=nginx.njs_is_off,
+)
 operations.directory(name="Make nginx' drop-in folder", directory=Directory(nginx.DROP_IN_FOLDER))
 for file in host.loop(nginx.notes()):
     operations.file(name=f"Write {file.path}", file=file)

@@ -43,3 +43,5 @@ operations.command(
     script=paths.agent("claim"),
     due=lambda seen: not one_api.is_claimed(seen),
 )
+for path in host.loop(one_api.kept(site)):
+    operations.private(name=f"Let {path} be root's alone", path=path)

@@ -20,6 +20,8 @@ ON_THE_SERVER = (
     "checks",
     "editions",
     "foreign.py",
+    "manifest.py",
+    "nginx_release.py",
     "place.py",
     "plain.py",
     "server",

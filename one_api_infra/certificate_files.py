@@ -91,7 +91,8 @@ def _obtained_otherwise(site: Site, seen: Snapshot) -> bool:
     noted = seen.state().renewal
     wanted = {"server": site.acme_server, "key_type": site.key_type}
     wanted |= {"required_profile": site.acme_profile} if site.acme_profile else {}
-    return any(key in noted and noted[key] != value for key, value in wanted.items())
+    # Without its notes certbot renews nothing.
+    return not noted or any(noted.get(key, value) != value for key, value in wanted.items())
 
 
 def is_obsolete(site: Site, seen: Snapshot) -> bool:

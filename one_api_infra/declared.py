@@ -2,18 +2,22 @@
 
 from one_api_infra import (
     callback_domain,
+    certificate,
     certificate_files,
     firewall,
     logs,
     monitor,
     nginx,
     one_api,
+    plain,
     system,
     watchdog,
 )
+from one_api_infra import manifest as manifests
 from one_api_infra.callbacks import units as callbacks
 from one_api_infra.checks import preflight
-from one_api_infra.resources import Wanted
+from one_api_infra.resources import Directory, File, Wanted
+from one_api_infra.server import paths
 from one_api_infra.site import Site
 from one_api_infra.snapshot import Snapshot
 
@@ -33,6 +37,7 @@ def wanted(site: Site) -> Wanted:
             monitor.wanted(site),
             watchdog.wanted(),
             callbacks.wanted(),
+            Wanted(paths=(paths.MANIFEST,)),
         ]
     )
 
@@ -40,14 +45,43 @@ def wanted(site: Site) -> Wanted:
 def check(site: Site) -> None:
     """Render every template for a blank server, so that none fails after the first change."""
     blank = Snapshot()
-    system.files(site)
-    logs.files(site)
+    files(site)
     firewall.rules(site, blank)
-    firewall.files(site)
-    one_api.files(site)
     nginx.configuration(site, blank)
-    nginx.notes()
-    certificate_files.files(site)
-    monitor.files(site)
-    watchdog.files(site)
-    callbacks.files(site)
+
+
+def files(site: Site) -> tuple[File, ...]:
+    """Every file whose content the settings alone decide."""
+    return (
+        *system.agent_files(site),
+        *system.files(site),
+        *logs.files(site),
+        *firewall.files(site),
+        *one_api.files(site),
+        *nginx.notes(),
+        *certificate_files.files(site),
+        *monitor.files(site),
+        *watchdog.files(site),
+        *callbacks.files(site),
+    )
+
+
+def _directories(site: Site) -> tuple[Directory, ...]:
+    certbot = certificate_files.directories() if site.certificate == "acme" else ()
+    nginx_folder = Directory(nginx.DROP_IN_FOLDER)
+    return (*system.directories(), *one_api.directories(), nginx_folder, *certbot)
+
+
+def _units(site: Site) -> tuple[str, ...]:
+    """The units that are to be enabled and to run."""
+    units = [one_api.SERVICE, nginx.SERVICE, firewall.UNIT, logs.DISK, logs.TIMER, monitor.TIMER]
+    units += [certificate.TIMER] if site.certificate == "acme" else []
+    units += [watchdog.TIMER] if site.alert_urls else []
+    units += [callbacks.TIMER] if callbacks.is_wanted(site) else []
+    return tuple(units)
+
+
+def manifest(site: Site) -> File:
+    """All of that as a file, by which the server itself knows what it should hold."""
+    made = manifests.of(files(site), _directories(site), one_api.kept(site), _units(site))
+    return File(paths.MANIFEST, plain.write(made).encode(), "600")

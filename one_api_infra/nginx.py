@@ -1,12 +1,11 @@
 """nginx' configuration for a site, by the version found and the certificate that is there."""
 
-import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from one_api_infra import certificate, certificate_files, render
+from one_api_infra import certificate, certificate_files, nginx_release, render
 from one_api_infra.callbacks import callback
 from one_api_infra.certificate import Certificate
 from one_api_infra.resources import File, Wanted
@@ -29,7 +28,9 @@ PARTS = (
     *(f"{name}.conf" for name in ("relay", "web", "headers")),
 )
 CALLBACK_SCRIPT = "callback.js"
+LOG_RIGHTS = "www-data adm 640"
 NJS = "libnginx-mod-http-js"
+NJS_CONF = "/usr/share/nginx/modules-available/mod-http-js.conf"
 NJS_MODULE = f"{paths.NGINX}/modules-enabled/50-mod-http-js.conf"
 WORKER_CONNECTIONS = 32768  # a half-open connection takes one for ten seconds
 BACKLOG = 4096  # the kernel allows no more (net.core.somaxconn)
@@ -57,11 +58,17 @@ FOREIGN = (
     " sed 's/#.*//' $f | grep -oE 'default_server|server_name[^;]*' | sort -u; done"
 )
 CONF_OWNER = (
-    "if head -n 1 /etc/nginx/nginx.conf | grep -q one-api-infra; then echo ours;"
+    "if [ ! -s /etc/nginx/nginx.conf ] ||"
+    " head -n 1 /etc/nginx/nginx.conf | grep -q one-api-infra; then echo ours;"
     " elif dpkg-query -W -f='${Conffiles}\\n' nginx-common | grep -q"
     " \"/etc/nginx/nginx.conf $(md5sum </etc/nginx/nginx.conf | cut -d' ' -f1)\";"
     " then echo package; else echo admin; fi"
 )
+
+
+def njs_is_off(seen: Snapshot) -> bool:
+    """Whether the module's package is there and nginx does not load it."""
+    return NJS in seen.packages and NJS_MODULE not in seen.paths
 
 
 @dataclass(frozen=True)
@@ -159,11 +166,6 @@ def _tls(site: Site, served: Certificate | None) -> Mapping[str, object] | None:
     return {"names": names, "certificate": served.certificate_file, "key": served.key_file}
 
 
-def release(parts: Mapping[str, str]) -> str:
-    """The name of a set of parts: its content."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
-
-
 def conf(features: Features) -> File | None:
     """``nginx.conf``, where it is ours to write."""
     if not features.owns_conf:
@@ -186,14 +188,18 @@ def configuration(site: Site, seen: Snapshot) -> dict[str, object]:
     """The whole configuration as plain data, for the server's ``nginx`` command."""
     features = Features.of(site, seen)
     made = parts(site, features)
-    own = [render.file(path) for path in INCLUDES]
-    main = conf(features)
     return {
-        "release": release(made),
+        "release": nginx_release.name(made),
         "parts": made,
-        "files": {file.path: file.data.decode() for file in [*own, *([main] if main else [])]},
+        "files": {file.path: file.data.decode() for file in _includes(features)},
         "absent": [DEFAULT_SITE] if features.owns_conf else [],
     }
+
+
+def _includes(features: Features) -> Iterable[File]:
+    """The files beside the parts."""
+    main = conf(features)
+    return (*map(render.file, INCLUDES), *([main] if main else []))
 
 
 def configuration_json(site: Site, seen: Snapshot) -> str:
@@ -207,16 +213,19 @@ def is_due(site: Site, seen: Snapshot) -> bool:
     made = parts(site, features)
     # The parts too: what somebody edited in place is put right.
     own = [File(f"{LINK}/{name}", text.encode()) for name, text in made.items()]
-    wanted_files = [*map(render.file, INCLUDES), *filter(None, [conf(features)]), *own]
+    beside = tuple(_includes(features))
+    sums = nginx_release.sums({file.path: file.data.decode() for file in beside})
+    own += [*beside, File(paths.NGINX_WRITTEN, sums.encode(), "600")]
     link = seen.paths.get(LINK)
-    target = f"one-api.d/{release(made)}"
+    target = f"one-api.d/{nginx_release.name(made)}"
     loaded = seen.probes.get("nginx_loaded", ())
     return not (
-        all(seen.has_file(file) for file in wanted_files)
+        all(seen.has_file(file) for file in own)
         and (DEFAULT_SITE not in seen.paths or not features.owns_conf)
         and link is not None
         and link.target == target
         and seen.is_active(SERVICE)
+        and set(seen.probes.get("logs", ())) == {LOG_RIGHTS}
         and len(loaded) == 2
         and loaded[0] == loaded[1]
     )
@@ -235,11 +244,12 @@ def wanted() -> Wanted:
             DROP_IN,
             paths.NGINX_SUM,
             DROP_IN_FOLDER,
-            paths.CALLBACK_LOG,
+            paths.NGINX_WRITTEN,
         ),
         units=(SERVICE,),
         probes={
             "nginx_version": "nginx -V",
+            "logs": f"stat -c '%U %G %a' {paths.CALLBACK_LOG} {paths.ACCESS_LOG}",
             "nginx_foreign": FOREIGN,
             "nginx_conf_owner": f"[ ! -e {CONF} ] || {CONF_OWNER}",
             "nginx_loaded": f"cat {paths.NGINX_LOADED} && {paths.NGINX_SUM}",

@@ -35,6 +35,7 @@ def files(site: Site) -> tuple[File, ...]:
         paths.UNIT,
         title=site.edition.title,
         port=site.one_api_port,
+        stop_seconds=site.edition.stop_seconds,
         data=paths.DATA,
         sees_load=site.overload_guard,
         logs=paths.LOGS,
@@ -98,6 +99,12 @@ def has_secrets(site: Site, seen: Snapshot) -> bool:
     return there >= set(site.edition.generated)
 
 
+def kept(site: Site) -> tuple[str, ...]:
+    """Secrets that the server makes itself; root's alone."""
+    made = (paths.GENERATED, paths.GENERATED_COPY) if site.edition.generated else ()
+    return (*made, paths.ROOT_PASSWORD, paths.ACCESS_TOKEN)
+
+
 def is_due(sha256: str, seen: Snapshot) -> bool:
     """Whether what runs differs from what is on disk, or does not run."""
     current = seen.paths.get(paths.CURRENT)
@@ -116,13 +123,16 @@ def is_claimed(seen: Snapshot) -> bool:
 
 def wanted(site: Site) -> Wanted:
     """What to look at."""
-    names = f"[ ! -e {paths.GENERATED} ] || cut -d= -f1 {paths.GENERATED}"
+    # A copy that differs is made anew from the one that One API reads.
+    same = f"cmp -s {paths.GENERATED} {paths.GENERATED_COPY}"
+    names = f"! {same} || cut -d= -f1 {paths.GENERATED}"
     return Wanted(
         paths=(
             *(file.path for file in files(site)),
             *(directory.path for directory in directories()),
             paths.CURRENT,
             paths.GIVEN,
+            *kept(site),
             *(f"{paths.TIKTOKEN}/{name}" for name in tiktoken.names()),
         ),
         patterns=(f"{paths.ONE_API}/releases/*/one-api",),

@@ -76,6 +76,7 @@ LATER = "CREATE INDEX IF NOT EXISTS credits_number ON credits (number)"
 WORDS, MOST_WORDS = re.compile(r"[0-9A-Za-z_-]+"), 50  # of a remark
 LONGEST = 200  # characters of a number that a stranger sends
 MOST_OF_AN_ORDER, MOST_LINES, MOST_FORGED = 50, 5, 2000  # callbacks that are kept
+CHECK_SECONDS = 3600
 UNUSED_PAGES = 2560  # 10 MiB
 NUMBER, GENUINE, TAKEN = 4, 10, 15  # places in a callback's row
 
@@ -101,6 +102,15 @@ class Ledger:
             if column not in {row["name"] for row in rows}:
                 self.db.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
         self.db.execute(LATER)
+
+    def check(self, now: float) -> None:
+        """sqlite3.DatabaseError for a damaged file; it is read whole once an hour."""
+        if now - float(self.note("checked") or 0) < CHECK_SECONDS:
+            return
+        (found,) = self.db.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise sqlite3.DatabaseError(found)
+        self.note("checked", now)
 
     def close(self) -> None:
         """Close it."""

@@ -7,6 +7,7 @@ from one_api_infra.checks import (
     application,
     database,
     dns,
+    files,
     flow,
     host,
     http,
@@ -22,6 +23,7 @@ from one_api_infra.texts import _
 
 CHECKS: tuple[Check, ...] = (
     *agent.CHECKS,
+    files.FILES,
     *host.CHECKS,
     *database.CHECKS,
     *application.RUNNING,
@@ -32,6 +34,8 @@ CHECKS: tuple[Check, ...] = (
     *http.CHECKS,
     *application.CHECKS,
     *flow.CHECKS,
+    files.NGINX,
+    files.SERVICES,
 )
 FROM_OUTSIDE = {Level.DNS, Level.NETWORK, Level.TLS, Level.HTTP}
 BY_ID = {check.id: check for check in CHECKS}

@@ -81,6 +81,13 @@ def _docker(seen: Observation) -> Finding:
     return Found("published", ports, {"ports": ports}) if ports else None
 
 
+def _whole(seen: Observation) -> Finding:
+    ledger = told(seen.told.callbacks)
+    if ledger is None:
+        return _no_agent()
+    return Found("rebuilt") if ledger.state.is_rebuilt else None
+
+
 def _flood(seen: Observation) -> Finding:
     ledger = told(seen.told.callbacks)
     if ledger is None:
@@ -282,6 +289,24 @@ CHECKS = (
             ),
         },
         _flood,
+    ),
+    _check(
+        "ledger.is_whole",
+        N_("The ledger of callbacks is the one it always was"),
+        {
+            "rebuilt": Fault(
+                N_(
+                    "the ledger was damaged, and was made anew from the callback log and One API's"
+                    " books; what was done by hand before is known no more"
+                ),
+                N_(
+                    "look at the open cases of `one-api-infra report`; when they are right:"
+                    " `rm /var/lib/one-api-callbacks/ledger.db.damaged`"
+                ),
+                is_warning=True,
+            )
+        },
+        _whole,
     ),
     Check(
         "ledger.can_judge",

@@ -165,6 +165,15 @@ CHECKS = (
         N_("move it and its data away, or use another server"),
     ),
     _preflight(
+        "one_api.edition",
+        N_("The data on the server are of the edition that is wanted"),
+        N_("the data here are of {theirs}; {ours} would change them, and there is no way back"),
+        N_(
+            'set "edition": "{theirs}"; {ours} begins on a server of its own. If {ours} is known to'
+            ' take them over and there is a copy: "waive": ["one_api.edition"]'
+        ),
+    ),
+    _preflight(
         "certificate.external",
         N_("A certificate that somebody else manages can be served"),
         N_("{path} is not fit to be served: {reason}"),

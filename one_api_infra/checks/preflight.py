@@ -27,6 +27,8 @@ OUR_PROGRAMS = {"nginx"}
 
 SHARED_NAMES = (paths.UNIT, f"{paths.NGINX}/conf.d/one-api.conf")
 
+EDITION = f"""sed -n 's/.*"edition": "\\([a-z-]*\\)".*/\\1/p' {paths.SITE} 2>/dev/null"""
+
 Check = Callable[[Site, Snapshot], Iterable[Problem]]
 
 
@@ -129,6 +131,13 @@ def _foreign_one_api(_site: Site, seen: Snapshot) -> Iterable[Problem]:
             yield catalogue.problem("one_api.foreign", path=path)
 
 
+def edition(site: Site, seen: Snapshot) -> Iterable[Problem]:
+    """Another edition would migrate the data of this one, and the way back is lost."""
+    theirs = seen.probe("edition")
+    if theirs not in {"", site.edition.name}:
+        yield catalogue.problem("one_api.edition", theirs=theirs, ours=site.edition.name)
+
+
 def _clock(seen: Snapshot, now: float) -> Iterable[Problem]:
     theirs = float(seen.probe("time") or now)
     if abs(theirs - now) > CLOCK_SECONDS:
@@ -166,6 +175,7 @@ CHECKS: tuple[Check, ...] = (
     _closed_ports,
     _foreign_site,
     _foreign_one_api,
+    edition,
 )
 
 
@@ -185,6 +195,7 @@ def wanted(site: Site) -> Wanted:
         probes={
             **_database_probes(site),
             "ours": f"grep -slF one-api-infra {' '.join(SHARED_NAMES)}",
+            "edition": EDITION,
             "uid": "id -u",
             "os_release": "cat /etc/os-release",
             "disk": "df -k --output=target,avail / /var /opt /etc",

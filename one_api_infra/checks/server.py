@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from one_api_infra.certificate import Certificate
+from one_api_infra.manifest import Deviation
 from one_api_infra.place import Place
 
 T = TypeVar("T")
@@ -63,9 +64,10 @@ class Firewall:
 
 @dataclass(frozen=True)
 class Nginx:
-    """Whether nginx runs with what is on disk."""
+    """Whether nginx runs with what is on disk, and what is on disk is as it was written."""
 
     is_loaded: bool
+    is_as_written: bool
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,7 @@ class CallbacksState:
     is_blind: bool = False
     strangers: float = 0.0
     is_behind: bool = False
+    is_rebuilt: bool = False
 
 
 @dataclass(frozen=True)
@@ -196,6 +199,8 @@ class Server:
     memory_available: float | Unseen
     holders: Mapping[str, str] | Unseen
     failed_units: tuple[str, ...] | Unseen
+    idle_units: Mapping[str, str] | Unseen
+    deviations: tuple[Deviation, ...] | Unseen
     firewall: Firewall | Unseen
     nginx: Nginx | Unseen
     callback_log: CallbackLog | Unseen

@@ -44,6 +44,7 @@ class Edition:
     epay's callbacks, whatever its routes let in; ``epay_key_option`` is the option that holds
     epay's key where no payment row does. ``signs_keys``: customers' keys open nothing without the
     secrets with which they were made. ``origin_variables`` take the site's origins;
+    ``stop_seconds``: how long it takes to end what is under way.
     ``compliance`` are the options that say that payments were agreed to.
     """
 
@@ -67,6 +68,7 @@ class Edition:
     fetches_tiktoken: bool
     relay_prefixes: tuple[str, ...]
     callback_routes: tuple[CallbackRoute, ...]
+    stop_seconds: int
     closed_routes: tuple[str, ...]
     read_only_routes: tuple[str, ...] = ()
     epay_methods: tuple[str, ...] = ("GET", "POST")

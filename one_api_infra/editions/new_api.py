@@ -40,6 +40,7 @@ EDITION = Edition(
         CallbackRoute("^~ /api/waffo-pancake/webhook/", ("POST",), Answer(401, None), "waffo"),
     ),
     # Its first page asks GET /api/setup, and shows every visitor an error where that is refused.
+    stop_seconds=135,  # it waits up to 120 s for requests under way (SHUTDOWN_TIMEOUT_SECONDS)
     closed_routes=(),
     read_only_routes=("/api/setup",),
     epay_key_option="EpayKey",

@@ -15,6 +15,7 @@ EDITION = Edition(
         "BATCH_UPDATE_ENABLED": "false",
         "MEMORY_CACHE_ENABLED": "true",
         "SYNC_FREQUENCY": "60",
+        "SQLITE_BUSY_TIMEOUT": "30000",  # ms; its 3 s are shorter than a backup holds the file
     },
     generated={"SESSION_SECRET": 48},
     database_variable="SQL_DSN",
@@ -29,5 +30,6 @@ EDITION = Edition(
     fetches_tiktoken=True,
     relay_prefixes=("/v1/",),
     callback_routes=(CallbackRoute("= /api/topup", ("POST",), Answer(401, None)),),
+    stop_seconds=10,  # it knows no graceful stop
     closed_routes=(),
 )

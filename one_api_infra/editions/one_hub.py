@@ -19,6 +19,7 @@ EDITION = Edition(
         "BATCH_UPDATE_ENABLED": "false",
         "MEMORY_CACHE_ENABLED": "true",
         "SYNC_FREQUENCY": "60",
+        "SQLITE_BUSY_TIMEOUT": "30000",  # ms; its 3 s are shorter than a backup holds the file
     },
     generated={"SESSION_SECRET": 48, "USER_TOKEN_SECRET": 48, "HASHIDS_SALT": 32},
     database_variable="SQL_DSN",
@@ -46,6 +47,7 @@ EDITION = Edition(
     callback_routes=(
         CallbackRoute("^~ /api/payment/notify/", ("GET", "POST"), Answer(200, "fail")),
     ),
+    stop_seconds=10,  # it knows no graceful stop
     closed_routes=("/api/metrics",),
     # payment/gateway/epay/payment.go binds the query alone; clones that post are refused for ever.
     epay_methods=("GET",),

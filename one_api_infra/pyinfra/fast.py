@@ -1,4 +1,4 @@
-"""What makes a run quick beside the one look (``target.look``): two things that cost without use.
+"""What makes a run quick beside the one look (``target.look``), and lets it end when cut off.
 
 paramiko leaves Nagle's algorithm on, which holds every second small write until the server's
 delayed acknowledgement: about 40 ms for each command. And pyinfra, for each operation on each host,
@@ -12,6 +12,7 @@ import socket
 from types import FrameType
 from typing import Any
 
+SILENT_SECONDS = 15  # a cut network is an error by then, not a run that hangs
 OPTION = "ssh_paramiko_connect_kwargs"
 
 
@@ -25,7 +26,11 @@ def _transport(sock: Any, **options: Any) -> Any:
 
     if isinstance(sock, socket.socket):  # a ProxyCommand is none
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return Transport(sock, **options)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENT_SECONDS * 1000)
+    made = Transport(sock, **options)
+    made.set_keepalive(SILENT_SECONDS // 3)
+    return made
 
 
 @functools.cache

@@ -16,6 +16,7 @@ from pyinfra.api.exceptions import ConnectError
 from pyinfra.connectors.base import BaseConnector
 
 from one_api_infra.problems import Problem
+from one_api_infra.pyinfra import lock
 from one_api_infra.pyinfra.target import current_host, forget, look
 from one_api_infra.resources import Directory, File
 from one_api_infra.snapshot import Snapshot, directory_state, file_state
@@ -45,6 +46,7 @@ def file(file: File) -> Commands:
         current_host().noop(file.path)
         return
     quoted = {name: shlex.quote(value) for name, value in _places(file).items()}
+    yield from lock.held(current_host())
     yield StringCommand(WRITE.format(**quoted), _stdin=base64.encodebytes(file.data).decode())
     look(probes=False).note(file.path, file_state(file))
 
@@ -64,8 +66,21 @@ def directory(directory: Directory) -> Commands:
         return
     path, mode = shlex.quote(directory.path), shlex.quote(directory.mode)
     owner = shlex.quote(f"{directory.owner}:{directory.group}")
+    yield from lock.held(current_host())
     yield StringCommand(f"mkdir -p {path} && chown {owner} {path} && chmod {mode} {path}")
     look(probes=False).note(directory.path, directory_state(directory))
+
+
+@operation()
+def private(path: str) -> Commands:
+    """Let a file that the server has made be root's alone; one that is not there stays so."""
+    there = look(probes=False).paths.get(path)
+    if there is None or (there.owner, there.group, there.mode) == ("root", "root", "600"):
+        current_host().noop(path)
+        return
+    yield from lock.held(current_host())
+    yield StringCommand(f"chown root:root {shlex.quote(path)} && chmod 600 {shlex.quote(path)}")
+    forget()
 
 
 @operation()
@@ -74,6 +89,7 @@ def absent(path: str) -> Commands:
     if path not in look(probes=False).paths:
         current_host().noop(path)
         return
+    yield from lock.held(current_host())
     yield StringCommand(f"rm -f -- {shlex.quote(path)}")
     look(probes=False).note(path, None)
 
@@ -86,6 +102,7 @@ def user(user: str, home: str) -> Commands:
         return
     options = "--system --user-group --no-create-home --shell /usr/sbin/nologin"
     options += f" --home-dir {shlex.quote(home)}"
+    yield from lock.held(current_host())
     yield StringCommand(f"useradd {options} {shlex.quote(user)}")
     forget()
 
@@ -100,6 +117,7 @@ def packages(names: Callable[[Snapshot], tuple[str, ...]]) -> Commands:
     wanted = " ".join(map(shlex.quote, missing))
     # dpkg first: after a power cut it refuses everything until it has finished its work.
     finish = "dpkg --configure -a --force-confold;"
+    yield from lock.held(current_host())
     yield StringCommand(f"{finish} {UPDATE} && {APT} install -y --no-install-recommends {wanted}")
     forget()
 
@@ -118,12 +136,16 @@ def unit(unit: str, *, wanted: Asked | None = None, beside: tuple[str, ...] = ()
     if not steps or (wanted and not wanted(seen)):
         current_host().noop(unit)
         return
+    yield from lock.held(current_host())
     yield StringCommand(" && ".join(["systemctl daemon-reload", *steps]))
     forget()
 
 
 def _steps(seen: Snapshot, unit: str) -> list[str]:
     steps = []
+    if seen.unit(unit, "LoadState") == "masked":
+        steps.append(f"systemctl unmask --quiet {shlex.quote(unit)}")
+        steps.append(f"systemctl unmask --quiet --runtime {shlex.quote(unit)}")
     if seen.unit(unit, "UnitFileState") not in {"enabled", "static", "alias", "generated"}:
         steps.append(f"systemctl enable --quiet {shlex.quote(unit)}")
     if not seen.is_active(unit) or seen.unit(unit, "NeedDaemonReload") == "yes":
@@ -148,6 +170,7 @@ def command(
     if not (seen.written.intersection(follows or ()) or due(seen)):
         current_host().noop("nothing to do")
         return
+    yield from lock.held(current_host())
     yield StringCommand(script, _stdin=stdin(seen)) if stdin else StringCommand(script)
     forget()
 
@@ -162,6 +185,7 @@ def upload(source: str, path: str, sha256: str, mode: str = "755") -> Commands:
         current_host().noop(path)
         return
     arrival = f"/tmp/one-api-infra-{sha256}"  # noqa: S108  # checked by its hash before use
+    yield from lock.held(current_host())
     yield FileUploadCommand(str(Path(source)), arrival)
     target, new = shlex.quote(path), shlex.quote(f"{path}.new")
     yield StringCommand(
@@ -201,6 +225,7 @@ def firewall(due: Asked, rules: Callable[[Snapshot], File], load: str, confirm: 
         current_host().noop("the rules are loaded")
         return
     encoded = base64.encodebytes(rules(seen).data).decode()
+    yield from lock.held(current_host())
     yield StringCommand(load, _stdin=encoded)
     yield FunctionCommand(_confirm, (confirm,), {})
     forget()

@@ -2,9 +2,10 @@
 
 import contextlib
 import os
+import sqlite3
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from one_api_infra import plain
@@ -25,6 +26,7 @@ from one_api_infra.site_file import SiteFile
 from one_api_infra.texts import _
 
 USER = "one-api-callbacks"
+DAMAGED = f"{paths.LEDGER}.damaged"
 LOCK = f"{paths.CALLBACKS}/lock"
 TIMEOUT = 10.0
 
@@ -36,7 +38,34 @@ def run() -> None:
     with agent.alone(Path(LOCK)) as mine:
         if not mine:
             return
-        ledger = Ledger(paths.LEDGER)
+        with _put_aside_if_damaged():
+            _run(current)
+
+
+@contextlib.contextmanager
+def _put_aside_if_damaged() -> Iterator[None]:
+    """A damaged ledger is kept beside; the next run makes it anew from the log and the books."""
+    try:
+        yield
+    except sqlite3.OperationalError:
+        raise  # a full disk, a lock: it is whole
+    except sqlite3.DatabaseError as error:
+        Path(paths.LEDGER).rename(DAMAGED)
+        for end in ("-wal", "-shm"):
+            Path(f"{paths.LEDGER}{end}").unlink(missing_ok=True)
+        words = _(
+            "The ledger was damaged ({error}): it is now {path}, and is made anew from the callback"
+            " log and One API's books.",
+            error=error,
+            path=DAMAGED,
+        )
+        raise CommandError(words) from None
+
+
+def _run(current: SiteFile) -> None:
+    """One run on the ledger."""
+    with contextlib.closing(Ledger(paths.LEDGER)) as ledger:
+        ledger.check(time.time())
         made = agent.Agent(
             ledger,
             books(current),
@@ -57,7 +86,6 @@ def run() -> None:
         channels = notify.channels(urls)
         agent.tell(ledger, current.domain, channels, lambda box: notify.send(box, urls), day)
         _leave_state(ledger)
-        ledger.close()
 
 
 def trust(site: SiteFile) -> Mapping[str, str]:
@@ -111,6 +139,7 @@ def _leave_state(ledger: Ledger) -> None:
         cases=cases,
         is_blind=ledger.note(agent.BLIND) == "1",
         strangers=float(ledger.note(agent.STRANGERS) or 0),
+        is_rebuilt=Path(DAMAGED).exists(),
         is_behind=ledger.note(agent.BEHIND) == "1",
     )
     write(paths.CALLBACKS_STATE, plain.write(state), 0o640)

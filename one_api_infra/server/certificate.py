@@ -1,9 +1,12 @@
 """Certificates on the server: observing, obtaining, renewing, and proving what is served."""
 
+import contextlib
 import json
+import shutil
 import socket
 import ssl
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from cryptography import x509
@@ -16,6 +19,7 @@ from one_api_infra.server.local import CommandError, must, run, site, tail, writ
 from one_api_infra.site_file import SiteFile
 from one_api_infra.texts import _
 
+KEPT = ("live", "archive")
 CERTBOT = {"venv": f"{paths.AGENT}/venv/bin/certbot", "distribution": "/usr/bin/certbot"}
 RELOAD_SECONDS = 20
 EXTERNAL = "external"
@@ -74,8 +78,26 @@ def obtain() -> None:
     if current.acme_staging_server:
         staging = [*_certonly(current, current.acme_staging_server), "--dry-run"]
         _certbot(current, staging, _("The staging CA refused; production was not asked."))
-    _certbot(current, _certonly(current, current.acme_server), _("The CA refused."))
+    with _without_orphan(current.domain):
+        _certbot(current, _certonly(current, current.acme_server), _("The CA refused."))
     _set_renewal(current)
+
+
+@contextlib.contextmanager
+def _without_orphan(name: str) -> Iterator[None]:
+    """Set aside what certbot keeps of a certificate whose notes are gone: it refuses to go on."""
+    folders = [] if renewal(name) else [Path(paths.LETSENCRYPT) / each / name for each in KEPT]
+    there = [folder for folder in folders if folder.is_dir()]
+    aside = [folder.rename(folder.with_name(f".{name}.orphan")) for folder in there]
+    try:
+        yield
+    except CommandError:
+        for old, folder in zip(aside, there, strict=True):
+            shutil.rmtree(folder, ignore_errors=True)
+            old.rename(folder)
+        raise
+    for old in aside:
+        shutil.rmtree(old)
 
 
 def _certonly(site: SiteFile, server: str) -> list[str]:

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from one_api_infra.server import certificate, paths
+from one_api_infra import nginx_release
+from one_api_infra.server import certificate, files, paths
 from one_api_infra.server.local import CommandError, link, must, run, site, tail, write
 from one_api_infra.texts import _
 
@@ -39,6 +40,18 @@ def apply() -> None:
             )
         )
     _forget_old_releases(configuration["release"])
+    write(paths.NGINX_WRITTEN, nginx_release.sums(configuration["files"]))
+
+
+def is_as_written() -> bool:
+    """Whether what is on disk is what was brought: parts by their name, the rest by their sums."""
+    folder = Path(f"{paths.NGINX}/one-api")
+    parts = {path.name: path.read_bytes().decode("utf-8", "replace") for path in folder.iterdir()}
+    sums: Mapping[str, str] = json.loads(Path(paths.NGINX_WRITTEN).read_text())
+    return nginx_release.name(parts) == folder.readlink().name and all(
+        Path(path).exists() and files.sha256(Path(path).read_bytes()) == wanted
+        for path, wanted in sums.items()
+    )
 
 
 def _prepare() -> None:
@@ -51,9 +64,9 @@ def _prepare() -> None:
     if Path(f"{paths.NGINX}/sites-enabled/default").is_symlink():
         (Path(KEPT) / DEFAULT_SITE_WAS_ON).touch()
     for log in map(Path, (paths.CALLBACK_LOG, paths.ACCESS_LOG)):
-        if not log.exists():
-            log.touch(0o640)
-            shutil.chown(log, "www-data", "adm")
+        log.touch(0o640)
+        log.chmod(0o640)
+        shutil.chown(log, "www-data", "adm")
 
 
 def test(configuration: Mapping[str, Any]) -> None:

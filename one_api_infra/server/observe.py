@@ -24,7 +24,15 @@ from one_api_infra.checks.server import (
     Server,
     Unseen,
 )
-from one_api_infra.server import callbacks, certificate, monitor, observe_one_api, paths
+from one_api_infra.server import (
+    callbacks,
+    certificate,
+    files,
+    monitor,
+    nginx,
+    observe_one_api,
+    paths,
+)
 from one_api_infra.server.local import CommandError, read_of, run, site, write
 from one_api_infra.site_file import SiteFile
 
@@ -64,8 +72,10 @@ def observe(mark: str = "", *, fresh: bool = False) -> Server:
         memory_available=_seen(_memory),
         holders=_seen(_holders),
         failed_units=_seen(_failed_units),
+        idle_units=_seen(files.idle_units),
+        deviations=_seen(files.deviations),
         firewall=_seen(_firewall),
-        nginx=_seen(lambda: Nginx(is_loaded=_nginx_is_loaded())),
+        nginx=_seen(lambda: Nginx(_nginx_is_loaded(), nginx.is_as_written())),
         callback_log=_seen(lambda: CallbackLog(paths.CALLBACK_LOG, _probes(mark))),
         acme_account=_seen(_account),
         certificates=_seen(lambda: _certificates(current)),
@@ -198,7 +208,8 @@ def _hook() -> Hook:
     """The last run of the deploy hook, and whether it can run at all."""
     hook, result = Path(HOOK), Path(paths.HOOK_RESULT)
     ok, message = True, ""
-    if result.exists():
+    # What cannot be read tells of no failure; its effect is seen on the wire all the same.
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
         found = json.loads(result.read_text())
         ok, message = bool(found["ok"]), str(found["message"])
     lines = hook.read_text().split("\n") if hook.exists() else []

@@ -1,8 +1,12 @@
 """Starting One API, making sure that it answers, and claiming root."""
 
+import contextlib
+import hashlib
+import re
 import secrets
 import string
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from one_api_infra.editions.api import DEFAULT_PASSWORD, Api, ApiError
@@ -28,14 +32,35 @@ PASSWORD_LENGTH = 20
 
 
 def generate() -> None:
-    """Add the secrets that this edition needs and that are not there yet; none is replaced."""
-    path = Path(paths.GENERATED)
-    lines = path.read_text().splitlines() if path.exists() else []
-    there = {line.split("=", 1)[0] for line in lines}
+    """Add the secrets that this edition needs and that are not there yet; none is replaced.
+
+    With other secrets all customers' keys are void: lost ones come back from the copy, or from
+    the environment of the One API that still runs.
+    """
+    found = _running() | _variables(paths.GENERATED_COPY) | _variables(paths.GENERATED)
     for name, length in edition(site()).generated.items():
-        if name not in there:
-            lines.append(f"{name}={_random(length)}")
-    write(path, "\n".join(lines) + "\n")
+        found.setdefault(name, _random(length))
+    text = "".join(f"{name}={value}\n" for name, value in found.items())
+    write(paths.GENERATED, text)
+    write(paths.GENERATED_COPY, text)
+
+
+def _variables(path: str) -> dict[str, str]:
+    """The secrets in a file of ours; values are letters and digits."""
+    text = Path(path).read_text(errors="replace") if Path(path).is_file() else ""
+    return dict(re.findall(r"^([A-Z_]+)=([A-Za-z0-9]+)$", text, re.M))
+
+
+def _running() -> dict[str, str]:
+    """The secrets with which One API was started, if it runs."""
+    process = run("systemctl", "show", "--property=MainPID", "--value", "one-api.service")[1]
+    try:
+        entries = Path(f"/proc/{process}/environ").read_bytes().decode().split("\0")
+    except (OSError, ValueError):
+        return {}
+    known = dict(entry.split("=", 1) for entry in entries if "=" in entry)
+    wanted = edition(site()).generated
+    return {name: value for name, value in known.items() if name in wanted}
 
 
 def _random(length: int) -> str:
@@ -52,16 +77,31 @@ def activate(release: str) -> None:
         link(current, target)
     must("systemctl", "daemon-reload")
     must("systemctl", "enable", "--quiet", "one-api.service")
-    if problem := _restart(site()):
-        if before and before != target:
-            link(current, before)
-            _restart(site())
-        raise CommandError(problem)
-    if not is_confirmed():
-        claim()  # at once: what listens now has the password that all the world knows
+    with _closed_until_claimed():
+        if problem := _restart(site()):
+            if before and before != target:
+                link(current, before)
+                _restart(site())
+            raise CommandError(problem)
+        if not is_confirmed():
+            claim()
     if before and before != target:
         link(f"{paths.ONE_API}/previous", before)
         _forget_old_releases()
+
+
+@contextlib.contextmanager
+def _closed_until_claimed() -> Iterator[None]:
+    """No way to a One API that has the password all the world knows: its sessions outlive it."""
+    nginx = "nginx.service"
+    if is_confirmed() or run("systemctl", "is-active", nginx)[0]:
+        yield
+        return
+    must("systemctl", "stop", nginx)
+    try:
+        yield
+    finally:
+        must("systemctl", "start", nginx)
 
 
 def _restart(site: SiteFile) -> str | None:
@@ -117,7 +157,7 @@ def claim() -> None:
         client.set_password(password)
     if client.edition.signs_keys and not client.canary():
         client.add_canary()
-    write(paths.PASSWORD_CONFIRMED, _revision(Path(paths.ROOT_PASSWORD)))
+    write(paths.PASSWORD_CONFIRMED, _revision(Path(paths.ROOT_PASSWORD)) + _database())
 
 
 def _stored_password() -> str:
@@ -162,7 +202,14 @@ def is_confirmed() -> bool:
     confirmed, stored = Path(paths.PASSWORD_CONFIRMED), Path(paths.ROOT_PASSWORD)
     if not (confirmed.exists() and stored.exists()):
         return False
-    return confirmed.read_text() == _revision(stored)
+    return confirmed.read_text() == _revision(stored) + _database()
+
+
+def _database() -> str:
+    """Another one for another database: root of an empty one is everybody's."""
+    given, data = Path(paths.GIVEN), Path(f"{paths.DATA}/one-api.db")
+    content = given.read_bytes() if given.exists() else b""
+    return f":{hashlib.sha256(content).hexdigest()}:{content != b'' or data.exists()}"
 
 
 def _revision(path: Path) -> str:

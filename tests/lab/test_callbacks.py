@@ -13,8 +13,11 @@ from urllib.parse import urlencode
 import pytest
 
 from one_api_infra.callbacks import schedule
+from one_api_infra.checks import catalogue, status
+from one_api_infra.checks.verdict import State
 from one_api_infra.lab import epay
 from one_api_infra.lab.gateway import Gateway
+from one_api_infra.server import callbacks, paths
 from tests.lab import ledgers, payments
 from tests.lab.sites import ROOT, LabSite
 
@@ -198,3 +201,26 @@ def _url_of(order: dict[str, str]) -> str:
 
 def _path(order: dict[str, str]) -> str:
     return "/" + order["notify_url"].split("/", 3)[3]
+
+
+def test_damaged_ledger_is_made_anew(paid: LabSite, gateway: Gateway) -> None:
+    """What was credited stays so, what was not is credited, and the admin is told."""
+    done, lost = (payments.create_order(paid, gateway) for _each in range(2))
+    before = ledgers.credited(paid)
+    paid.notified(gateway, _url_of(done), done)
+    ledgers.run(paid)
+    paid.host.ssh("systemctl stop one-api.service")
+    paid.notified(gateway, _url_of(lost), lost)
+    paid.host.ssh("systemctl start one-api.service")
+    damage = f"dd if=/dev/urandom of={paths.LEDGER} bs=4096 seek=1 count=30 conv=notrunc"
+    paid.host.ssh(f"rm -f {paths.LEDGER}-*; {damage}")
+    paid.host.ssh("systemctl start one-api-callbacks", check=False)
+    paid.host.ssh(f"test -e {callbacks.DAMAGED}")
+    time.sleep(11)
+    ledgers.run(paid)
+    assert ledgers.credited(paid) == before + 2 * QUOTA
+    states = [ledgers.status(paid, each["out_trade_no"]) for each in (done, lost)]
+    assert states == ["success", "success"]
+    seen = catalogue.judge(status.observe(paid.host.name, paid.settings))
+    (verdict,) = [each for each in seen if each.id == "ledger.is_whole"]
+    assert verdict.state is State.WARNING

@@ -24,7 +24,7 @@ def external(**values: Any) -> Certificate:
 
 
 def look(*certificates: Certificate) -> Snapshot:
-    state = plain.write(State(certificates))
+    state = plain.write(State(certificates, renewal={"key_type": "ecdsa"}))
     return Snapshot(probes={"state": (state,), "time": (str(NOW),)})
 
 
@@ -76,7 +76,7 @@ def test_earlier_domains_are_obsolete() -> None:
 @pytest.mark.parametrize(
     ("noted", "settings", "due"),
     [
-        ({}, {}, False),
+        ({}, {}, True),
         ({"server": "https://other.site-example.com/dir"}, {}, True),
         ({"key_type": "ecdsa"}, {"key_type": "rsa"}, True),
         ({"key_type": "ecdsa"}, {}, False),

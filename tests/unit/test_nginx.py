@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from one_api_infra import nginx, plain
+from one_api_infra import nginx, nginx_release, plain
 from one_api_infra.editions import EDITIONS
 from one_api_infra.snapshot import Snapshot
 from one_api_infra.state import State
@@ -74,8 +74,8 @@ def test_others_keep_their_configuration() -> None:
 
 def test_release_is_named_by_its_content() -> None:
     one, other = parts(look()), parts(look(), one_api_port=3001)
-    assert nginx.release(one) == nginx.release(dict(one))
-    assert nginx.release(one) != nginx.release(other)
+    assert nginx_release.name(one) == nginx_release.name(dict(one))
+    assert nginx_release.name(one) != nginx_release.name(other)
 
 
 def test_only_one_domain_is_in_it() -> None:

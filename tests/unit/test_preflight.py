@@ -160,3 +160,10 @@ def test_our_own_site_without_its_agent_is_ours(
         probes=SOUND | {"ours": marked},
     )
     assert [each.path for each in judge(site(), seen, DNS, HERE, NOW)] == expected
+
+
+@pytest.mark.parametrize(("theirs", "expected"), [
+    ((), []), (("one-hub",), []), (("new-api",), ["one_api.edition"]),
+])  # fmt: skip
+def test_data_of_another_edition(theirs: tuple[str, ...], expected: list[str]) -> None:
+    assert problems(edition=theirs) == expected

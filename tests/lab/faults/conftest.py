@@ -1,5 +1,7 @@
 """The fault matrix, printed when all is done."""
 
+import os
+
 import pytest
 
 MATRIX = pytest.StashKey[list[str]]()
@@ -20,3 +22,9 @@ def pytest_terminal_summary(
         terminalreporter.section("fault matrix")
     for row in rows:
         terminalreporter.write_line(row)
+
+
+@pytest.fixture
+def whole() -> bool:
+    """Whether all generated faults are tried, or a few: ``ALL_FAULTS=1`` takes half an hour."""
+    return bool(os.environ.get("ALL_FAULTS"))

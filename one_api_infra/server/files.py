@@ -1,0 +1,90 @@
+"""What stands on the server in the place of what the deploy has left there."""
+
+import contextlib
+import grp
+import hashlib
+import pwd
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from one_api_infra import plain
+from one_api_infra.manifest import Deviation, Entry, Manifest, deviation
+from one_api_infra.plain import PlainError
+from one_api_infra.server import paths
+from one_api_infra.server.local import CommandError, run
+from one_api_infra.texts import _
+
+MOST = 16 * 1024 * 1024  # bytes: nothing of ours is larger
+RUNNING = {"active", "activating", "reloading", "refreshing"}
+ENABLED = {"enabled", "static", "alias", "generated"}
+
+
+def manifest() -> Manifest:
+    """What the deploy has left; CommandError if that cannot be read."""
+    try:
+        return plain.read(Manifest, Path(paths.MANIFEST).read_text())
+    except (OSError, ValueError, PlainError) as error:
+        words = _("{path} cannot be read: {error}", path=paths.MANIFEST, error=error)
+        raise CommandError(words) from None
+
+
+def deviations() -> tuple[Deviation, ...]:
+    """All that is gone, changed, or has other rights."""
+    compared = (
+        deviation(path, wanted, _entry(Path(path))) for path, wanted in manifest().entries.items()
+    )
+    return tuple(each for each in compared if each)
+
+
+def _entry(path: Path) -> Entry | None:
+    """What stands there; a file that is empty has no hash, as one that is too large."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    kind = {stat.S_IFREG: "f", stat.S_IFDIR: "d"}.get(stat.S_IFMT(found.st_mode), "?")
+    content_sum = ""
+    if kind == "f" and 0 < found.st_size < MOST:
+        content_sum = sha256(path.read_bytes())
+    mode = f"{stat.S_IMODE(found.st_mode):o}"
+    return Entry(kind, _user(found.st_uid), _group(found.st_gid), mode, content_sum)
+
+
+def sha256(content: bytes) -> str:
+    """In hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _user(number: int) -> str:
+    with contextlib.suppress(KeyError):
+        return pwd.getpwuid(number).pw_name
+    return str(number)
+
+
+def _group(number: int) -> str:
+    with contextlib.suppress(KeyError):
+        return grp.getgrgid(number).gr_name
+    return str(number)
+
+
+def idle_units() -> Mapping[str, str]:
+    """The units that are to run and do not: ``masked``, ``gone``, ``disabled`` or ``stopped``."""
+    names = manifest().units
+    properties = "--property=Id,LoadState,ActiveState,UnitFileState"
+    shown = run("systemctl", "show", properties, *names)[1]
+    blocks = [
+        dict(line.split("=", 1) for line in each.splitlines()) for each in shown.split("\n\n")
+    ]
+    states = {name: _state(block) for name, block in zip(names, blocks, strict=True)}
+    return {name: state for name, state in states.items() if state}
+
+
+def _state(block: Mapping[str, str]) -> str:
+    if block["LoadState"] == "masked":
+        return "masked"
+    if block["LoadState"] != "loaded":
+        return "gone"
+    if block["UnitFileState"] not in ENABLED:
+        return "disabled"
+    return "" if block["ActiveState"] in RUNNING else "stopped"
