@@ -32,9 +32,11 @@ APT = "DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -q"
 # while the system updates itself, somebody else holds it for a while.
 UPDATE = f"for _try in 1 2 3 4 5 6 7 8 9; do {APT} update && break; sleep 10; done"
 # Written beside its target with owner and mode set first, then renamed: never half, never at the
-# wrong mode, and the content stands in no argument and no log.
+# wrong mode, and the content stands in no argument and no log. A folder in its place is set aside.
 WRITE = (
-    "umask 077 && t=$(mktemp {temporary}) && {{ base64 -d >$t && chown {owner}:{group} $t &&"
+    "umask 077 &&"
+    " {{ [ -L {path} ] || [ ! -d {path} ] || mv -T {path} {path}.aside.$(date +%s); }} &&"
+    " t=$(mktemp {temporary}) && {{ base64 -d >$t && chown {owner}:{group} $t &&"
     " chmod {mode} $t && mv -fT $t {path} || {{ rm -f $t; exit 1; }}; }}"
 )
 

@@ -77,13 +77,14 @@ def activate(release: str) -> None:
         link(current, target)
     must("systemctl", "daemon-reload")
     must("systemctl", "enable", "--quiet", "one-api.service")
-    with _closed_until_claimed():
+    is_ours = is_confirmed()  # before the start, which makes a database where there is none
+    with contextlib.nullcontext() if is_ours else _closed():
         if problem := _restart(site()):
             if before and before != target:
                 link(current, before)
                 _restart(site())
             raise CommandError(problem)
-        if not is_confirmed():
+        if not is_ours:
             claim()
     if before and before != target:
         link(f"{paths.ONE_API}/previous", before)
@@ -91,10 +92,10 @@ def activate(release: str) -> None:
 
 
 @contextlib.contextmanager
-def _closed_until_claimed() -> Iterator[None]:
+def _closed() -> Iterator[None]:
     """No way to a One API that has the password all the world knows: its sessions outlive it."""
     nginx = "nginx.service"
-    if is_confirmed() or run("systemctl", "is-active", nginx)[0]:
+    if run("systemctl", "is-active", nginx)[0]:
         yield
         return
     must("systemctl", "stop", nginx)
