@@ -27,11 +27,16 @@ if site.certificate == "acme":
     operations.unit(
         name="Renew it by a timer", unit=certificate.TIMER, beside=(certificate.SERVICE,)
     )
+    operations.unit(
+        name="Rehearse the renewal by a timer",
+        unit=certificate.REHEARSAL_TIMER,
+        beside=(certificate.REHEARSAL,),
+    )
 else:
     operations.command(
         name="Stop the renewal of a certificate that is no longer served",
-        script=f"systemctl disable --now --quiet {certificate.TIMER}",
-        due=lambda seen: seen.is_active(certificate.TIMER),
+        script=f"systemctl disable --now --quiet {' '.join(certificate.TIMERS)}",
+        due=lambda seen: any(map(seen.is_active, certificate.TIMERS)),
     )
 local.include("./nginx.py")
 operations.command(

@@ -2,7 +2,7 @@
 
 from pyinfra import host, local
 
-from one_api_infra import one_api
+from one_api_infra import one_api, started
 from one_api_infra.pyinfra import operations, release, target
 from one_api_infra.server import paths
 
@@ -23,6 +23,7 @@ operations.upload(
     source=str(artifact.path),
     path=one_api.binary(artifact.sha256),
     sha256=artifact.sha256,
+    due=lambda seen: one_api.is_release_due(artifact.sha256, seen),
 )
 for data in host.loop(release.tiktoken_files(site)):
     operations.file(name=f"Write {data.path}", file=data)
@@ -36,12 +37,17 @@ operations.command(
     name="Let One API run from this release",
     script=paths.agent(f"activate {one_api.release(artifact.sha256)}"),
     due=lambda seen: one_api.is_due(artifact.sha256, seen),
-    follows=one_api.READ_AT_START,
+    follows=started.READ_AT_START,
 )
 operations.command(
     name="Claim root",
     script=paths.agent("claim"),
     due=lambda seen: not one_api.is_claimed(seen),
+)
+operations.command(
+    name="Let SQLite write ahead",
+    script=one_api.journal_script(),
+    due=lambda seen: one_api.is_journal_due(site, seen),
 )
 for path in host.loop(one_api.kept(site)):
     operations.private(name=f"Let {path} be root's alone", path=path)

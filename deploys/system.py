@@ -25,8 +25,14 @@ operations.command(
     script="systemctl restart systemd-journald.service",
     due=system.journal_is_stale,
 )
+operations.command(
+    name="Let TCP find the size of packets",
+    script=f"sysctl --quiet --load={system.SYSCTL}",
+    due=system.probing_is_off,
+    follows=(),
+)
 operations.unit(name="Keep the time", unit=system.TIMESYNCD, wanted=system.time_is_ours)
-operations.unit(name="Install security updates", unit="unattended-upgrades.service")
+operations.unit(name="Install security updates", unit=system.UPDATER)
 operations.command(
     name="Build the virtual environment",
     script=system.venv_script(site),

@@ -8,6 +8,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent
 ON_THE_SERVER = (
     "__init__.py",
+    "acme.py",
     "texts.py",
     "problems.py",
     "secret.py",
@@ -25,6 +26,7 @@ ON_THE_SERVER = (
     "place.py",
     "plain.py",
     "server",
+    "started.py",
     "site_file.py",
     "state.py",
     "locale",

@@ -1,12 +1,14 @@
 """What makes a certificate fit to be served, judged from what was observed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from one_api_infra.server import paths
 
 SERVICE = "one-api-certificate.service"
 TIMER = "one-api-certificate.timer"
+REHEARSAL, REHEARSAL_TIMER = "one-api-rehearsal.service", "one-api-rehearsal.timer"
+TIMERS = (TIMER, REHEARSAL_TIMER)
 HOOK = f"{paths.LETSENCRYPT}/renewal-hooks/deploy/one-api-infra"
 
 
@@ -24,6 +26,7 @@ class Certificate:
     issuer: str
     key_matches: bool
     self_signed: bool
+    key_is_private: bool
 
     @property
     def host_names(self) -> tuple[str, ...]:
@@ -65,6 +68,19 @@ def choose(
         reverse=True,
     )
     return fit[0] if fit else None
+
+
+def notes(server: str, key_type: str, profile: str | None) -> dict[str, str]:
+    """What certbot's notes on a site's certificate must say for it to be renewed as it was made."""
+    wanted = {"server": server, "key_type": key_type, "authenticator": "webroot"}
+    return wanted | ({"required_profile": profile} if profile else {})
+
+
+def differing(wanted: Mapping[str, str], found: Mapping[str, str]) -> dict[str, str]:
+    """The notes that are others than they should be; certbot leaves out what is its default."""
+    others = {key: found[key] for key in wanted if found.get(key, wanted[key]) != wanted[key]}
+    hooks = {key: found[key] for key in ("pre_hook", "post_hook") if found.get(key)}
+    return others | hooks
 
 
 def renew_before(lifetime: float) -> str:

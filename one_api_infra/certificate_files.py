@@ -1,7 +1,7 @@
 """The files of certbot's renewal on the server."""
 
-from one_api_infra import render, roots
-from one_api_infra.certificate import HOOK, SERVICE, TIMER, Certificate
+from one_api_infra import certificate, render, roots
+from one_api_infra.certificate import HOOK, REHEARSAL, REHEARSAL_TIMER, SERVICE, TIMER, Certificate
 from one_api_infra.checks import catalogue
 from one_api_infra.problems import Problem
 from one_api_infra.resources import Directory, File, Wanted
@@ -35,6 +35,8 @@ def files(site: Site) -> tuple[File, ...]:
     return (
         render.file(f"{UNITS}/{SERVICE}", renew=paths.agent("renew"), writes=WRITES),
         render.file(f"{UNITS}/{TIMER}"),
+        render.file(f"{UNITS}/{REHEARSAL}", rehearse=paths.agent("rehearse"), writes=WRITES),
+        render.file(f"{UNITS}/{REHEARSAL_TIMER}"),
         render.file(HOOK, "755", hook=paths.agent("deploy-hook")),
         *_ca(site),
     )
@@ -89,10 +91,10 @@ def is_due(site: Site, seen: Snapshot) -> bool:
 def _obtained_otherwise(site: Site, seen: Snapshot) -> bool:
     """Whether the certificate is of another CA, key type or profile than is wanted now."""
     noted = seen.state().renewal
-    wanted = {"server": site.acme_server, "key_type": site.key_type}
-    wanted |= {"required_profile": site.acme_profile} if site.acme_profile else {}
-    # Without its notes certbot renews nothing.
-    return not noted or any(noted.get(key, value) != value for key, value in wanted.items())
+    wanted = certificate.notes(site.acme_server, site.key_type, site.acme_profile)
+    # Without its notes, or an account, certbot renews nothing.
+    lost = not noted or not seen.state().has_account
+    return lost or bool(certificate.differing(wanted, noted))
 
 
 def is_obsolete(site: Site, seen: Snapshot) -> bool:
@@ -110,5 +112,5 @@ def wanted(site: Site) -> Wanted:
             *(file.path for file in files(site)),
             *(directory.path for directory in directories()),
         ),
-        units=(TIMER, SERVICE),
+        units=(TIMER, SERVICE, REHEARSAL_TIMER, REHEARSAL),
     )

@@ -16,6 +16,7 @@ from one_api_infra import (
 from one_api_infra import manifest as manifests
 from one_api_infra.callbacks import units as callbacks
 from one_api_infra.checks import preflight
+from one_api_infra.manifest import Manifest
 from one_api_infra.resources import Directory, File, Wanted
 from one_api_infra.server import paths
 from one_api_infra.site import Site
@@ -75,13 +76,20 @@ def _directories(site: Site) -> tuple[Directory, ...]:
 def _units(site: Site) -> tuple[str, ...]:
     """The units that are to be enabled and to run."""
     units = [one_api.SERVICE, nginx.SERVICE, firewall.UNIT, logs.DISK, logs.TIMER, monitor.TIMER]
-    units += [certificate.TIMER] if site.certificate == "acme" else []
+    units += certificate.TIMERS if site.certificate == "acme" else []
+    units += [system.UPDATER]
     units += [watchdog.TIMER] if site.alert_urls else []
     units += [callbacks.TIMER] if callbacks.is_wanted(site) else []
     return tuple(units)
 
 
+def _users(site: Site) -> tuple[str, ...]:
+    agent = (callbacks.USER,) if callbacks.is_wanted(site) else ()
+    return (one_api.USER, monitor.USER, *agent)
+
+
 def manifest(site: Site) -> File:
     """All of that as a file, by which the server itself knows what it should hold."""
-    made = manifests.of(files(site), _directories(site), one_api.kept(site), _units(site))
+    entries = manifests.entries(files(site), _directories(site), one_api.kept(site))
+    made = Manifest(entries, _units(site), _users(site), system.packages_of(site))
     return File(paths.MANIFEST, plain.write(made).encode(), "600")

@@ -18,7 +18,7 @@ CLIENT_PORTS = (68, 123, 546, 5353, 5355)  # DHCP, NTP as a client, names of the
 GUARD_PRIORITY = 31  # of the routing rule: after the kernel's "local", before any of the admin's
 EPHEMERAL = 32768  # Linux' first port for clients
 CANDIDATE = f"{paths.FIREWALL}.candidate"
-MARK = f"{paths.STATE}/firewall-loaded"
+MARK = paths.FIREWALL_LOADED
 
 
 def listeners(seen: Snapshot, protocol: str = "tcp") -> dict[int, str]:

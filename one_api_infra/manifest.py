@@ -24,10 +24,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The paths, and the units that are to be enabled and to run."""
+    """The paths, the units that are to be enabled and to run, the users and the packages."""
 
     entries: Mapping[str, Entry]
     units: tuple[str, ...]
+    users: tuple[str, ...]
+    packages: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -38,17 +40,14 @@ class Deviation:
     fault: str
 
 
-def of(
-    files: Iterable[File],
-    directories: Iterable[Directory],
-    secrets: Iterable[str],
-    units: Iterable[str],
-) -> Manifest:
-    """The manifest of what a site declares; ``secrets`` are files that the server itself makes."""
-    entries = {path: Entry("f", "root", "root", "600") for path in secrets}
-    entries |= {each.path: Entry("d", each.owner, each.group, each.mode) for each in directories}
-    entries |= {each.path: _file(each) for each in files}
-    return Manifest(dict(sorted(entries.items())), tuple(units))
+def entries(
+    files: Iterable[File], directories: Iterable[Directory], secrets: Iterable[str]
+) -> dict[str, Entry]:
+    """What is to stand at each path; ``secrets`` are files that the server itself makes."""
+    found = {path: Entry("f", "root", "root", "600") for path in secrets}
+    found |= {each.path: Entry("d", each.owner, each.group, each.mode) for each in directories}
+    found |= {each.path: _file(each) for each in files}
+    return dict(sorted(found.items()))
 
 
 def _file(file: File) -> Entry:

@@ -214,8 +214,9 @@ def is_due(site: Site, seen: Snapshot) -> bool:
     # The parts too: what somebody edited in place is put right.
     own = [File(f"{LINK}/{name}", text.encode()) for name, text in made.items()]
     beside = tuple(_includes(features))
-    sums = nginx_release.sums({file.path: file.data.decode() for file in beside})
-    own += [*beside, File(paths.NGINX_WRITTEN, sums.encode(), "600")]
+    own += beside
+    sums = nginx_release.sums({file.path: file.data.decode() for file in own})
+    own.append(File(paths.NGINX_WRITTEN, sums.encode(), "600"))
     link = seen.paths.get(LINK)
     target = f"one-api.d/{nginx_release.name(made)}"
     loaded = seen.probes.get("nginx_loaded", ())

@@ -11,6 +11,6 @@ def name(parts: Mapping[str, str]) -> str:
 
 
 def sums(files: Mapping[str, str]) -> str:
-    """What is noted of the files beside the parts, to know later whether somebody edited them."""
+    """What is noted of all files, to know later whether somebody edited them."""
     found = {path: hashlib.sha256(text.encode()).hexdigest() for path, text in files.items()}
     return json.dumps(found, sort_keys=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from one_api_infra import environment_file, render, tiktoken, variables
+from one_api_infra import environment_file, render, started, tiktoken, variables
 from one_api_infra.resources import Directory, File, Wanted
 from one_api_infra.secret import Secret
 from one_api_infra.server import paths
@@ -12,11 +12,6 @@ from one_api_infra.snapshot import Snapshot
 USER = "one-api"
 SERVICE = "one-api.service"
 DATABASE_UNIT = "/etc/systemd/system/one-api-database.service"
-READ_AT_START = (paths.ENVIRONMENT, paths.GENERATED, paths.GIVEN, paths.UNIT)
-# What runs was started from these.
-STARTED_SUM = (
-    f"{{ cat {' '.join(READ_AT_START)}; readlink {paths.CURRENT}; }} 2>/dev/null | sha256sum"
-)
 
 
 def directories() -> tuple[Directory, ...]:
@@ -44,7 +39,7 @@ def files(site: Site) -> tuple[File, ...]:
         generated=paths.GENERATED,
         given=paths.GIVEN,
         started=paths.STARTED,
-        started_sum=STARTED_SUM,
+        started_sum=started.SUM.replace("%", "%%"),
     )
     written = [unit, _environment(site)]
     written.append(_database_unit(site))
@@ -105,14 +100,34 @@ def kept(site: Site) -> tuple[str, ...]:
     return (*made, paths.ROOT_PASSWORD, paths.ACCESS_TOKEN)
 
 
+def is_release_due(sha256: str, seen: Snapshot) -> bool:
+    """Whether the release is not there, or what is there is another program by now."""
+    is_known = _is_current(sha256, seen) and seen.has_state
+    return binary(sha256) not in seen.paths or (is_known and not seen.state().is_release)
+
+
+def _is_current(sha256: str, seen: Snapshot) -> bool:
+    current = seen.paths.get(paths.CURRENT)
+    return current is not None and current.target == f"{paths.ONE_API}/releases/{release(sha256)}"
+
+
 def is_due(sha256: str, seen: Snapshot) -> bool:
     """Whether what runs differs from what is on disk, or does not run."""
-    current = seen.paths.get(paths.CURRENT)
-    target = f"{paths.ONE_API}/releases/{release(sha256)}"
     started = seen.probes.get("started", ())
     fresh = len(started) == 2 and started[0] == started[1]
+    fresh = fresh and seen.probe("process_user") in {"", USER}
     runs = seen.is_active(SERVICE) and seen.unit(SERVICE, "UnitFileState") == "enabled"
-    return not (runs and fresh and current and current.target == target)
+    return not (runs and fresh and _is_current(sha256, seen))
+
+
+def journal_script() -> str:
+    """The command that lets SQLite write ahead, as the user whose files they are."""
+    return f"runuser -u {USER} -- {paths.agent('database-journal')}"
+
+
+def is_journal_due(site: Site, seen: Snapshot) -> bool:
+    """Whether SQLite still keeps its readers and its writers apart."""
+    return site.database_url is None and seen.state().journal == "rollback"
 
 
 def is_claimed(seen: Snapshot) -> bool:
@@ -140,7 +155,8 @@ def wanted(site: Site) -> Wanted:
         users=(USER,),
         probes={
             "generated": names,
-            "started": f"cat {paths.STARTED} && {STARTED_SUM}",
+            "started": f"cat {paths.STARTED} && {started.SUM}",
+            "process_user": f"stat -c %U /proc/$(systemctl show -P MainPID {SERVICE})",
             "architecture": "dpkg --print-architecture",
         },
     )

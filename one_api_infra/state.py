@@ -22,9 +22,15 @@ class OneApiState:
 
 @dataclass(frozen=True)
 class State:
-    """``renewal`` are certbot's notes on the site's certificate; all is empty on a blank server."""
+    """``renewal`` are certbot's notes on the site's certificate, ``has_account`` whether it has the
+    one that they name, ``is_release`` whether One API's program is whole, ``journal`` SQLite's
+    mode (``wal``, ``rollback``; empty where there is no file). All is empty on a blank server.
+    """
 
     certificates: tuple[Certificate, ...] = ()
     renewal: Mapping[str, str] = field(default_factory=dict)
+    has_account: bool = False
     database: Database | Unseen = NOBODY_ASKED
+    journal: str = ""
+    is_release: bool = False
     one_api: OneApiState = OneApiState()

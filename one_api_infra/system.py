@@ -24,20 +24,25 @@ PACKAGES = (
 )
 TIME_DAEMONS = ("chrony", "ntpsec", "openntpd", "systemd-timesyncd")
 TIMESYNCD = "systemd-timesyncd.service"
+UPDATER = "unattended-upgrades.service"
 JOURNAL = "/etc/systemd/journald.conf.d/one-api-infra.conf"
 UPDATES = "/etc/apt/apt.conf.d/52one-api-infra"
 # Root runs it: no archive that runs code of its own, and nothing but what was tried.
 PIP_SAFE = "--require-hashes --only-binary :all: --no-deps"
 VENV = f"{paths.AGENT}/venv"
+SYSCTL = "/etc/sysctl.d/60-one-api-infra.conf"
 JOURNALD = "systemd-journald.service"
 
 
+def packages_of(site: Site) -> tuple[str, ...]:
+    """The packages that a site needs, whatever its server."""
+    return (*PACKAGES, "certbot") if site.certbot == "distribution" else PACKAGES
+
+
 def packages(site: Site, seen: Snapshot) -> tuple[str, ...]:
-    """The packages that a site needs; an admin's own time daemon is not replaced."""
-    wanted: tuple[str, ...] = PACKAGES
-    if not any(name in seen.packages for name in TIME_DAEMONS):
-        wanted += ("systemd-timesyncd",)
-    return (*wanted, "certbot") if site.certbot == "distribution" else wanted
+    """The packages that a server needs; an admin's own time daemon is not replaced."""
+    has_time = any(name in seen.packages for name in TIME_DAEMONS)
+    return packages_of(site) if has_time else (*packages_of(site), "systemd-timesyncd")
 
 
 def directories() -> tuple[Directory, ...]:
@@ -49,6 +54,7 @@ def directories() -> tuple[Directory, ...]:
         # nginx' workers reopen the callback log here after it was rotated; the file is 0640.
         Directory(logs.FOLDER),
         Directory(JOURNAL.rsplit("/", 1)[0]),
+        Directory(SYSCTL.rsplit("/", 1)[0]),
     )
 
 
@@ -66,6 +72,7 @@ def files(site: Site) -> tuple[File, ...]:
     return (
         render.file(UPDATES),
         render.file(JOURNAL),
+        render.file(SYSCTL),
     )
 
 
@@ -116,6 +123,11 @@ def time_is_ours(seen: Snapshot) -> bool:
     return "systemd-timesyncd" in seen.packages and not in_container
 
 
+def probing_is_off(seen: Snapshot) -> bool:
+    """Whether TCP does not find out what size of packets the way takes."""
+    return seen.probe("mtu_probing") != "1"
+
+
 def journal_is_stale(seen: Snapshot) -> bool:
     """Whether the journal started before its configuration was written, and runs with the old."""
     written, started = seen.probe("journal"), seen.unit(JOURNALD, "ActiveEnterTimestamp")
@@ -130,10 +142,11 @@ def wanted(site: Site) -> Wanted:
             *(directory.path for directory in directories()),
         ),
         packages=(*PACKAGES, *TIME_DAEMONS, "certbot"),
-        units=(TIMESYNCD, JOURNALD, "unattended-upgrades.service"),
+        units=(TIMESYNCD, JOURNALD, UPDATER),
         probes={
             "venv": f"cat {VENV}/installed && {paths.PYTHON} -V && {_venv_sum(VENV)}",
             "virtualisation": "systemd-detect-virt --container",
+            "mtu_probing": "cat /proc/sys/net/ipv4/tcp_mtu_probing",
             "journal": f"stat -c %Y {JOURNAL}",
         },
     )

@@ -18,7 +18,7 @@ def environment(site: "Site") -> tuple[tuple[str, str], ...]:
     values = {
         "PORT": str(site.one_api_port),
         "TZ": site.time_zone,
-        "SQLITE_PATH": f"{paths.DATA}/one-api.db",
+        "SQLITE_PATH": paths.DATABASE + site.edition.sqlite_parameters,
         "TIKTOKEN_CACHE_DIR": paths.TIKTOKEN,
     }
     values |= site.edition.environment

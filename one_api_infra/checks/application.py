@@ -4,13 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 from one_api_infra import editions
-from one_api_infra.checks import http
+from one_api_infra.checks import http, network
 from one_api_infra.checks.name import form
 from one_api_infra.checks.observation import Observation
-from one_api_infra.checks.server import Books, Payment, Server, told
-from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
+from one_api_infra.checks.server import Books, Payment, Process, Server, told
+from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip, Verbatim
 from one_api_infra.texts import N_, _
 
+SERVICE, USER = "one-api.service", "one-api"
+RESTARTS, SETTLED_SECONDS = 3, 600  # so many, and none since: it has found its feet
+TAKE_AWAY = N_("`rm {files}`, `systemctl daemon-reload`, `systemctl restart one-api`")
 RUNS = ("one_api.runs",)
 TELLS = ("one_api.runs", "one_api.is_claimed")
 ENVIRONMENT = N_(
@@ -20,9 +23,51 @@ ENVIRONMENT = N_(
 
 def _runs(seen: Observation) -> Finding:
     one_api = told(seen.told.one_api)
+    if found := _taken(seen, str(one_api.port)):
+        return found
     if not one_api.is_active:
         return Found("stopped", "one-api.service")
     return Found("silent", one_api.error) if one_api.error else None
+
+
+def _taken(seen: Observation, port: str) -> Found | None:
+    """Another program on One API's own port."""
+    holder = told(seen.told.holders).get(port)
+    if holder is None or holder.unit == SERVICE:
+        return None
+    return Found("taken", f"ss: {port} {holder.program}", network.stop(holder, port))
+
+
+def _keeps_running(seen: Observation) -> Finding:
+    process = told(seen.told.one_api).process
+    if process.restarts < RESTARTS or process.age > SETTLED_SECONDS:
+        return None
+    values = {"count": process.restarts, "result": process.died_of or "-"}
+    if process.died_of == "oom-kill":
+        fault = "limited" if process.drop_ins else "memory"
+    else:
+        fault = "altered" if process.drop_ins else "dies"
+    return Found(fault, " ".join(process.drop_ins), values | _without(process))
+
+
+def _without(process: Process) -> dict[str, object]:
+    """The command that takes away what somebody else has changed of the unit."""
+    return {"files": Verbatim(" ".join(process.drop_ins))}
+
+
+def _user(seen: Observation) -> Finding:
+    process = told(seen.told.one_api).process
+    if process.user in {"", USER}:
+        return None
+    return Found("other", process.user, {"user": process.user} | _without(process))
+
+
+def _is_release(seen: Observation) -> Finding:
+    return None if told(seen.told.one_api).process.is_release else Found("changed")
+
+
+def _is_loaded(seen: Observation) -> Finding:
+    return None if told(seen.told.one_api).process.is_loaded else Found("stale")
 
 
 def _is_claimed(seen: Observation) -> Finding:
@@ -232,6 +277,42 @@ CHECKS = (
 )
 # Looked at before the levels above: whether it runs, and tells us, explains what they see.
 RUNNING = (
+    _check(
+        "one_api.release",
+        N_("One API's program is the release that the deploy brought"),
+        {
+            "changed": Fault(
+                N_("One API's program on disk is another than the deploy brought, or is gone"),
+                N_("`pyinfra inventory.py deploys/one_api.py` brings it anew"),
+            )
+        },
+        _is_release,
+        (),
+    ),
+    _check(
+        "one_api.keeps_running",
+        N_("One API keeps running"),
+        {
+            "memory": Fault(
+                N_("One API was killed {count} times for want of memory: payments get lost then"),
+                N_("see who uses it: `systemd-cgtop -m`; add memory or swap"),
+            ),
+            "limited": Fault(
+                N_("One API was killed {count} times at a limit of memory that somebody has set"),
+                TAKE_AWAY,
+            ),
+            "altered": Fault(
+                N_("One API ended {count} times by itself ({result}); somebody changed its unit"),
+                TAKE_AWAY,
+            ),
+            "dies": Fault(
+                N_("One API ended {count} times by itself ({result})"),
+                N_("its last words tell why: `journalctl -u one-api -n 50`"),
+            ),
+        },
+        _keeps_running,
+        (),
+    ),
     Check(
         "one_api.runs",
         Level.APPLICATION,
@@ -241,12 +322,33 @@ RUNNING = (
                 N_("one-api.service does not run"),
                 N_("`systemctl start one-api`, then read `journalctl -u one-api`"),
             ),
+            "taken": Fault(
+                N_("{holder} listens on port {port}, which is One API's"),
+                N_("`{stop}`, `systemctl restart one-api`"),
+            ),
             "silent": Fault(
                 N_("One API runs but does not answer on loopback"),
                 N_("`systemctl restart one-api`, then read `journalctl -u one-api`"),
             ),
         },
         _runs,
+    ),
+    _check(
+        "one_api.user",
+        N_("One API runs as its own user, who may nothing else"),
+        {"other": Fault(N_("One API runs as {user}"), TAKE_AWAY)},
+        _user,
+    ),
+    _check(
+        "one_api.is_loaded",
+        N_("One API runs with the settings that are on disk"),
+        {
+            "stale": Fault(
+                N_("One API's settings, unit or program were changed after it was started"),
+                N_("`systemctl restart one-api`"),
+            )
+        },
+        _is_loaded,
     ),
     _check(
         "one_api.is_claimed",

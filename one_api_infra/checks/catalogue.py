@@ -24,6 +24,9 @@ from one_api_infra.texts import _
 CHECKS: tuple[Check, ...] = (
     *agent.CHECKS,
     files.FILES,
+    files.SERVICES,
+    files.USERS,
+    files.PACKAGES,
     *host.CHECKS,
     *database.CHECKS,
     *application.RUNNING,
@@ -35,7 +38,8 @@ CHECKS: tuple[Check, ...] = (
     *application.CHECKS,
     *flow.CHECKS,
     files.NGINX,
-    files.SERVICES,
+    files.SERVICES_RUN,
+    files.DROP_INS,
 )
 FROM_OUTSIDE = {Level.DNS, Level.NETWORK, Level.TLS, Level.HTTP}
 BY_ID = {check.id: check for check in CHECKS}
@@ -68,7 +72,7 @@ def _judge(check: Check, judge: Judge, seen: Observation) -> Verdict:
         found = _unseen(check, error.unseen)
     except Exception as error:  # whatever it is: a check that died has not passed
         found = verdict(check, _broken(error))
-    if found.state is State.FAILED and check.id in seen.target.waive:
+    if found.state in {State.FAILED, State.WARNING} and check.id in seen.target.waive:
         return verdict(check, Skip(_("waived in the inventory: {cause}", cause=found.cause)))
     return found
 

@@ -5,19 +5,55 @@ from collections.abc import Mapping
 from one_api_infra import database
 from one_api_infra.checks.observation import Observation
 from one_api_infra.checks.server import Database, Unseen, told
-from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
+from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip, Verbatim
+from one_api_infra.server import paths
 from one_api_infra.texts import N_, _
 
 AGE = 900.0  # seconds after which what was seen is no longer a look
 
 
 def _answers(seen: Observation) -> Finding:
+    if lost := _lost(seen):
+        return lost
     state = told(seen.told.one_api).database
     if isinstance(state, Unseen):
         return Found("unlooked", state.unseen)
     if seen.told.now - state.at > AGE:
         return Found("unlooked", "one-api-database.service")
-    return Found("silent", state.error, {"error": state.error}) if state.error else None
+    return _obstacle(state, state.error, "silent") if state.error else None
+
+
+def _lost(seen: Observation) -> Found | None:
+    """Files of the database that only the running One API still has."""
+    one_api = told(seen.told.one_api)
+    handles = one_api.process.lost
+    if not handles:
+        return None
+    state = one_api.database
+    is_gone = isinstance(state, Database) and state.obstacle == "gone"
+    commands = ", ".join(
+        f"`install -o one-api -g one-api -m 600 {handle} {path}`"
+        for path, handle in list(handles.items())[:3]
+    )
+    values = {"path": next(iter(handles)), "commands": Verbatim(commands)}
+    return Found("lost" if is_gone else "replaced", " ".join(handles), values)
+
+
+def _writes(seen: Observation) -> Finding:
+    state = told(told(seen.told.one_api).database)
+    is_wrong = state.refusal or state.obstacle
+    return _obstacle(state, state.refusal, "refused") if is_wrong else None
+
+
+def _journal(seen: Observation) -> Finding:
+    mode = told(told(seen.told.one_api).database).journal
+    if not mode:
+        return Skip(_("the database is not SQLite"))
+    return None if mode == "wal" else Found("other", mode, {"mode": mode})
+
+
+def _obstacle(state: Database, words: str, otherwise: str) -> Found:
+    return Found(state.obstacle or otherwise, words, {"error": words, "path": paths.DATABASE})
 
 
 def _connections(seen: Observation) -> Finding:
@@ -46,6 +82,34 @@ def _cache(seen: Observation) -> Finding:
     return Found("silent", error, {"error": error}) if error else None
 
 
+OBSTACLES = {
+    "gone": Fault(
+        N_("{path} is gone: One API has no database"),
+        N_(
+            "put the file of your backup there; for a new and empty site, and only for that,"
+            " `systemctl restart one-api` and `pyinfra inventory.py deploys/one_api.py`"
+        ),
+    ),
+    "rights": Fault(
+        N_("One API may not read and write {path}"),
+        N_(
+            "`chown -R one-api: /var/lib/one-api`, `chmod -R u+rwX /var/lib/one-api`,"
+            " `systemctl start one-api-database`"
+        ),
+    ),
+    "read_only": Fault(
+        N_("the file system of {path} is mounted read-only: nothing that is paid is credited"),
+        N_("`mount -o remount,rw $(findmnt -no TARGET -T /var/lib/one-api)`; why: `dmesg | tail`"),
+    ),
+    "damaged": Fault(
+        N_("{path} is damaged: {error}"),
+        N_(
+            "`systemctl stop one-api`, keep what is in /var/lib/one-api, and put the file of your"
+            " backup there"
+        ),
+    ),
+}
+
 CHECKS = (
     Check(
         "database.reachable",
@@ -62,7 +126,16 @@ CHECKS = (
         "database.answers",
         Level.APPLICATION,
         N_("One API's database answers"),
-        {
+        OBSTACLES
+        | {
+            "lost": Fault(
+                N_("{path} was deleted; only the running One API still has it: do not restart it"),
+                N_("bring it back: {commands}, then `systemctl restart one-api`"),
+            ),
+            "replaced": Fault(
+                N_("{path} was replaced while One API ran: it still writes to the one before"),
+                N_("`systemctl restart one-api` takes the new one; the one before: {commands}"),
+            ),
             "silent": Fault(
                 N_("the database does not answer as `database_url` says: {error}"),
                 N_(
@@ -78,6 +151,37 @@ CHECKS = (
             ),
         },
         _answers,
+    ),
+    Check(
+        "database.takes_writes",
+        Level.APPLICATION,
+        N_("One API's database takes writes: else what is paid is not credited"),
+        OBSTACLES
+        | {
+            "refused": Fault(
+                N_("the database takes no writes: {error}"),
+                N_(
+                    "give the user of `database_url` the right to write there (a replica that only"
+                    " reads is no database for One API); `systemctl start one-api-database`"
+                ),
+            )
+        },
+        _writes,
+        ("database.answers",),
+    ),
+    Check(
+        "database.journal",
+        Level.APPLICATION,
+        N_("SQLite writes ahead (WAL): a copy or a long look then holds up no payment"),
+        {
+            "other": Fault(
+                N_("SQLite's journal is in the mode {mode}: who reads for long holds up payments"),
+                N_("`pyinfra inventory.py deploys/one_api.py` sets it to WAL"),
+                is_warning=True,
+            )
+        },
+        _journal,
+        ("database.answers",),
     ),
     Check(
         "database.connections",

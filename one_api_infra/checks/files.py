@@ -22,9 +22,33 @@ def _nginx(seen: Observation) -> Finding:
 
 
 def _services(seen: Observation) -> Finding:
+    return _idle(seen, {"masked", "gone", "disabled"})
+
+
+def _services_run(seen: Observation) -> Finding:
+    return _idle(seen, {"stopped"})
+
+
+def _idle(seen: Observation, states: set[str]) -> Finding:
     idle = told(seen.told.idle_units)
-    for unit, state in idle.items():
-        return Found(state, ", ".join(map(" ".join, idle.items())), {"unit": unit})
+    evidence = ", ".join(map(" ".join, idle.items()))
+    found = ((unit, state) for unit, state in idle.items() if state in states)
+    return next((Found(state, evidence, {"unit": unit}) for unit, state in found), None)
+
+
+def _users(seen: Observation) -> Finding:
+    gone = told(seen.told.lacking).users
+    return Found("gone", " ".join(gone), {"user": gone[0]}) if gone else None
+
+
+def _packages(seen: Observation) -> Finding:
+    gone = " ".join(told(seen.told.lacking).packages)
+    return Found("gone", gone, {"names": gone}) if gone else None
+
+
+def _drop_ins(seen: Observation) -> Finding:
+    for path, unit in told(seen.told.drop_ins).items():
+        return Found("changed", path, {"path": path, "unit": unit})
     return None
 
 
@@ -38,6 +62,41 @@ FILES = Check(
         "rights": Fault(N_("{path} has another owner or other rights than the deploy gave"), WRITE),
     },
     _files,
+)
+USERS = Check(
+    "system.users",
+    Level.HOST,
+    N_("Every user of ours is there"),
+    {"gone": Fault(N_("the user {user} is gone: what runs as it does not start again"), WRITE)},
+    _users,
+)
+PACKAGES = Check(
+    "system.packages",
+    Level.HOST,
+    N_("Every Debian package that the site needs is installed"),
+    {
+        "gone": Fault(
+            N_("packages were removed: {names}"),
+            N_("`apt-get install -y --no-install-recommends {names}`"),
+        )
+    },
+    _packages,
+)
+DROP_INS = Check(
+    "system.drop_ins",
+    Level.FLOW,
+    N_("Nobody has changed how our units run"),
+    {
+        "changed": Fault(
+            N_("{path} changes how {unit} runs, and is not ours"),
+            N_(
+                "`rm {path}`, `systemctl daemon-reload`, `systemctl restart {unit}`; if it is meant"
+                ' so: "waive": ["system.drop_ins"]'
+            ),
+            is_warning=True,
+        )
+    },
+    _drop_ins,
 )
 NGINX = Check(
     "nginx.files",
@@ -56,15 +115,21 @@ NGINX = Check(
 )
 SERVICES = Check(
     "system.services",
-    Level.FLOW,
-    N_("Every unit of ours is enabled and runs"),
+    Level.HOST,
+    N_("Every unit of ours is enabled: it starts with the server"),
     {
         "masked": Fault(
             N_("{unit} is masked"), N_("`systemctl unmask {unit}`, `systemctl enable --now {unit}`")
         ),
         "gone": Fault(N_("{unit} is gone"), WRITE),
         "disabled": Fault(N_("{unit} does not start with the server"), START),
-        "stopped": Fault(N_("{unit} does not run"), START),
     },
     _services,
+)
+SERVICES_RUN = Check(
+    "system.services_run",
+    Level.FLOW,
+    N_("Every unit of ours runs"),
+    {"stopped": Fault(N_("{unit} does not run"), START)},
+    _services_run,
 )

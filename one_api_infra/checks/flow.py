@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from one_api_infra import certificate
+from one_api_infra.checks import attempts
 from one_api_infra.checks.observation import Observation
 from one_api_infra.checks.server import told
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
@@ -9,9 +11,11 @@ from one_api_infra.texts import N_, _
 
 STRANGERS = 2.0  # callbacks a second that nobody signed; scanners are far below
 MONITOR_SECONDS = 900  # three of the monitor's runs, and the time that they take
+REHEARSAL_SECONDS = 3 * 86400  # three of its daily runs
 RENEWAL_SECONDS = 36 * 3600  # the timer's two runs a day, missed three times
 LEDGER_SECONDS = 600  # many of the agent's runs
 MONITOR = N_("`systemctl enable --now one-api-monitor.timer`, `systemctl start one-api-monitor`")
+NOTES = N_("`pyinfra inventory.py deploys/certificate.py` obtains it anew, and writes them")
 CERTBOT = N_("read `journalctl -u one-api-certificate`, then `systemctl start one-api-certificate`")
 
 
@@ -49,11 +53,38 @@ def _renewal(seen: Observation) -> Finding:
     if renewal is None:
         return _from_elsewhere()
     if renewal.result != "success":
-        return Found("failed", renewal.result, {"result": renewal.result})
+        return attempts.found(renewal.last, renewal.result, "certificate")
     age = seen.now - renewal.ran if renewal.ran else 0
     if age > RENEWAL_SECONDS and seen.told.uptime > RENEWAL_SECONDS:
         return Found("old", "", {"hours": round(age / 3600)})
     return None
+
+
+def _rehearsal(seen: Observation) -> Finding:
+    renewal = told(seen.told.renewal)
+    if renewal is None:
+        return _from_elsewhere()
+    last = renewal.rehearsal
+    if last is None:
+        return Skip(_("the renewal was not rehearsed yet"))
+    if last.reason:
+        return attempts.found(last, last.words, "rehearsal")
+    age = seen.now - last.at
+    if age > REHEARSAL_SECONDS and seen.told.uptime > REHEARSAL_SECONDS:
+        return Found("old", "", {"hours": round(age / 3600)})
+    return None
+
+
+def _notes(seen: Observation) -> Finding:
+    renewal = told(seen.told.renewal)
+    if renewal is None:
+        return _from_elsewhere()
+    odd = certificate.differing({"authenticator": "webroot"}, renewal.notes)
+    for key, value in odd.items():
+        return Found("differs", f"{key} = {value}", {"key": key, "value": value})
+    if not renewal.notes:
+        return Found("gone")
+    return None if renewal.has_account else Found("account")
 
 
 def _hook(seen: Observation) -> Finding:
@@ -73,6 +104,8 @@ def _firewall(seen: Observation) -> Finding:
     firewall = told(seen.told.firewall)
     if not firewall.is_loaded:
         return Found("open")
+    if not firewall.is_as_loaded:
+        return Found("changed")
     return None if firewall.is_guarded else Found("unguarded")
 
 
@@ -183,10 +216,34 @@ CHECKS = (
         "certificate.renewal",
         N_("The last renewal was tried lately, and did not fail"),
         {
-            "failed": Fault(N_("the last renewal failed: {result}"), CERTBOT),
+            **attempts.FAULTS,
             "old": Fault(N_("the last renewal was tried {hours} hours ago"), CERTBOT),
         },
         _renewal,
+    ),
+    _check(
+        "certificate.notes",
+        N_("certbot renews the certificate as the deploy obtained it"),
+        {
+            "differs": Fault(
+                N_("certbot's notes on the certificate were changed: {key} = {value}"), NOTES
+            ),
+            "gone": Fault(N_("certbot's notes on the certificate are gone"), NOTES),
+            "account": Fault(N_("the account with which certbot would renew is gone"), NOTES),
+        },
+        _notes,
+    ),
+    _check(
+        "certificate.rehearsal",
+        N_("The next renewal would succeed: it was tried at the CA's staging server"),
+        {
+            **attempts.REHEARSED,
+            "old": Fault(
+                N_("the renewal was last rehearsed {hours} hours ago"),
+                N_("`systemctl enable --now one-api-rehearsal.timer`"),
+            ),
+        },
+        _rehearsal,
     ),
     _check(
         "certificate.hook",
@@ -219,6 +276,10 @@ CHECKS = (
         {
             "open": Fault(
                 N_("the firewall is not loaded: what listens here is open to the world"),
+                N_("`systemctl reload-or-restart one-api-firewall`"),
+            ),
+            "changed": Fault(
+                N_("somebody has changed the loaded rules of the firewall"),
                 N_("`systemctl reload-or-restart one-api-firewall`"),
             ),
             "unguarded": Fault(

@@ -80,6 +80,12 @@ def _memory(seen: Observation) -> Finding:
     return None
 
 
+def _rival(seen: Observation) -> Finding:
+    for path in told(seen.told.nginx).rivals:
+        return Found("wrong", path, {"path": path, "name": seen.target.domain})
+    return None
+
+
 def _preflight(name: str, means: str, cause: str, remedy: str) -> Check:
     return Check(name, Level.HOST, means, {"wrong": Fault(cause, remedy)})
 
@@ -152,11 +158,20 @@ CHECKS = (
         N_("{name} listens on port {port}, which the firewall would close"),
         N_('add {entry} to "open_ports", or stop {name}'),
     ),
-    _preflight(
+    Check(
         "nginx.foreign_site",
+        Level.HOST,
         N_("No other nginx site of this server has the domain"),
-        N_("{path} has the name {name} too"),
-        N_("remove the name there, or the file"),
+        {
+            "wrong": Fault(
+                N_("{path} has the name {name} too"),
+                N_(
+                    "`mv {path} /root/`, `systemctl reload nginx`; or, if that site is needed,"
+                    " remove the name from the file"
+                ),
+            )
+        },
+        _rival,
     ),
     _preflight(
         "one_api.foreign",

@@ -1,7 +1,7 @@
 """Level 3: the ports, from outside."""
 
 from one_api_infra.checks.observation import Observation, Port
-from one_api_infra.checks.server import told
+from one_api_infra.checks.server import Holder, told
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Judge, Level, Skip
 from one_api_infra.texts import N_, _
 
@@ -56,8 +56,22 @@ def _holder(seen: Observation) -> Finding:
     holders = told(seen.told.holders)
     for port in ("80", "443"):
         holder = holders.get(port)
-        if holder and holder != "nginx":
-            return Found("taken", f"ss: {port} {holder}", {"port": port, "holder": holder})
+        if holder and holder.program != "nginx":
+            return Found("taken", f"ss: {port} {holder.program}", stop(holder, port))
+    return None
+
+
+def stop(holder: Holder, port: str) -> dict[str, object]:
+    """The values of a fault for who holds a port, with the command that ends it."""
+    command = f"systemctl stop {holder.unit}" if holder.unit else f"kill {holder.process}"
+    return {"port": port, "holder": holder.unit or holder.program, "stop": command}
+
+
+def _full_packets(seen: Observation) -> Finding:
+    for each in seen.handshakes:
+        if each.is_narrow:
+            where = f"{each.name} @ {each.address}"
+            return Found("lost", where, {"name": each.name, "address": each.address})
     return None
 
 
@@ -70,8 +84,8 @@ CHECKS = (
             "taken": Fault(
                 N_("{holder} holds port {port}"),
                 N_(
-                    "stop it: `systemctl stop {holder}`, `systemctl disable {holder}`,"
-                    " then `systemctl restart nginx`"
+                    "`{stop}`, then `systemctl restart nginx`; if it comes back at the next start:"
+                    " `systemctl disable {holder}`"
                 ),
             ),
             "one_api": Fault(
@@ -111,5 +125,24 @@ CHECKS = (
         )
         for version in (4, 6)
         for name, port in (("https", 443), ("http", 80))
+    ),
+    Check(
+        "network.full_packets",
+        Level.NETWORK,
+        N_("Packets of full size arrive"),
+        {
+            "lost": Fault(
+                N_(
+                    "packets of full size get lost on the way from {address} (its MTU is smaller"
+                    " than the server's): gateways behind such a way never see an answer"
+                ),
+                N_(
+                    "`pyinfra inventory.py deploys/system.py` lets the server find out what the way"
+                    " takes; if it stays so, give its network card the MTU of the way"
+                ),
+            )
+        },
+        _full_packets,
+        ("network.https_open",),
     ),
 )

@@ -97,7 +97,11 @@ class Port:
 
 @dataclass(frozen=True)
 class Handshake:
-    """A TLS handshake. Times are seconds since 1970; ``errors`` are OpenSSL's verify codes."""
+    """A TLS handshake. Times are seconds since 1970; ``errors`` are OpenSSL's verify codes.
+
+    ``application`` is the protocol that ALPN chose (``h2``); ``is_narrow``: it hung, and succeeds
+    with small packets.
+    """
 
     name: str
     address: str
@@ -112,6 +116,8 @@ class Handshake:
     errors: tuple[int, ...] = ()
     protocols: tuple[str, ...] = ()
     serial_without_sni: str = ""
+    application: str = ""
+    is_narrow: bool = False
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from one_api_infra import database, firewall
-from one_api_infra.checks import catalogue, dns, target
+from one_api_infra.checks import catalogue, dns, network, target
 from one_api_infra.checks.database import excess
 from one_api_infra.checks.host import CLOCK_SECONDS
 from one_api_infra.checks.observation import Names, Observation
-from one_api_infra.checks.server import Database
+from one_api_infra.checks.server import Database, Holder
 from one_api_infra.checks.verdict import State
 from one_api_infra.database import Address
 from one_api_infra.problems import Problem
@@ -89,7 +89,8 @@ def _ports(_site: Site, seen: Snapshot) -> Iterable[Problem]:
     for port in (80, 443):
         holder = firewall.listeners(seen).get(port)
         if holder and holder not in OUR_PROGRAMS:
-            yield catalogue.problem("network.port_taken", "taken", port=port, holder=holder)
+            held = network.stop(Holder(holder, 0, f"{holder}.service"), str(port))
+            yield catalogue.problem("network.port_taken", "taken", **held)
 
 
 def _one_api_port(site: Site, seen: Snapshot) -> Iterable[Problem]:

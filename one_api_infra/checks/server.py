@@ -54,20 +54,45 @@ class Mount:
 
 
 @dataclass(frozen=True)
+class Lacking:
+    """Users and Debian packages that are to be there and are not."""
+
+    users: tuple[str, ...]
+    packages: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who listens on a port: the program, and its unit, or its process where it has none."""
+
+    program: str
+    process: int
+    unit: str
+
+
+@dataclass(frozen=True)
 class Firewall:
-    """``published``: ports that Docker hands on before the firewall is asked, as ``80/tcp``."""
+    """``is_as_loaded``: nobody has changed the loaded rules since the deploy brought them.
+
+    ``published``: ports that Docker hands on before the firewall is asked, as ``80/tcp``.
+    """
 
     is_loaded: bool
+    is_as_loaded: bool
     is_guarded: bool
     published: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Nginx:
-    """Whether nginx runs with what is on disk, and what is on disk is as it was written."""
+    """Whether nginx runs with what is on disk, and what is on disk is as it was written.
+
+    ``rivals`` are files of other sites that have one of our names.
+    """
 
     is_loaded: bool
     is_as_written: bool
+    rivals: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -88,14 +113,33 @@ class Hook:
 
 
 @dataclass(frozen=True)
+class Attempt:
+    """What became of a try at certbot; ``reason`` is empty if it succeeded (``acme.REASONS``)."""
+
+    at: float
+    reason: str
+    words: str = ""
+
+
+@dataclass(frozen=True)
 class Renewal:
-    """The renewal's timer and its last run; ``ran`` is 0 where there was none since the boot."""
+    """The renewal's timer and its last run; ``ran`` is 0 where there was none since the boot.
+
+    ``last`` is what the last run came to, ``rehearsal`` the last try of a renewal that changes
+    nothing: None if there was none yet. ``notes`` are certbot's own on the site's certificate,
+    ``has_account`` whether the account that they name is there.
+    """
 
     is_active: bool
     is_enabled: bool
     result: str
     ran: float
     hook: Hook
+    notes: Mapping[str, str]
+    has_account: bool
+    last: Attempt | None
+    rehearsal: Attempt | None
+    has_staging: bool
 
 
 @dataclass(frozen=True)
@@ -138,14 +182,22 @@ class Cache:
 
 @dataclass(frozen=True)
 class Database:
-    """What the database tells to One API's user; ``limit`` is 0 where none counts (SQLite)."""
+    """What the database tells to One API's user; ``limit`` is 0 where none counts (SQLite).
+
+    ``error``: why it does not answer; ``refusal``: why it takes no writes. ``obstacle`` says of
+    SQLite what stands behind either: ``gone``, ``rights``, ``read_only`` or ``damaged``;
+    ``journal`` is its mode (``wal``, ``delete``).
+    """
 
     at: float
     kind: str
     error: str
+    refusal: str = ""
+    obstacle: str = ""
     limit: int = 0
     reserved: int = 0
     clients: int = 0
+    journal: str = ""
     server_address: str | None = None
     has_epay_key: bool = False
     cache: Cache | None = None
@@ -176,10 +228,33 @@ class Books:
 
 
 @dataclass(frozen=True)
+class Process:
+    """One API's main process; ``user`` is empty where it does not run.
+
+    ``is_loaded``: it was started from what is on disk now. ``is_release``: the program on disk is
+    the one that its folder is named after. ``restarts`` are systemd's own since the
+    last start by hand, ``age`` is seconds since the last of them, ``died_of`` what ended the one
+    before (``oom-kill``, ``exit-code``…). ``lost`` are files of its database that it holds open
+    while their names are gone, each with the handle by which root can still copy it.
+    """
+
+    user: str
+    is_loaded: bool
+    is_release: bool
+    restarts: int
+    age: float
+    died_of: str
+    lost: Mapping[str, str]
+    drop_ins: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class OneApi:
     """One API: its unit, its process' variables that decide about callbacks, its own word."""
 
     is_active: bool
+    port: int
+    process: Process
     error: str
     environment: Mapping[str, str]
     is_ours: bool
@@ -197,9 +272,11 @@ class Server:
     clock_is_kept: bool | Unseen
     mounts: Mapping[str, Mount] | Unseen
     memory_available: float | Unseen
-    holders: Mapping[str, str] | Unseen
+    holders: Mapping[str, Holder] | Unseen
     failed_units: tuple[str, ...] | Unseen
     idle_units: Mapping[str, str] | Unseen
+    drop_ins: Mapping[str, str] | Unseen
+    lacking: Lacking | Unseen
     deviations: tuple[Deviation, ...] | Unseen
     firewall: Firewall | Unseen
     nginx: Nginx | Unseen

@@ -131,6 +131,22 @@ def _key_matches(seen: Observation) -> Finding:
     return None
 
 
+def _key_is_private(seen: Observation) -> Finding:
+    disk = _on_disk(seen)
+    if isinstance(disk, Found) or disk.key_is_private:
+        return None
+    return Found("open", disk.key_file, {"path": disk.key_file})
+
+
+def _http2(seen: Observation) -> Finding:
+    if seen.target.is_foreign:
+        return Skip(_("what it should speak is not known"))
+    for each in _served(seen):
+        if each.application != "h2":
+            return Found("missing", _shown(each))
+    return None
+
+
 def _protocols(seen: Observation) -> Finding:
     for each in _served(seen):
         if not each.protocols:
@@ -260,6 +276,17 @@ CHECKS = (
         _key_matches,
     ),
     _check(
+        "certificate.key_is_private",
+        N_("The certificate's key is root's alone"),
+        {
+            "open": Fault(
+                N_("others on the server can read {path}: they could be this site"),
+                N_("`chown root: {path}`, `chmod 600 {path}`"),
+            )
+        },
+        _key_is_private,
+    ),
+    _check(
         "certificate.served_is_on_disk",
         N_("What is served is what is on disk"),
         {
@@ -289,6 +316,18 @@ CHECKS = (
             ),
         },
         _protocols,
+    ),
+    _check(
+        "tls.http2",
+        N_("HTTP/2 is spoken: a page of chats opens more streams than browsers open connections"),
+        {
+            "missing": Fault(
+                N_("nginx speaks no HTTP/2 any more"),
+                N_("`pyinfra inventory.py deploys/nginx.py`"),
+                is_warning=True,
+            )
+        },
+        _http2,
     ),
     _check(
         "tls.without_sni",

@@ -46,6 +46,10 @@ class State(StrEnum):
     SKIPPED = "skipped"
 
 
+class Verbatim(str):
+    """A value of our own make, that is to be copied and so is never cut."""
+
+
 @dataclass(frozen=True)
 class Fault:
     """One way in which a check fails; both texts are message ids with ``{placeholders}``."""
@@ -131,7 +135,7 @@ def verdict(check: Check, finding: Finding) -> Verdict:
     fault = check.faults.get(finding.fault) or OF_ANY[finding.fault]
     state = State.WARNING if fault.is_warning else State.FAILED
     values = {
-        name: foreign.line(value) if isinstance(value, str) else value
+        name: value if isinstance(value, Verbatim | int | float) else foreign.line(value)
         for name, value in finding.values.items()
     }
     cause, remedy = _(fault.cause, **values), _(fault.remedy, **values)

@@ -44,6 +44,7 @@ class Edition:
     epay's callbacks, whatever its routes let in; ``epay_key_option`` is the option that holds
     epay's key where no payment row does. ``signs_keys``: customers' keys open nothing without the
     secrets with which they were made. ``origin_variables`` take the site's origins;
+    ``sqlite_parameters`` end the path of SQLite's file;
     ``stop_seconds``: how long it takes to end what is under way.
     ``compliance`` are the options that say that payments were agreed to.
     """
@@ -75,6 +76,7 @@ class Edition:
     epay_key_option: str = ""
     signs_keys: bool = False
     origin_variables: tuple[str, ...] = ()
+    sqlite_parameters: str = ""
     compliance: Mapping[str, str] = field(default_factory=dict)
 
     def asset(self, architecture: str, version: str) -> str:

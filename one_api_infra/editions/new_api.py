@@ -44,6 +44,7 @@ EDITION = Edition(
     closed_routes=(),
     read_only_routes=("/api/setup",),
     epay_key_option="EpayKey",
+    sqlite_parameters="?_busy_timeout=30000",  # ms; its own, lost with the path that we set
     origin_variables=("SESSION_COOKIE_TRUSTED_URL",),  # common/session_cookie.go
     # setting/operation_setting/payment_setting.go: without both every callback is refused.
     compliance={

@@ -178,12 +178,9 @@ def command(
 
 
 @operation()
-def upload(source: str, path: str, sha256: str, mode: str = "755") -> Commands:
-    """Bring a large file to the server; it takes its place only if its sha256 is right.
-
-    ``path`` names the content, so that a file which is there is the right one.
-    """
-    if path in look(probes=False).paths:
+def upload(source: str, path: str, sha256: str, *, due: Asked, mode: str = "755") -> Commands:
+    """Bring a large file to the server; it takes its place only if its sha256 is right."""
+    if not due(look()):
         current_host().noop(path)
         return
     arrival = f"/tmp/one-api-infra-{sha256}"  # noqa: S108  # checked by its hash before use

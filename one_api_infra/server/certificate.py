@@ -6,15 +6,15 @@ import shutil
 import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
-from one_api_infra.certificate import Certificate, renew_before
-from one_api_infra.server import paths
+from one_api_infra.certificate import Certificate, differing, notes, renew_before
+from one_api_infra.server import attempt, paths
 from one_api_infra.server.local import CommandError, must, run, site, tail, write
 from one_api_infra.site_file import SiteFile
 from one_api_infra.texts import _
@@ -52,8 +52,23 @@ def _read(name: str, certificate_file: str | Path, key_file: str | Path) -> Cert
         serial=f"{leaf.serial_number:x}",
         issuer=leaf.issuer.rfc4514_string(),
         key_matches=leaf.public_key().public_bytes(*form) == key.public_key().public_bytes(*form),
+        key_is_private=_is_private(Path(key_file)),
         self_signed=leaf.issuer == leaf.subject and bool(leaf.issuer.rdns),
     )
+
+
+def _is_private(key: Path) -> bool:
+    """Root's, and closed to the world."""
+    found = key.stat()
+    return found.st_uid == 0 and not found.st_mode & 0o007
+
+
+def has_account(notes: Mapping[str, str]) -> bool:
+    """Whether the account that certbot's notes name is there."""
+    found = Path(paths.LETSENCRYPT).glob(
+        f"accounts/**/{notes.get('account', '?')}/private_key.json"
+    )
+    return any(found)
 
 
 def on_the_wire(name: str, port: int = 443) -> str | None:
@@ -118,7 +133,9 @@ def _is_kept_wrongly(site: SiteFile, server: str) -> bool:
     known = renewal(site.domain)
     own = [each for each in observe(site) if each.name == site.domain]
     without_key = bool(own) and not own[0].key_matches
-    return bool(known) and (known.get("server") != server or without_key)
+    wanted = notes(server, site.key_type, site.acme_profile)
+    lost = without_key or not has_account(known) or bool(differing(wanted, known))
+    return bool(known) and lost
 
 
 def _base(site: SiteFile) -> list[str]:
@@ -130,10 +147,15 @@ def _environment(site: SiteFile) -> dict[str, str]:
     return {"REQUESTS_CA_BUNDLE": paths.ACME_CA} if site.acme_ca_file else {}
 
 
-def _certbot(site: SiteFile, command: list[str], failure: str) -> None:
+def words_of(site: SiteFile, command: list[str]) -> str:
+    """certbot's words if a command of its fails; empty if it succeeds."""
     program = CERTBOT[site.certbot]
     code, output = run(program, *command, *_base(site), environment=_environment(site))
-    if code:
+    return (output or f"exit code {code}") if code else ""
+
+
+def _certbot(site: SiteFile, command: list[str], failure: str) -> None:
+    if output := words_of(site, command):
         remedy = _(
             "Remedy: let {domain} lead to this server on port 80, and the CA be reachable from it;"
             " then run again. certbot's words:",
@@ -216,7 +238,10 @@ def renew() -> None:
     current = site()
     Path(paths.HOOK_RESULT).unlink(missing_ok=True)
     command = ["renew", "--no-random-sleep-on-renew", "--quiet"]
-    _certbot(current, command, _("The renewal failed."))
+    words = words_of(current, command)
+    attempt.keep(paths.RENEWAL, words)
+    if words:
+        raise CommandError(_("The renewal failed.") + "\n" + tail(words.splitlines()))
     hook = Path(paths.HOOK_RESULT)
     if hook.exists() and not (result := json.loads(hook.read_text()))["ok"]:
         raise CommandError(_("The deploy hook failed: {reason}", reason=result["message"]))

@@ -1,5 +1,6 @@
 """One API's database and cache, looked at as One API itself: what their own limits are, and what
-its API does not tell. A unit of One API's own user runs it; nothing is written there.
+its API does not tell. A unit of One API's own user runs it; whether it could write is tried by an
+update of no row.
 """
 
 import contextlib
@@ -17,10 +18,15 @@ from one_api_infra.checks.server import Cache, Database, Unseen
 from one_api_infra.database import MYSQL, POSTGRESQL, SQLITE, Address
 from one_api_infra.plain import PlainError
 from one_api_infra.server import paths
-from one_api_infra.server.local import edition, run, site
+from one_api_infra.server.local import CommandError, edition, run, site
+from one_api_infra.texts import _
 
+DAMAGED = ("malformed", "not a database", "no such table", "disk I/O error")
+WAL = "wal"
 TIMEOUT = 3  # seconds for a query; a hostile view would never end
 URL, CACHE = "SQL_DSN", "REDIS_CONN_STRING"
+# Of no row: it needs every right, lock and medium that a write needs, and changes nothing.
+WRITE = "UPDATE options SET value = value WHERE 1 = 0"
 RESERVED = (
     "SELECT coalesce(sum(setting::int), 0) FROM pg_settings WHERE name IN"
     " ('superuser_reserved_connections', 'reserved_connections')"
@@ -60,12 +66,36 @@ def look() -> None:
         with _open(given.get(URL, "")) as (kind, query):
             found = _limits(replace(found, kind=kind), query)
             found = replace(found, server_address=_option(kind, query, "ServerAddress"))
+            found = replace(found, refusal=_refusal(query))
+            if kind == SQLITE:
+                found = replace(found, journal=str(query("PRAGMA journal_mode")[0][0]))
             if name := edition(site()).epay_key_option:
                 key = _option(kind, query, name)
     except Exception as error:  # of three drivers; each is a database that does not answer
         found = replace(found, error=_reason(error))
+    if found.kind == SQLITE:
+        found = replace(found, obstacle=_obstacle(found))
     cache = Cache(_cache(given[CACHE])) if CACHE in given else None
     print(plain.write(Left(replace(found, cache=cache, has_epay_key=bool(key)), key)))
+
+
+def journal_on_disk() -> str:
+    """``wal`` or ``rollback``, by the file's own header (https://sqlite.org/fileformat2.html)."""
+    try:
+        handle = os.open(paths.DATABASE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return ""
+    with os.fdopen(handle, "rb") as stream:
+        header = stream.read(20)
+    return {1: "rollback", 2: "wal"}.get(header[18], "") if len(header) == 20 else ""
+
+
+def journal() -> None:
+    """Let SQLite write ahead, as One API's user: who reads or copies then holds up no writer."""
+    with contextlib.closing(sqlite3.connect(f"file:{paths.DATABASE}?mode=rw", uri=True)) as found:
+        mode = found.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    if mode != WAL:
+        raise CommandError(_("SQLite keeps {mode} as its journal's mode", mode=mode))
 
 
 def _given() -> dict[str, str]:
@@ -78,7 +108,7 @@ def _given() -> dict[str, str]:
 @contextlib.contextmanager
 def _open(url: str) -> Iterator[tuple[str, Query]]:
     if not url:
-        path = f"file:{paths.DATA}/one-api.db?mode=ro"
+        path = f"file:{paths.DATABASE}?mode=rw"
         with contextlib.closing(sqlite3.connect(path, uri=True, timeout=2)) as found:
             until = time.monotonic() + TIMEOUT
             found.set_progress_handler(lambda: time.monotonic() > until, 10_000)
@@ -93,7 +123,7 @@ def _open(url: str) -> Iterator[tuple[str, Query]]:
 
         def query(text: str, *values: str) -> list[tuple[Any, ...]]:
             cursor.execute(text.replace("?", "%s"), values)
-            return list(cursor.fetchall())
+            return list(cursor.fetchall()) if cursor.description else []
 
         yield address.kind, query
 
@@ -143,6 +173,32 @@ def _tls(address: Address) -> ssl.SSLContext | None:
     if address.tls != "verified":
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context
+
+
+def _refusal(query: Query) -> str:
+    """Why nothing can be written, if so; the connection's end takes the attempt back."""
+    try:
+        query(WRITE)
+    except Exception as error:
+        return _reason(error)
+    return ""
+
+
+def _obstacle(found: Database) -> str:
+    """What keeps SQLite from reading or writing its file."""
+    path = Path(paths.DATABASE)
+    try:
+        if not path.is_file():
+            return "gone"
+        if os.statvfs(path).f_flag & os.ST_RDONLY:
+            return "read_only"
+    except OSError:
+        return "rights"
+    rights = os.access(path, os.R_OK | os.W_OK) and os.access(path.parent, os.W_OK | os.X_OK)
+    if not rights:
+        return "rights"
+    words = f"{found.error} {found.refusal}"
+    return "damaged" if any(sign in words for sign in DAMAGED) else ""
 
 
 def _option(kind: str, query: Query, name: str) -> str:

@@ -9,12 +9,20 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from one_api_infra import plain
+from one_api_infra.checks.server import Lacking
 from one_api_infra.manifest import Deviation, Entry, Manifest, deviation
 from one_api_infra.plain import PlainError
 from one_api_infra.server import paths
 from one_api_infra.server.local import CommandError, run
 from one_api_infra.texts import _
 
+UNITS, NGINX = "/etc/systemd/system", "nginx.service"
+FOLDERS = (
+    UNITS,
+    "/etc/systemd/system.control",
+    "/run/systemd/system",
+    "/run/systemd/system.control",
+)
 MOST = 16 * 1024 * 1024  # bytes: nothing of ours is larger
 RUNNING = {"active", "activating", "reloading", "refreshing"}
 ENABLED = {"enabled", "static", "alias", "generated"}
@@ -78,6 +86,31 @@ def idle_units() -> Mapping[str, str]:
     ]
     states = {name: _state(block) for name, block in zip(names, blocks, strict=True)}
     return {name: state for name, state in states.items() if state}
+
+
+def lacking() -> Lacking:
+    """The users and packages that are gone."""
+    wanted = manifest()
+    there = {user.pw_name for user in pwd.getpwall()}
+    shown = run("dpkg-query", "-W", "-f", "${Package} ${db:Status-Abbrev}\n", *wanted.packages)[1]
+    installed = {line.split()[0] for line in shown.splitlines() if " ii" in line}
+    return Lacking(
+        users=tuple(name for name in wanted.users if name not in there),
+        packages=tuple(name for name in wanted.packages if name not in installed),
+    )
+
+
+def drop_ins() -> Mapping[str, str]:
+    """What somebody else has changed of our units: the file that does, and the unit."""
+    own = manifest().entries
+    units = [Path(path).name for path in own if Path(path).parent == Path(UNITS)]
+    found = {}
+    for unit in (*units, NGINX):
+        for folder in FOLDERS:
+            for path in sorted(Path(folder, f"{unit}.d").glob("*.conf")):
+                if str(path) not in own:
+                    found[str(path)] = unit
+    return found
 
 
 def _state(block: Mapping[str, str]) -> str:

@@ -22,6 +22,7 @@ COMMANDS = {
     "remove-obsolete": "certificate.remove_obsolete",
     "deploy-hook": "certificate.deploy_hook",
     "renew": "certificate.renew",
+    "rehearse": "rehearsal.rehearse",
     "remove": "remove.remove",
     "callback-domain": "callback_domain.apply",
     "observe": "observe.show",
@@ -30,6 +31,7 @@ COMMANDS = {
     "monitor-judge": "monitor.judge",
     "callbacks": "callbacks.run",
     "database": "database.look",
+    "database-journal": "database.journal",
     "callbacks-remove": "remove.callbacks",
     "order": "order.show",
     "order-done": "order.done",
@@ -39,7 +41,7 @@ COMMANDS = {
 # These change nothing of the site, or are called by a command that holds the lock.
 UNLOCKED = {
     *("state", "deploy-hook", "observe", "observe-keep", "monitor-look", "monitor-judge"),
-    *("callbacks", "database", "order", "order-done", "order-send"),
+    *("callbacks", "database", "database-journal", "rehearse", "order", "order-done", "order-send"),
     "report",
 }
 # Of the callbacks' user's own files, which are not root's to open.

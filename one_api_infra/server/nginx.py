@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import secrets
 import shutil
 import sys
@@ -14,9 +15,13 @@ from typing import Any
 from one_api_infra import nginx_release
 from one_api_infra.server import certificate, files, paths
 from one_api_infra.server.local import CommandError, link, must, run, site, tail, write
+from one_api_infra.site_file import SiteFile
 from one_api_infra.texts import _
 
 SERVE_SECONDS = 15
+LINK = f"{paths.NGINX}/one-api"
+INCLUDE = "one-api.conf"
+SERVER_NAME = re.compile(r"\bserver_name\s+([^;]*);")
 KEPT = f"{paths.STATE}/nginx"
 PREVIOUS = f"{KEPT}/previous"
 ORIGINAL_CONF = f"{KEPT}/nginx.conf.original"
@@ -40,18 +45,33 @@ def apply() -> None:
             )
         )
     _forget_old_releases(configuration["release"])
-    write(paths.NGINX_WRITTEN, nginx_release.sums(configuration["files"]))
+    parts = {f"{LINK}/{name}": text for name, text in configuration["parts"].items()}
+    write(paths.NGINX_WRITTEN, nginx_release.sums(parts | configuration["files"]))
 
 
 def is_as_written() -> bool:
-    """Whether what is on disk is what was brought: parts by their name, the rest by their sums."""
-    folder = Path(f"{paths.NGINX}/one-api")
-    parts = {path.name: path.read_bytes().decode("utf-8", "replace") for path in folder.iterdir()}
+    """Whether what is on disk is what was brought."""
     sums: Mapping[str, str] = json.loads(Path(paths.NGINX_WRITTEN).read_text())
-    return nginx_release.name(parts) == folder.readlink().name and all(
-        Path(path).exists() and files.sha256(Path(path).read_bytes()) == wanted
+    return all(
+        Path(path).is_file() and files.sha256(Path(path).read_bytes()) == wanted
         for path, wanted in sums.items()
     )
+
+
+def rivals(site: SiteFile) -> tuple[str, ...]:
+    """Files of other nginx sites that have one of our names: one of the two is never asked."""
+    own = {site.domain, site.callback_domain}
+    found = []
+    for pattern in ("conf.d/*.conf", "sites-enabled/*"):
+        for path in sorted(Path(paths.NGINX).glob(pattern)):
+            if path.name != INCLUDE and path.is_file() and own & _names(path):
+                found.append(str(path))
+    return tuple(found)
+
+
+def _names(path: Path) -> set[str]:
+    text = re.sub(r"#.*", "", path.read_text(errors="replace"))
+    return {name for each in SERVER_NAME.findall(text) for name in each.lower().split()}
 
 
 def _prepare() -> None:

@@ -17,6 +17,7 @@ from one_api_infra.certificate import HOOK, Certificate
 from one_api_infra.checks.server import (
     CallbackLog,
     Firewall,
+    Holder,
     Hook,
     Mount,
     Nginx,
@@ -25,6 +26,7 @@ from one_api_infra.checks.server import (
     Unseen,
 )
 from one_api_infra.server import (
+    attempt,
     callbacks,
     certificate,
     files,
@@ -43,7 +45,8 @@ LOG_TAIL = 256 * 1024
 # Looked at, not used; a folder of ours may be a file system of its own.
 PLACES = ("/", "/var", "/tmp", paths.DATA, str(Path(paths.CALLBACK_LOG).parent))  # noqa: S108
 PUBLISHED = re.compile(r"(tcp|udp) dport (\d+)")
-HOLDER = re.compile(r':(\d+)\s+\S+\s+users:\(\("([^"]+)"')
+HOLDER = re.compile(r':(\d+)\s+\S+\s+users:\(\("([^"]+)",pid=(\d+)')
+UNIT = re.compile(r"/([^/]+\.service)$", re.M)
 NOT_SEEN = (OSError, ValueError, LookupError, TypeError, CommandError)
 
 
@@ -73,9 +76,11 @@ def observe(mark: str = "", *, fresh: bool = False) -> Server:
         holders=_seen(_holders),
         failed_units=_seen(_failed_units),
         idle_units=_seen(files.idle_units),
+        drop_ins=_seen(files.drop_ins),
+        lacking=_seen(files.lacking),
         deviations=_seen(files.deviations),
         firewall=_seen(_firewall),
-        nginx=_seen(lambda: Nginx(_nginx_is_loaded(), nginx.is_as_written())),
+        nginx=_seen(lambda: _nginx(current)),
         callback_log=_seen(lambda: CallbackLog(paths.CALLBACK_LOG, _probes(mark))),
         acme_account=_seen(_account),
         certificates=_seen(lambda: _certificates(current)),
@@ -114,8 +119,11 @@ def _mount(mount: str) -> Mount:
 
 
 def _firewall() -> Firewall:
+    code, rules = run("nft", "-t", "list", "table", "inet", "one_api_infra")
+    found = files.sha256(f"{rules}\n".encode())
     return Firewall(
-        is_loaded=run("nft", "list", "chain", "inet", "one_api_infra", "input")[0] == 0,
+        is_loaded=code == 0,
+        is_as_loaded=found == Path(paths.FIREWALL_LOADED).read_text().split()[0],
         is_guarded=run(paths.PORT_GUARD, "--check")[0] == 0,
         published=tuple(_published()),
     )
@@ -138,8 +146,17 @@ def _memory() -> float:
     return available * 100 / total
 
 
-def _holders() -> dict[str, str]:
-    return dict(HOLDER.findall(run("ss", "-Htlnp")[1]))
+def _holders() -> dict[str, Holder]:
+    found = HOLDER.findall(run("ss", "-Htlnp")[1])
+    return {port: Holder(name, int(process), _unit_of(process)) for port, name, process in found}
+
+
+def _unit_of(process: str) -> str:
+    """The service that a process belongs to; empty if none."""
+    with contextlib.suppress(OSError):
+        if found := UNIT.search(Path(f"/proc/{process}/cgroup").read_text()):
+            return found[1]
+    return ""
 
 
 def _failed_units() -> tuple[str, ...]:
@@ -154,6 +171,10 @@ def _uptime() -> float:
     """Seconds since this system came up; /proc/uptime is the machine's, in a container too."""
     booted = run("systemctl", "show", "--property=UserspaceTimestampMonotonic", "--value")[1]
     return time.monotonic() - (int(booted) if booted.isdigit() else 0) / 1e6
+
+
+def _nginx(site: SiteFile) -> Nginx:
+    return Nginx(_nginx_is_loaded(), nginx.is_as_written(), nginx.rivals(site))
 
 
 def _nginx_is_loaded() -> bool:
@@ -189,6 +210,7 @@ def _renewal(site: SiteFile) -> Renewal | None:
         return None
     timer = _unit("one-api-certificate.timer", "ActiveState", "UnitFileState")
     service = _unit("one-api-certificate.service", "Result", "ExecMainExitTimestampMonotonic")
+    notes = certificate.renewal(site.domain)
     ended = float(service["ExecMainExitTimestampMonotonic"] or 0) / 1e6
     return Renewal(
         is_active=timer["ActiveState"] == "active",
@@ -196,6 +218,11 @@ def _renewal(site: SiteFile) -> Renewal | None:
         result=service["Result"],
         ran=time.time() - (time.monotonic() - ended) if ended else 0.0,
         hook=_hook(),
+        notes=notes,
+        has_account=certificate.has_account(notes),
+        last=attempt.left(paths.RENEWAL),
+        rehearsal=attempt.left(paths.REHEARSAL),
+        has_staging=bool(site.acme_staging_server),
     )
 
 

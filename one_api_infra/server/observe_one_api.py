@@ -8,7 +8,7 @@ from typing import Any
 
 from one_api_infra.checks.server import Books, Database, OneApi, Payment, Unseen
 from one_api_infra.editions.api import Api, ApiError
-from one_api_infra.server import callback_domain, database, one_api
+from one_api_infra.server import callback_domain, database, one_api, process
 from one_api_infra.server.local import api, edition, run
 from one_api_infra.site_file import SiteFile
 
@@ -41,6 +41,8 @@ def observe(site: SiteFile, *, fresh: bool) -> OneApi:
     books = Unseen(error) if error else _books(site, client, kept)
     return OneApi(
         is_active=unit.get("ActiveState") in {"active", "reloading"},
+        port=site.one_api_port,
+        process=process.observe(),
         error=error,
         environment=_environment(unit.get("MainPID", "0")),
         # It answers, but not to our token.

@@ -208,7 +208,7 @@ def is_confirmed() -> bool:
 
 def _database() -> str:
     """Another one for another database: root of an empty one is everybody's."""
-    given, data = Path(paths.GIVEN), Path(f"{paths.DATA}/one-api.db")
+    given, data = Path(paths.GIVEN), Path(paths.DATABASE)
     content = given.read_bytes() if given.exists() else b""
     return f":{hashlib.sha256(content).hexdigest()}:{content != b'' or data.exists()}"
 

@@ -25,12 +25,15 @@ UNITS = (
     "one-api-database.service",
     "one-api-certificate.timer",
     "one-api-certificate.service",
+    "one-api-rehearsal.timer",
+    "one-api-rehearsal.service",
 )
 FIREWALL_UNIT = "one-api-firewall.service"
 FILES = (
     "/etc/apt/apt.conf.d/52one-api-infra",
     "/etc/systemd/journald.conf.d/one-api-infra.conf",
     "/etc/logrotate.d/one-api-infra",
+    "/etc/sysctl.d/60-one-api-infra.conf",
     "/etc/systemd/system/nginx.service.d/one-api-infra.conf",
     f"{paths.NGINX}/conf.d/one-api.conf",
     f"{paths.NGINX}/modules-enabled/90-one-api.conf",
@@ -39,6 +42,7 @@ FILES = (
     f"{paths.ONE_API}/previous",
     paths.NGINX_LOADED,
     paths.STARTED,
+    paths.RELEASE_SUM,
     paths.DATABASE_STATE,
 )
 FOLDERS = (

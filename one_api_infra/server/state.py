@@ -4,7 +4,7 @@ from pathlib import Path
 
 from one_api_infra import plain
 from one_api_infra.editions.api import ApiError
-from one_api_infra.server import callback_domain, certificate, database, one_api, paths
+from one_api_infra.server import callback_domain, certificate, database, one_api, paths, process
 from one_api_infra.server.local import api, site
 from one_api_infra.site_file import SiteFile
 from one_api_infra.state import OneApiState, State
@@ -15,7 +15,16 @@ def show() -> None:
     current = site()
     certificates = tuple(certificate.observe(current))
     renewal = certificate.renewal(current.domain)
-    print(plain.write(State(certificates, renewal, database.state(), _one_api(current))))
+    made = State(
+        certificates=certificates,
+        renewal=renewal,
+        has_account=certificate.has_account(renewal),
+        database=database.state(),
+        journal=database.journal_on_disk(),
+        is_release=process.is_release(),
+        one_api=_one_api(current),
+    )
+    print(plain.write(made))
 
 
 def _one_api(site: SiteFile) -> OneApiState:

@@ -32,5 +32,6 @@ def certificate(**values: Any) -> Certificate:
         "issuer": "CN=R",
         "key_matches": True,
         "self_signed": False,
+        "key_is_private": True,
     }
     return Certificate(**(fit | values))

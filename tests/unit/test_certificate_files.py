@@ -24,7 +24,7 @@ def external(**values: Any) -> Certificate:
 
 
 def look(*certificates: Certificate) -> Snapshot:
-    state = plain.write(State(certificates, renewal={"key_type": "ecdsa"}))
+    state = plain.write(State(certificates, renewal={"key_type": "ecdsa"}, has_account=True))
     return Snapshot(probes={"state": (state,), "time": (str(NOW),)})
 
 
@@ -87,6 +87,6 @@ def test_another_wish_means_another_certificate(
     noted: dict[str, str], settings: dict[str, str], due: bool
 ) -> None:
     seen = look(certificate())
-    state = replace(seen.state(), renewal=noted)
+    state = replace(seen.state(), renewal=noted, has_account=True)
     seen = Snapshot(probes=seen.probes | {"state": (plain.write(state),)})
     assert is_due(site(**settings), seen) == due

@@ -17,6 +17,7 @@ from one_api_infra.checks.observation import Handshake
 from one_api_infra.checks.observers.together import together
 
 SECONDS = 4.0
+SMALL = 536  # bytes: what every way carries (RFC 9293)
 CHAIN_LIMIT = 10
 VERSIONS = {
     "TLSv1": ssl.TLSVersion.TLSv1,
@@ -51,18 +52,41 @@ def shake(name: str, address: str, roots: str | None, *, thorough: bool = False)
     late: list[Any] = [Handshake(each, address, "timeout") for each in (name, "")]
     found, anonymous, *spoken = together(looks, late + [False] * len(VERSIONS), SECONDS + 1)
     if found.error:
-        return cast(Handshake, found)
+        return _narrowed(cast(Handshake, found), roots)
     protocols = tuple(name for name, is_so in zip(VERSIONS, spoken, strict=True) if is_so)
     return replace(cast(Handshake, found), protocols=protocols, serial_without_sni=anonymous.serial)
 
 
-def _shake(name: str | None, address: str, roots: str | None) -> Handshake:
+def _narrowed(found: Handshake, roots: str | None) -> Handshake:
+    """A handshake that hung, and whether it succeeds where every packet is small."""
+    if found.error != "timeout":
+        return found
+    small = _shake(found.name, found.address, roots, segment=SMALL)
+    return replace(found, is_narrow=not small.error)
+
+
+def _connect(address: str, segment: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    raw = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if segment:  # told to the server with the first packet, which keeps to it
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, segment)
+        raw.settimeout(SECONDS)
+        raw.connect((address, 443))
+    except OSError:
+        raw.close()
+        raise
+    return raw
+
+
+def _shake(name: str | None, address: str, roots: str | None, segment: int = 0) -> Handshake:
     context = SSL.Context(SSL.TLS_CLIENT_METHOD)
     # Judged afterwards: a callback needs memory that is written and executed, which the
     # monitor's unit forbids.
     context.set_verify(SSL.VERIFY_NONE)
+    context.set_alpn_protos([b"h2", b"http/1.1"])
     try:
-        with socket.create_connection((address, 443), timeout=SECONDS) as raw:
+        with _connect(address, segment) as raw:
             connection = SSL.Connection(context, raw)
             if name:
                 connection.set_tlsext_host_name(name.encode())
@@ -72,9 +96,11 @@ def _shake(name: str | None, address: str, roots: str | None) -> Handshake:
             if not chain:
                 return Handshake(name or "", address, "no certificate")
             errors = _verify(chain, roots)
+            application = connection.get_alpn_proto_negotiated().decode()
     except (OSError, SSL.Error, crypto.Error, ValueError) as error:
         return Handshake(name or "", address, _words(error))
-    return _parsed(name or "", address, [each.to_cryptography() for each in chain], errors)
+    parsed = _parsed(name or "", address, [each.to_cryptography() for each in chain], errors)
+    return replace(parsed, application=application)
 
 
 def _verify(chain: list[crypto.X509], roots: str | None) -> tuple[int, ...]:

@@ -67,6 +67,6 @@ def main() -> None:
         sys.exit("[FATAL] failed to initialize user token: token_secret or hashids_salt is not set")
     Path(arguments.log_dir).mkdir(exist_ok=True)
     Handler.routes = ROUTES
-    Handler.store = Store(os.environ.get("SQLITE_PATH") or "one-api.db")
+    Handler.store = Store((os.environ.get("SQLITE_PATH") or "one-api.db").partition("?")[0])
     Handler.global_limit = Limiter(int(os.environ.get("GLOBAL_API_RATE_LIMIT") or 300), 180)
     Server(("::", arguments.port), Handler).serve_forever()

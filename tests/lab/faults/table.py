@@ -3,165 +3,34 @@
 Where ``mend`` is empty, the commands of the verdict's own remedy are carried out, literally.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
-from one_api_infra.lab.lab import SOA
 from one_api_infra.server import paths
-from tests.lab.faults import forge
-from tests.lab.sites import LabSite
-
-Act = str | Callable[[LabSite], None]
-DATABASE = "/var/lib/one-api/one-api.db"
-NGINX = "/etc/nginx/one-api"
-RELOAD = "systemctl reload nginx; sleep 0.3"
-ELSEWHERE, ELSEWHERE6 = "198.18.255.9", "fd18:198:18::99"
-
-
-@dataclass(frozen=True)
-class Fault:
-    """``undo`` makes whole what the mending of the one fault leaves."""
-
-    name: str
-    check: str
-    do: Act
-    mend: Act = ""
-    undo: Act = ""
-
-
-def sql(statement: str) -> str:
-    """Change One API's database behind its back."""
-    script = f"import sqlite3, sys; db = sqlite3.connect('{DATABASE}', timeout=9);"
-    script += " db.execute(sys.stdin.read()); db.commit()"
-    return f'python3 -c "{script}" <<"EOF"\n{statement}\nEOF\n'
-
-
-def server_address(value: str) -> Act:
-    """Let One API believe in another address."""
-    return lambda site: site.api().set_option("ServerAddress", value.replace("DOMAIN", site.domain))
-
-
-def notify_domain(value: str) -> Act:
-    """Let the payment row name another address."""
-
-    def do(site: LabSite) -> None:
-        text = value.replace("DOMAIN", site.domain)
-        site.host.ssh(sql(f"UPDATE payments SET notify_domain = '{text}'"))
-        site.host.ssh(RESTART)
-
-    return do
-
-
-RESTART = "systemctl restart one-api; until (: </dev/tcp/127.0.0.1/3000) 2>/dev/null;"
-RESTART += " do sleep 0.1; done; sleep 0.2"
-
-
-def records(**changed: list[str]) -> Act:
-    """Change the domain's DNS records; ``{}`` takes a type away."""
-
-    def do(site: LabSite) -> None:
-        own = {"A": [site.host.address], "AAAA": [site.host.address6]}
-        site.lab.records(**{site.domain: own | changed})
-
-    return do
-
-
-def no_name(site: LabSite) -> None:
-    """The domain is not there at all."""
-    site.lab.records(**{site.domain: {}})
-
-
-def dns_back(site: LabSite) -> None:
-    """The domain as it should be."""
-    site.lab.differ({})
-    site.lab.zone({})
-    site.lab.point(site.domain, site.host)
-
-
-def differ(site: LabSite) -> None:
-    """A second resolver says otherwise."""
-    site.lab.differ({site.domain: {"A": [ELSEWHERE], "AAAA": []}})
-
-
-def silent_server(site: LabSite) -> None:
-    """The zone names a server that is not there."""
-    site.lab.records(
-        **{
-            "lab.test": {"NS": ["ns.lab.test.", "ns3.lab.test."], "SOA": [SOA]},
-            "ns3.lab.test": {"A": [site.lab.network.address(250)]},
-        }
-    )
-
-
-def two_zones(site: LabSite) -> None:
-    """Two authoritative servers, two answers."""
-    differ(site)
-    second = site.lab.network.service("dns2")
-    site.lab.records(
-        **{
-            "lab.test": {"NS": ["ns.lab.test.", "ns2.lab.test."], "SOA": [SOA]},
-            "ns2.lab.test": {"A": [second]},
-        }
-    )
-
-
-def edit(path: str, expression: str, after: str = RELOAD) -> str:
-    """Change a file by sed."""
-    return f"sed -i '{expression}' {path} && {after}"
-
-
-def callbacks(directive: str) -> str:
-    """Put a directive into the callback locations in the place of the way to One API."""
-    return edit(f"{NGINX}/callbacks.conf", f"s|proxy_pass .*;|{directive}|")
-
-
-def serve(make: Callable[[LabSite], forge.Pair]) -> Act:
-    """Let nginx serve a certificate of our own make."""
-
-    def do(site: LabSite) -> None:
-        pair = make(site)
-        site.host.ssh("umask 077; cat >/root/forged.pem", stdin=pair.chain)
-        site.host.ssh("umask 077; cat >/root/forged.key", stdin=pair.key)
-        site.host.ssh(
-            edit(
-                f"{NGINX}/site.conf",
-                "s|ssl_certificate .*|ssl_certificate /root/forged.pem;|;"
-                "s|ssl_certificate_key .*|ssl_certificate_key /root/forged.key;|",
-            )
-        )
-
-    return do
-
-
-def on_disk(site: LabSite) -> None:
-    """Another certificate on disk than the one that nginx has loaded."""
-    pair = forge.signed(site.lab.ca, [site.domain])
-    live = f"{paths.LETSENCRYPT}/live/{site.domain}"
-    site.host.ssh(f"cat >{live}/fullchain.pem", stdin=pair.chain)
-    site.host.ssh(f"cat >{live}/privkey.pem", stdin=pair.key)
-
-
-def other_key(site: LabSite) -> None:
-    """A key on disk that is not the certificate's."""
-    pair = forge.signed(site.lab.ca, [site.domain])
-    path = f"{paths.LETSENCRYPT}/live/{site.domain}/privkey.pem"
-    site.host.ssh(f"cat >{path}", stdin=pair.key)
-
-
-def insert(rule: str) -> str:
-    """A firewall rule before all others."""
-    return f"nft insert rule inet one_api_infra input {rule}"
-
-
-def variable(name: str, value: str) -> str:
-    """Another value in One API's environment."""
-    return edit("/etc/one-api/one-api.env", f"s/^{name}=.*/{name}={value}/", RESTART)
-
-
-def config(statement: str) -> str:
-    """Change the payment row, and let One API read it."""
-    return f"{sql(statement)}{RESTART}"
-
+from tests.lab.faults import forge, server
+from tests.lab.faults.fault import (
+    DATABASE,
+    ELSEWHERE,
+    ELSEWHERE6,
+    NGINX,
+    NO_DROP_IN,
+    RESTART,
+    Fault,
+    callbacks,
+    config,
+    differ,
+    dns_back,
+    edit,
+    insert,
+    no_name,
+    notify_domain,
+    on_disk,
+    other_key,
+    records,
+    serve,
+    server_address,
+    silent_server,
+    sql,
+    two_zones,
+    variable,
+)
 
 # Every form is judged in tests/unit/checks; here they go the whole way.
 ADDRESSES = {
@@ -297,8 +166,9 @@ APPLICATION = (
           config("UPDATE payments SET config = json_set(config, '$.key',"
                  " 'epay-merchant-key-0123456789')")),
     Fault("rate limit eaten by pay dialogs", "one_api.rate_limit",
-          variable("GLOBAL_API_RATE_LIMIT", "300")),
-    Fault("credit in batches", "one_api.batch_update", variable("BATCH_UPDATE_ENABLED", "true")),
+          variable("GLOBAL_API_RATE_LIMIT", "300"), NO_DROP_IN),
+    Fault("credit in batches", "one_api.batch_update", variable("BATCH_UPDATE_ENABLED", "true"),
+          NO_DROP_IN),
 )  # fmt: skip
 HOOK = "/etc/one-api-infra/letsencrypt/renewal-hooks/deploy/one-api-infra"
 RENEWAL = "/etc/one-api-infra/letsencrypt/renewal/*.conf"
@@ -312,7 +182,7 @@ FLOW = (
     Fault("disk full", "system.disk", "mount -t tmpfs -o size=1m tmpfs /tmp", "umount /tmp"),
     Fault("callbacks not logged", "callback_log.has_probe",
           edit(f"{NGINX}/callbacks.conf", "s/access_log .*;/access_log off;/")),
-    Fault("timer off", "certificate.timer", "systemctl disable -q --now one-api-certificate.timer"),
+    Fault("timer off", "certificate.timer", "systemctl stop one-api-certificate.timer"),
     Fault("renewal fails", "certificate.renewal",
           "mkdir -p /run/systemd/system/one-api-certificate.service.d; printf"
           " '[Service]\\nExecStart=\\nExecStart=/bin/false\\n'"
@@ -320,16 +190,16 @@ FLOW = (
           " systemctl start one-api-certificate",
           "rm -r /run/systemd/system/one-api-certificate.service.d; systemctl daemon-reload;"
           " systemctl start one-api-certificate"),
-    Fault("hook cannot run", "certificate.hook", f"chmod -x {HOOK}"),
+    Fault("hook cannot run", "system.files", f"chmod -x {HOOK}"),
     Fault("hook failed silently", "certificate.hook",
           f"echo '{{\"ok\": false, \"message\": \"x\", \"time\": 1}}' >{paths.HOOK_RESULT}"),
     Fault("configuration not loaded", "nginx.is_loaded",
           "echo '# changed' >>/etc/nginx/nginx.conf", undo=lambda site: site.converge()),
     Fault("a unit failed", "system.units", "systemd-run -q --unit=broken false; sleep 0.3"),
     Fault("callbacks' agent stopped", "ledger.is_fresh",
-          "systemctl disable -q --now one-api-callbacks.timer"),
+          "systemctl stop one-api-callbacks.timer"),
     Fault("monitor stopped", "monitor.ran",
-          "systemctl disable -q --now one-api-monitor.timer;"
+          "systemctl stop one-api-monitor.timer;"
           f" sed -i -E 's/\"ran\": [0-9.]+/\"ran\": 1/' {paths.MONITOR_STATE}"),
 )  # fmt: skip
-FAULTS = (*NAMES, *DNS, *NETWORK, *TLS, *HTTP, *APPLICATION, *FLOW)
+FAULTS = (*NAMES, *DNS, *NETWORK, *TLS, *HTTP, *APPLICATION, *FLOW, *server.FAULTS)

@@ -13,7 +13,8 @@ from one_api_infra.checks.verdict import State, Verdict
 from one_api_infra.lab.gateway import Gateway
 from one_api_infra.lab.lab import Lab
 from tests.lab.conftest import new_site
-from tests.lab.faults.table import FAULTS, Act, Fault
+from tests.lab.faults.fault import Act, Fault
+from tests.lab.faults.table import FAULTS
 from tests.lab.payments import add_payment
 from tests.lab.sites import LabSite
 

@@ -9,6 +9,7 @@ from one_api_infra.certificate import Certificate
 from one_api_infra.checks import catalogue, target
 from one_api_infra.checks.observation import Asked, Exchange, Handshake, Observation, Port
 from one_api_infra.checks.server import (
+    Attempt,
     Books,
     Cache,
     CallbackLog,
@@ -16,12 +17,15 @@ from one_api_infra.checks.server import (
     CallbacksState,
     Database,
     Firewall,
+    Holder,
     Hook,
+    Lacking,
     Monitor,
     Mount,
     Nginx,
     OneApi,
     Payment,
+    Process,
     Renewal,
     Server,
 )
@@ -43,6 +47,7 @@ SHAKE = Handshake(
     issuer="CN=R10",
     chain_length=2,
     protocols=("TLSv1.2", "TLSv1.3"),
+    application="h2",
 )
 REFUSAL = {"x-oneapi-request-id": "1", "content-type": "application/json"}
 DISK = Certificate(
@@ -56,22 +61,35 @@ DISK = Certificate(
     issuer="CN=R10",
     key_matches=True,
     self_signed=False,
+    key_is_private=True,
 )
 PAYMENT = Payment(1, "epay", is_enabled=True, missing=(), is_plain=False)
 ENVIRONMENT = {"GLOBAL_API_RATE_LIMIT": "3000", "GLOBAL_WEB_RATE_LIMIT": "3000",
                "BATCH_UPDATE_ENABLED": "false", "SQL_MAX_OPEN_CONNS": "50"}  # fmt: skip
+PROCESS = Process(
+    user="one-api",
+    is_loaded=True,
+    is_release=True,
+    restarts=0,
+    age=9e5,
+    died_of="",
+    lost={},
+    drop_ins=(),
+)
 SERVER = Server(
     now=NOW,
     uptime=9e6,
     clock_is_kept=True,
     mounts={"/": Mount(free=9000.0, size=20_000.0, inodes=90.0)},
     memory_available=50.0,
-    holders={"80": "nginx", "443": "nginx"},
+    holders={port: Holder("nginx", 9, "nginx.service") for port in ("80", "443")},
     failed_units=(),
     idle_units={},
+    drop_ins={},
+    lacking=Lacking(users=(), packages=()),
     deviations=(),
-    firewall=Firewall(is_loaded=True, is_guarded=True, published=()),
-    nginx=Nginx(is_loaded=True, is_as_written=True),
+    firewall=Firewall(is_loaded=True, is_as_loaded=True, is_guarded=True, published=()),
+    nginx=Nginx(is_loaded=True, is_as_written=True, rivals=()),
     callback_log=CallbackLog("/var/log/x", ("{}",)),
     acme_account="https://ca/acct/1",
     certificates=(DISK,),
@@ -81,11 +99,18 @@ SERVER = Server(
         result="success",
         ran=NOW - 3600,
         hook=Hook(ok=True, message="", can_run=True),
+        notes={"authenticator": "webroot"},
+        has_account=True,
+        last=Attempt(NOW - 3600, ""),
+        rehearsal=Attempt(NOW - 3600, ""),
+        has_staging=True,
     ),
     monitor=Monitor(is_active=True, ran=NOW - 60, channels=1, is_watched=True, undelivered=()),
     callbacks=Callbacks(is_active=True, state=CallbacksState(ran=NOW - 30)),
     one_api=OneApi(
         is_active=True,
+        port=3000,
+        process=PROCESS,
         error="",
         environment=ENVIRONMENT,
         is_ours=True,
@@ -139,7 +164,9 @@ def _merged(known: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, A
     return {
         **known,
         **{
-            key: _merged(known[key], value) if isinstance(value, dict) and value else _plain(value)
+            key: _merged(known.get(key) or {}, value)
+            if isinstance(value, dict) and value
+            else _plain(value)
             for key, value in changed.items()
         },
     }

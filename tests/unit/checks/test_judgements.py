@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from one_api_infra import plain
-from one_api_infra.checks import agent, catalogue
+from one_api_infra.checks import agent, attempts, catalogue, database
 from one_api_infra.checks.dns import proxy
 from one_api_infra.checks.name import form
 from one_api_infra.checks.observation import Asked, Caa, Exchange, Observation, Port
@@ -80,6 +80,21 @@ def room(**changed: float) -> Observation:
     return server(mounts={"/": changed})
 
 
+def held(program: str) -> dict[str, object]:
+    return {"program": program, "process": 9, "unit": ""}
+
+
+def process(**changed: object) -> Observation:
+    """One API's process told otherwise."""
+    return server(one_api={"process": changed})
+
+
+def attempt(name: str, reason: str, at: float = NOW) -> Observation:
+    """certbot's last attempt failed."""
+    made = {"at": at, "reason": reason, "words": "x"}
+    return server(renewal={name: made, "result": "exit-code" if name == "last" else "success"})
+
+
 def own(**headers: str) -> dict[str, str]:
     return {"x_oneapi_request_id": "1", **headers}
 
@@ -112,7 +127,35 @@ FAULTS: list[tuple[Observation, str]] = [
     (caa("issue letsencrypt.org; accounturi=https://ca/acct/2"), "dns.caa_account"),
     (server(one_api={"is_active": False}), "one_api.runs"),
     (server(one_api={"error": "timeout"}), "one_api.runs"),
-    (server(holders={"80": "caddy"}), "network.port_taken"),
+    (server(holders={"80": held("caddy")}), "network.port_taken"),
+    (server(holders={"3000": held("perl")}), "one_api.runs"),
+    (server(lacking={"users": ["one-api"]}), "system.users"),
+    (server(lacking={"packages": ["nftables"]}), "system.packages"),
+    (server(drop_ins={"/run/x.conf": "one-api.service"}), "system.drop_ins"),
+    (server(nginx={"rivals": ["/etc/nginx/conf.d/a.conf"]}), "nginx.foreign_site"),
+    (shake(error="timeout", is_narrow=True), "network.full_packets"),
+    (shake(application="http/1.1"), "tls.http2"),
+    (server(certificates=(replace(DISK, key_is_private=False),)), "certificate.key_is_private"),
+    (process(user="root"), "one_api.user"),
+    (process(is_loaded=False), "one_api.is_loaded"),
+    (process(is_release=False), "one_api.release"),
+    (process(restarts=5, age=60.0, died_of="oom-kill"), "one_api.keeps_running"),
+    (process(restarts=5, age=60.0, died_of="oom-kill", drop_ins=["/x"]), "one_api.keeps_running"),
+    (process(restarts=5, age=60.0, died_of="exit-code"), "one_api.keeps_running"),
+    (process(restarts=5, age=60.0, died_of="exit-code", drop_ins=["/x"]), "one_api.keeps_running"),
+    (process(lost={"/var/lib/one-api/one-api.db": "/proc/9/fd/7"}), "database.answers"),
+    *((store(error="x", obstacle=each), "database.answers") for each in database.OBSTACLES),
+    *((store(refusal="x", obstacle=each), "database.takes_writes") for each in ("", "rights")),
+    (store(journal="delete"), "database.journal"),
+    *((attempt("last", each), "certificate.renewal") for each in attempts.FAULTS),
+    *((attempt("rehearsal", each), "certificate.rehearsal") for each in attempts.FAULTS),
+    (attempt("rehearsal", "", at=NOW - 9 * DAY), "certificate.rehearsal"),
+    (server(renewal={"notes": {"authenticator": "standalone"}}), "certificate.notes"),
+    (server(renewal={"notes": {"authenticator": "webroot", "pre_hook": "x"}}), "certificate.notes"),
+    (server(renewal={"has_account": False}), "certificate.notes"),
+    (server(renewal={"notes": {}}), "certificate.notes"),
+    (store(obstacle="rights"), "database.takes_writes"),
+    (server(firewall={"is_as_loaded": False}), "firewall.is_loaded"),
     (ports(Port(HERE, 443, "closed")), "network.https_open"),
     (ports(Port(HERE, 80, "filtered")), "network.http_open"),
     (ports(Port("2606::1", 443, "filtered")), "network.https_open_ipv6"),
@@ -191,7 +234,7 @@ FAULTS: list[tuple[Observation, str]] = [
     (server(idle_units={"x.timer": "masked"}), "system.services"),
     (server(idle_units={"x.timer": "gone"}), "system.services"),
     (server(idle_units={"x.timer": "disabled"}), "system.services"),
-    (server(idle_units={"x.timer": "stopped"}), "system.services"),
+    (server(idle_units={"x.timer": "stopped"}), "system.services_run"),
     (server(monitor={"undelivered": ["1 (json)"]}), "monitor.channel"),
 ]  # fmt: skip
 

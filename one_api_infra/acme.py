@@ -1,0 +1,40 @@
+"""Why a certificate was not renewed, from certbot's own words.
+
+The words are those of certbot 2.1 to 5 and of the ACME error types of RFC 8555, 6.7.
+"""
+
+import re
+
+# In this order: a CA that cannot be reached says so in words that others contain too.
+REASONS: dict[str, str] = {
+    "account": r"Could not find an existing account|No account registered|accountDoesNotExist"
+    r"|Account at \S+ does not exist",
+    "plugin": r"plugin does not appear to be installed|Could not choose appropriate plugin"
+    r"|Missing command line flag or config entry|Could not bind TCP port",
+    "limited": r"rateLimited|too many certificates|too many failed|too many new orders",
+    "caa": r"Type:\s+caa|error:caa|CAA record",
+    "dns": r"Type:\s+dns|error:dns|DNS problem|NXDOMAIN|SERVFAIL",
+    "closed": r"Type:\s+connection|error:connection|Timeout during connect",
+    "challenge": r"Type:\s+(?:unauthorized|incorrectResponse)|error:unauthorized|Invalid response",
+    "ca": r"ConnectionError|Max retries exceeded|NewConnectionError|Connection aborted"
+    r"|Name or service not known|Temporary failure in name resolution|timed out|SSLError"
+    r"|serverInternal|HTTP 5\d\d|An unexpected error occurred:\s+requests",
+    "writing": r"Permission denied|Read-only file system|No space left",
+}
+
+ADVICE = re.compile(
+    r"Ask for help|See the logfile|Some challenges have failed|All (?:simulated )?renewals"
+)
+
+
+def reason(words: str) -> str:
+    """The reason among ``REASONS``, or ``failed`` where the words are none of theirs."""
+    return next((name for name, sign in REASONS.items() if re.search(sign, words)), "failed")
+
+
+def detail(words: str) -> str:
+    """The line that says most: the CA's own detail, else the last but the advice to ask others."""
+    lines = [line.strip() for line in words.splitlines() if line.strip()]
+    details = [line.partition("Detail:")[2].strip() for line in lines if "Detail:" in line]
+    others = [line for line in lines if not ADVICE.match(line)]
+    return (details or others or [""])[-1]

@@ -1,0 +1,89 @@
+"""One API's main process: whose it is, from what it was started, how it has fared."""
+
+import hashlib
+import pwd
+import re
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from one_api_infra import started
+from one_api_infra.checks.server import Process
+from one_api_infra.server import paths
+from one_api_infra.server.local import run, write
+
+UNIT = "one-api.service"
+PROPERTIES = "MainPID,NRestarts,ExecMainStartTimestampMonotonic,DropInPaths"
+JOURNAL = ("journalctl", f"--unit={UNIT}", "--lines=60", "--no-pager", "--output=cat")
+DIED = re.compile(r"Failed with result '([a-z-]+)'")
+DELETED = " (deleted)"
+
+
+def observe() -> Process:
+    """The process, or what its unit tells of the one before."""
+    words = run("systemctl", "show", f"--property={PROPERTIES}", UNIT)[1]
+    shown = dict(line.split("=", 1) for line in words.splitlines() if "=" in line)
+    process = Path(f"/proc/{shown.get('MainPID', '0')}")
+    runs = process.name != "0" and process.exists()
+    began = int(shown.get("ExecMainStartTimestampMonotonic") or 0) / 1e6
+    restarts = int(shown.get("NRestarts") or 0)
+    return Process(
+        user=_user(process) if runs else "",
+        is_loaded=not runs or _is_loaded(),
+        is_release=is_release(),
+        restarts=restarts,
+        age=time.monotonic() - began,
+        died_of=_died_of() if restarts else "",
+        lost=_lost(process) if runs else {},
+        drop_ins=tuple(shown.get("DropInPaths", "").split()),
+    )
+
+
+def _user(process: Path) -> str:
+    number = process.stat().st_uid
+    with suppress(KeyError):
+        return pwd.getpwuid(number).pw_name
+    return str(number)
+
+
+def _is_loaded() -> bool:
+    """Whether it was started from what is on disk."""
+    noted = Path(paths.STARTED)
+    return noted.exists() and noted.read_text().strip() == run("sh", "-c", started.SUM)[1]
+
+
+def is_release() -> bool:
+    """Whether the program is whole; its 60 MB are read again only when somebody touched it."""
+    program = Path(paths.CURRENT, "one-api").resolve()
+    try:
+        found = program.stat()
+        mark = f"{program} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} "
+        noted = Path(paths.RELEASE_SUM)
+        if not (noted.exists() and noted.read_text().startswith(mark)):
+            write(noted, mark + _sha256(program), 0o644)
+        return noted.read_text().removeprefix(mark).startswith(program.parent.name)
+    except OSError:
+        return False
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _died_of() -> str:
+    """systemd's word for the last end of it; empty where the journal does not tell."""
+    found = DIED.findall(run(*JOURNAL)[1])
+    return str(found[-1]) if found else ""
+
+
+def _lost(process: Path) -> Mapping[str, str]:
+    """Files of the database that only this process still has."""
+    found: dict[str, str] = {}
+    for handle in (process / "fd").iterdir():
+        with suppress(OSError):  # it was closed just now
+            target = str(handle.readlink())
+            if target.startswith(paths.DATABASE) and target.endswith(DELETED):
+                found[target.removesuffix(DELETED)] = str(handle)
+    return dict(sorted(found.items()))
