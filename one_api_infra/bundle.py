@@ -21,6 +21,7 @@ ON_THE_SERVER = (
     "checks",
     "editions",
     "foreign.py",
+    "former_domains.py",
     "manifest.py",
     "nginx_release.py",
     "place.py",

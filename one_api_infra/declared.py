@@ -5,6 +5,7 @@ from one_api_infra import (
     certificate,
     certificate_files,
     firewall,
+    former_domain_files,
     logs,
     monitor,
     nginx,
@@ -35,6 +36,7 @@ def wanted(site: Site) -> Wanted:
             nginx.wanted(),
             certificate_files.wanted(site),
             callback_domain.wanted(),
+            former_domain_files.wanted(),
             monitor.wanted(site),
             watchdog.wanted(),
             callbacks.wanted(),
@@ -61,6 +63,7 @@ def files(site: Site) -> tuple[File, ...]:
         *one_api.files(site),
         *nginx.notes(),
         *certificate_files.files(site),
+        *former_domain_files.files(),
         *monitor.files(site),
         *watchdog.files(site),
         *callbacks.files(site),
@@ -77,7 +80,7 @@ def _units(site: Site) -> tuple[str, ...]:
     """The units that are to be enabled and to run."""
     units = [one_api.SERVICE, nginx.SERVICE, firewall.UNIT, logs.DISK, logs.TIMER, monitor.TIMER]
     units += certificate.TIMERS if site.certificate == "acme" else []
-    units += [system.UPDATER]
+    units += [system.UPDATER, former_domain_files.TIMER]
     units += [watchdog.TIMER] if site.alert_urls else []
     units += [callbacks.TIMER] if callbacks.is_wanted(site) else []
     return tuple(units)

@@ -3,6 +3,7 @@
 import difflib
 import os
 import runpy
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +12,26 @@ from typing import Any
 from one_api_infra.parsers import is_line, refuse
 from one_api_infra.problems import InvalidError, Problem
 from one_api_infra.pyinfra import fast
-from one_api_infra.site import Site
+from one_api_infra.site import INVENTORY, Site
 from one_api_infra.texts import _
 
 VARIABLE = "ONE_API_INFRA_ENVIRONMENT"
 DEFAULT = "lab"
 Hosts = list[tuple[str, dict[str, Any]]]
+
+
+def in_use() -> str:
+    """The inventory of this run of pyinfra, as its reader would name it."""
+    given = next((Path(each) for each in sys.argv[1:] if each.endswith(".py")), Path(INVENTORY))
+    return shown(given)
+
+
+def shown(path: Path) -> str:
+    """An inventory file by its name in the project's folder; the chosen environment's own file."""
+    if path.name == INVENTORY:
+        return f"inventory/{os.environ.get(VARIABLE, DEFAULT)}.py"
+    root, full = Path(__file__).parents[1], path.resolve()
+    return str(full.relative_to(root) if full.is_relative_to(root) else full)
 
 
 def load(inventory_file: str) -> Hosts:

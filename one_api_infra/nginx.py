@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from one_api_infra import certificate, certificate_files, nginx_release, render
+from one_api_infra import certificate, certificate_files, former_domains, nginx_release, render
 from one_api_infra.callbacks import callback
 from one_api_infra.certificate import Certificate
 from one_api_infra.resources import File, Wanted
@@ -25,7 +25,7 @@ INCLUDES = (
 )
 PARTS = (
     *(f"{name}.conf" for name in ("main", "http", "site", "tls", "acme", "proxy", "callbacks")),
-    *(f"{name}.conf" for name in ("relay", "web", "headers")),
+    *(f"{name}.conf" for name in ("relay", "web", "headers", "former")),
 )
 CALLBACK_SCRIPT = "callback.js"
 LOG_RIGHTS = "www-data adm 640"
@@ -82,6 +82,7 @@ class Features:
     owns_conf: bool
     njs: bool
     served: Certificate | None
+    former: tuple[Certificate, ...]
 
     @classmethod
     def of(cls, site: Site, seen: Snapshot) -> "Features":
@@ -98,7 +99,8 @@ class Features:
             owns_conf=mine,
             # Without it only the number of the answer's bytes is logged.
             njs=NJS_MODULE in seen.paths,
-            served=served(site, seen),
+            served=(now_served := served(site, seen)),
+            former=former(site, now_served, seen),
         )
 
 
@@ -108,6 +110,13 @@ def served(site: Site, seen: Snapshot) -> Certificate | None:
     found = certificate_files.certificates(seen)
     external = site.certificate_file
     return certificate.choose(found, site.domains, now, lab=site.lab, external=external)
+
+
+def former(site: Site, now_served: Certificate | None, seen: Snapshot) -> tuple[Certificate, ...]:
+    """The certificates of earlier domains; none of a name that the site itself serves."""
+    own = (*site.domains, *(now_served.names if now_served else ()))
+    now = float(seen.probe("time") or 0)
+    return former_domains.served(seen.state().former, own, now, lab=site.lab)
 
 
 def _versions(seen: Snapshot) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -130,6 +139,8 @@ def parts(site: Site, features: Features) -> dict[str, str]:
     values: dict[str, object] = {
         "port": site.one_api_port,
         "names": tuple(dict.fromkeys(names)),
+        "former": _former(site, features),
+        "origin": site.origin,
         "tls": _tls(site, features.served),
         "ipv6": features.ipv6,
         "default_server": features.default_server,
@@ -157,6 +168,18 @@ def parts(site: Site, features: Features) -> dict[str, str]:
     }
     names = (*PARTS, CALLBACK_SCRIPT) if features.njs else PARTS
     return {name: render.text(f"{LINK}/{name}", **values) for name in names}
+
+
+def _former(site: Site, features: Features) -> tuple[Mapping[str, object], ...]:
+    """The server blocks of the earlier domains, each name in one of them."""
+    taken = {*site.domains, *(features.served.names if features.served else ())}
+    blocks = []
+    for each in features.former:
+        names = [name for name in each.host_names if name not in taken]
+        taken.update(names)
+        files = {"certificate": each.certificate_file, "key": each.key_file}
+        blocks.append({"name": each.name, "names": names, **files})
+    return tuple(blocks)
 
 
 def _tls(site: Site, served: Certificate | None) -> Mapping[str, object] | None:

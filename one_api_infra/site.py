@@ -11,6 +11,7 @@ from one_api_infra.editions.edition import Edition
 from one_api_infra.secret import Secret
 from one_api_infra.site_file import SiteFile
 
+INVENTORY = "inventory.py"
 CONNECTION_PREFIXES = ("ssh_", "_", "docker_", "vagrant_", "local_", "fake_")
 
 
@@ -61,10 +62,11 @@ class Site:
     language: str
     waive: tuple[str, ...]
     lab: bool
+    inventory: str
 
     @classmethod
-    def parse(cls, data: Mapping[str, Any]) -> "Site":
-        """The site that a host's inventory data describes.
+    def parse(cls, data: Mapping[str, Any], inventory: str = INVENTORY) -> "Site":
+        """The site that a host's data describe, as its ``inventory`` is named to people.
 
         Keys that belong to pyinfra's connectors (``ssh_user``, ``_sudo``…) are passed over.
         Raises InvalidError with every problem at once.
@@ -77,6 +79,7 @@ class Site:
             "version": values["version"] or edition.version,
             "callback_domain": values["callback_domain"] or values["domain"],
             "acme_staging_server": _staging(values),
+            "inventory": inventory,
         }
         return cls(**values)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 class SiteFile:
     """The settings without secrets (see ``settings.SETTINGS``), and what is there of the others."""
 
+    inventory: str
     domain: str
     callback_domain: str
     edition: str

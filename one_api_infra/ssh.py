@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import os
 import shlex
 import socket
 import subprocess
@@ -10,6 +11,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+CONNECT_SECONDS = 15.0
+SUDO_PASSWORD = "ONE_API_INFRA_SUDO_PASSWORD"  # noqa: S105  # the variable's name
+# Makes an executable that tells sudo its password, which stands in no argument.
+ASKPASS = 'umask 077; f=$(mktemp "${XDG_RUNTIME_DIR:-/tmp}/askpass.XXXXXXXXXX") && '
+ASKPASS += 'cat >"$f" && chmod 700 "$f" && echo "$f"'
 # ssh's name for each of pyinfra's.
 OPTIONS = {
     "ssh_hostname": "HostName",
@@ -41,6 +47,11 @@ def fingerprint(key: bytes) -> str:
     return "SHA256:" + base64.b64encode(hashlib.sha256(key).digest()).decode().rstrip("=")
 
 
+def askpass(answer: str) -> str:
+    """The program that ``ASKPASS`` reads from its input."""
+    return f"#!/bin/sh\nprintf '%s\\n' {shlex.quote(answer)}\n"
+
+
 def address(name: str) -> str:
     """The IP address of a name, or the name itself where it cannot be looked up here."""
     try:
@@ -61,14 +72,50 @@ class Server:
 
     def run(self, command: str, seconds: float) -> tuple[str, str]:
         """The command's standard output as root, and what went wrong (empty if nothing did)."""
-        shell = f"sudo -n sh -c {shlex.quote(command)}" if self.data.get("_sudo") else command
-        return _output(["ssh", "-F", str(self.configuration), self.name, shell], seconds)
+        shell, stdin = command, ""
+        if self.data.get("_sudo"):
+            shell, stdin = as_root(command), password(self.data)
+        return _output(["ssh", "-F", str(self.configuration), self.name, shell], seconds, stdin)
+
+    def make_askpass(self) -> str:
+        """The path of a program that tells sudo its password; empty where nobody gave one."""
+        given = password(self.data).rstrip("\n")
+        if not (self.data.get("_sudo") and given):
+            return ""
+        command = ["ssh", "-F", str(self.configuration), self.name, ASKPASS]
+        return _output(command, CONNECT_SECONDS, askpass(given))[0].strip()
+
+    def remove_askpass(self, path: str) -> None:
+        """Remove that program."""
+        command = f"rm -f -- {shlex.quote(path)}"
+        _output(["ssh", "-F", str(self.configuration), self.name, command], CONNECT_SECONDS, "")
 
 
-def _output(command: Sequence[str], seconds: float) -> tuple[str, str]:
+def as_root(command: str) -> str:
+    """The command by sudo, whose password, if it wants one, is the first line of the input."""
+    quoted = shlex.quote(command)
+    return (
+        f"if sudo -n true 2>/dev/null; then exec sudo -n sh -c {quoted};"
+        f" else exec sudo -S -p '' sh -c {quoted}; fi"
+    )
+
+
+def password(data: Mapping[str, Any]) -> str:
+    """The line for sudo: the host's own password, else the environment's; empty without one."""
+    found = data.get("_sudo_password") or os.environ.get(SUDO_PASSWORD, "")
+    return f"{found}\n" if found else ""
+
+
+def _output(command: Sequence[str], seconds: float, stdin: str) -> tuple[str, str]:
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", check=False, timeout=seconds
+            command,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=seconds,
         )
     except subprocess.TimeoutExpired:
         return "", f"no answer by ssh within {seconds:.0f} s"

@@ -23,13 +23,17 @@ class OneApiState:
 @dataclass(frozen=True)
 class State:
     """``renewal`` are certbot's notes on the site's certificate, ``has_account`` whether it has the
-    one that they name, ``is_release`` whether One API's program is whole, ``journal`` SQLite's
-    mode (``wal``, ``rollback``; empty where there is no file). All is empty on a blank server.
+    one that they name, ``former`` are the certificates of earlier domains, ``awaited`` the names of
+    those at which a gateway may still call, ``is_release`` whether One API's program is whole,
+    ``journal`` SQLite's mode (``wal``, ``rollback``; empty where there is no file). All is empty on
+    a blank server.
     """
 
     certificates: tuple[Certificate, ...] = ()
     renewal: Mapping[str, str] = field(default_factory=dict)
     has_account: bool = False
+    former: tuple[Certificate, ...] = ()
+    awaited: tuple[str, ...] = ()
     database: Database | Unseen = NOBODY_ASKED
     journal: str = ""
     is_release: bool = False

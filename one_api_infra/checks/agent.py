@@ -64,7 +64,7 @@ CHECKS = (
             ),
             "sudo": Fault(
                 N_("the server does not let us become root: {error}"),
-                N_('add "_sudo_password": os.environ["SUDO_PASSWORD"] to the host, and set it'),
+                N_("give its password: `export ONE_API_INFRA_SUDO_PASSWORD=PASSWORD`"),
             ),
             "silent": Fault(N_("the agent on the server cannot run: {error}"), DEPLOY),
             "garbled": Fault(

@@ -275,8 +275,8 @@ CHECKS = (
         _variable("BATCH_UPDATE"),
     ),
 )
-# Looked at before the levels above: whether it runs, and tells us, explains what they see.
-RUNNING = (
+# Before its database, which suffers under a wrong user.
+PROGRAM = (
     _check(
         "one_api.release",
         N_("One API's program is the release that the deploy brought"),
@@ -289,6 +289,16 @@ RUNNING = (
         _is_release,
         (),
     ),
+    _check(
+        "one_api.user",
+        N_("One API runs as its own user, who may nothing else"),
+        {"other": Fault(N_("One API runs as {user}"), TAKE_AWAY)},
+        _user,
+        (),
+    ),
+)
+# Looked at before the levels above: whether it runs, and tells us, explains what they see.
+RUNNING = (
     _check(
         "one_api.keeps_running",
         N_("One API keeps running"),
@@ -332,12 +342,6 @@ RUNNING = (
             ),
         },
         _runs,
-    ),
-    _check(
-        "one_api.user",
-        N_("One API runs as its own user, who may nothing else"),
-        {"other": Fault(N_("One API runs as {user}"), TAKE_AWAY)},
-        _user,
     ),
     _check(
         "one_api.is_loaded",

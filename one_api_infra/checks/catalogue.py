@@ -1,6 +1,7 @@
 """All checks, in the order of the way: what fails first explains what fails after it."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from one_api_infra.checks import (
     agent,
@@ -13,6 +14,7 @@ from one_api_infra.checks import (
     http,
     name,
     network,
+    remedy,
     tls,
 )
 from one_api_infra.checks.observation import Observation
@@ -28,6 +30,7 @@ CHECKS: tuple[Check, ...] = (
     files.USERS,
     files.PACKAGES,
     *host.CHECKS,
+    *application.PROGRAM,
     *database.CHECKS,
     *application.RUNNING,
     *name.CHECKS,
@@ -36,6 +39,7 @@ CHECKS: tuple[Check, ...] = (
     *tls.CHECKS,
     *http.CHECKS,
     *application.CHECKS,
+    database.JOURNAL,
     *flow.CHECKS,
     files.NGINX,
     files.SERVICES_RUN,
@@ -55,7 +59,8 @@ def judge(seen: Observation, checks: Iterable[Check] = CHECKS) -> tuple[Verdict,
         failed = next((explained[need] for need in check.needs if need in explained), None)
         if seen.outside_error and check.level in FROM_OUTSIDE:
             failed = agent.LOOK
-        made.append(_skipped(check, failed) if failed else _judge(check, check.judge, seen))
+        found = _skipped(check, failed) if failed else _judge(check, check.judge, seen)
+        made.append(replace(found, remedy=remedy.named(found.remedy, seen.target.inventory)))
         if failed or made[-1].state is State.FAILED:
             explained[check.id] = failed or check.id
     return tuple(made)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from one_api_infra.checks import remedy
 from one_api_infra.checks.alerts import Due
 from one_api_infra.checks.catalogue import BY_ID
 from one_api_infra.checks.verdict import Verdict
@@ -30,7 +31,7 @@ def body(due: Due) -> str:
 
 def _fault(fault: Verdict) -> Iterable[str]:
     yield f"{fault.id}: {fault.cause}"
-    yield _("Remedy: {remedy}", remedy=fault.remedy)
+    yield remedy.title(fault.remedy)
     if fault.evidence:
         yield _("Seen: {evidence}", evidence=fault.evidence)
     yield anchor(fault.id)

@@ -11,15 +11,15 @@ from one_api_infra.checks.observation import Observation
 from one_api_infra.checks.observers.look import AskServer, look
 from one_api_infra.checks.server import Server, Unseen
 from one_api_infra.server import paths
-from one_api_infra.site import Site
+from one_api_infra.site import INVENTORY, Site
 from one_api_infra.ssh import address
 
 SECONDS = 15.0  # for one command on the server
 
 
-def observe(name: str, data: Mapping[str, Any]) -> Observation:
+def observe(name: str, data: Mapping[str, Any], inventory: str = INVENTORY) -> Observation:
     """One look at a host of the inventory, from here and from the server itself."""
-    site = Site.parse(data)
+    site = Site.parse(data, inventory)
     server = ssh.Server(name, data)
     with ThreadPoolExecutor(1) as beside:
         # This opens the connection, which takes eight round trips, while others are asked.

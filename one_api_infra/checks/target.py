@@ -38,6 +38,7 @@ def of_settings(settings: SiteFile, addresses: Sequence[str] = ()) -> Target:
         certificate_file=settings.certificate_file or live,
         waive=settings.waive,
         lab=settings.lab,
+        inventory=settings.inventory,
     )
 
 

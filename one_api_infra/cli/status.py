@@ -3,22 +3,20 @@
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
 from rich.table import Table
 
 from one_api_infra import inventory as inventories
-from one_api_infra.checks import catalogue, target
+from one_api_infra.checks import catalogue, remedy, target
 from one_api_infra.checks.observation import Target
 from one_api_infra.checks.observers.look import look, nobody
-from one_api_infra.checks.status import observe
 from one_api_infra.checks.verdict import LEVELS, State, Verdict
-from one_api_infra.cli import pyinfra
+from one_api_infra.cli import fixing, pyinfra
 from one_api_infra.cli.deploy import INVENTORY, LIMIT
 from one_api_infra.domain import Domain
 from one_api_infra.texts import N_, _
@@ -46,6 +44,7 @@ Verdicts = Sequence[Verdict]
 @click.option("--ca-file", type=click.Path(exists=True), help="A private root (--domain).")
 @click.option("--language", type=click.Choice(["en", "zh_CN"]), help="Default: by the locale.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON.")
+@click.option("--fix", is_flag=True, help="Offer to carry out what only repairs, one by one.")
 @click.option("--all", "show_all", is_flag=True, help="Show what was skipped too.")
 def status(  # noqa: PLR0913, PLR0917  # one an option
     inventory: Path,
@@ -55,6 +54,7 @@ def status(  # noqa: PLR0913, PLR0917  # one an option
     ca_file: str | None,
     language: str | None,
     as_json: bool,
+    fix: bool,
     show_all: bool,
 ) -> None:
     """Check the whole way of a payment callback, for the hosts of INVENTORY or for a domain.
@@ -69,6 +69,8 @@ def status(  # noqa: PLR0913, PLR0917  # one an option
         found = {domain: _domain(known)}
     else:
         found = _inventory(inventory, limit)
+        if fix:
+            found = {name: fixing.fix(name, inventory, found[name]) for name in found}
     if as_json:
         plain = {name: [each.plain() for each in verdicts] for name, verdicts in found.items()}
         click.echo(json.dumps(plain, indent=1, ensure_ascii=False))
@@ -92,11 +94,8 @@ def _inventory(path: Path, limit: str | None) -> dict[str, Verdicts]:
     names = pyinfra.hosts(path, limit)
     hosts = {name: data for name, data in inventories.read(path) if name in names}
     with ThreadPoolExecutor(max_workers=8) as pool:
-        return dict(zip(hosts, pool.map(_host, hosts, hosts.values()), strict=True))
-
-
-def _host(name: str, data: Mapping[str, Any]) -> Verdicts:
-    return catalogue.judge(observe(name, data))
+        looks = pool.map(lambda name: fixing.judged(name, hosts[name], path), hosts)
+        return dict(zip(hosts, looks, strict=True))
 
 
 def _print(name: str, verdicts: Verdicts, *, show_all: bool) -> None:
@@ -119,7 +118,7 @@ def _words(verdict: Verdict) -> str:
     if verdict.state is State.OK:
         return ""
     lines = [verdict.cause]
-    lines += [_("Remedy: {remedy}", remedy=verdict.remedy)] if verdict.remedy else []
+    lines += [remedy.title(verdict.remedy)] if verdict.remedy else []
     lines += [_("Seen: {evidence}", evidence=verdict.evidence)] if verdict.evidence else []
     return "\n".join(lines).replace("[", r"\[")
 

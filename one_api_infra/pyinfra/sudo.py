@@ -7,19 +7,17 @@ askpass file, which pyinfra then uses, and removes when it disconnects.
 
 import getpass
 import os
-import shlex
 import sys
 
 from pyinfra.api import Host, StringCommand
 from pyinfra.api.exceptions import DeployError
 
+from one_api_infra import ssh
 from one_api_infra.texts import _
 
-VARIABLE = "ONE_API_INFRA_SUDO_PASSWORD"
+VARIABLE = ssh.SUDO_PASSWORD
 # The value is a mark only: with an askpass file in place pyinfra never sends the real one.
 IN_ASKPASS_FILE = "in the askpass file"
-CREATE = 'umask 077; f=$(mktemp "${XDG_RUNTIME_DIR:-/tmp}/askpass.XXXXXXXXXX") && '
-CREATE += 'cat >"$f" && chmod 700 "$f" && echo "$f"'
 
 
 def prepare(host: Host) -> None:
@@ -27,8 +25,7 @@ def prepare(host: Host) -> None:
     # Without its words: pyinfra would read "a password is required" and ask for one itself.
     if not host.data.get("_sudo") or _run(host, "sudo -n true >/dev/null 2>&1")[0]:
         return
-    answer = shlex.quote(_password(host))
-    created, lines = _run(host, CREATE, stdin=f"#!/bin/sh\nprintf '%s\\n' {answer}\n")
+    created, lines = _run(host, ssh.ASKPASS, stdin=ssh.askpass(_password(host)))
     if not created:
         raise DeployError(_("no private file could be made for sudo's password"))
     directory = host.get_temp_dir_config()
@@ -37,8 +34,8 @@ def prepare(host: Host) -> None:
 
 
 def _password(host: Host) -> str:
-    if VARIABLE in os.environ:
-        return os.environ[VARIABLE]
+    if known := host.data.get("_sudo_password") or os.environ.get(VARIABLE):
+        return str(known)
     if not sys.stdin.isatty():
         raise DeployError(
             _("{host}: sudo asks for a password; set {variable}", host=host, variable=VARIABLE)

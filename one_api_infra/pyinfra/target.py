@@ -36,7 +36,7 @@ def site() -> Site:
     host = current_host()
     if host not in _sites:
         try:
-            _sites[host] = Site.parse(host.data.dict())
+            _sites[host] = Site.parse(host.data.dict(), inventory.in_use())
             _check_inventory()
             host_key.check(host)
             declared.check(_sites[host])

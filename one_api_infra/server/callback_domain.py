@@ -5,7 +5,7 @@ from pathlib import Path
 from one_api_infra.callback_domain import places
 from one_api_infra.editions.api import Api
 from one_api_infra.place import Place
-from one_api_infra.server import one_api, paths
+from one_api_infra.server import former_domains, one_api, paths
 from one_api_infra.server.local import CommandError, api, edition, site, write
 from one_api_infra.site_file import SiteFile
 from one_api_infra.texts import _
@@ -28,6 +28,7 @@ def apply() -> None:
             _mend(client, place)
     if Path(paths.RESTART_DUE).exists():
         one_api.activate(Path(paths.CURRENT).readlink().name)
+    former_domains.left()
     wrong = [place for place in observe(current, client) if not place.is_right]
     address = client.status()["server_address"]
     if wrong or address != f"https://{current.domain}":

@@ -1,40 +1,38 @@
-"""Certificates on the server: observing, obtaining, renewing, and proving what is served."""
+"""Certificates on the server: what is on disk, and what is served."""
 
-import contextlib
-import json
-import shutil
 import socket
 import ssl
-import time
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
-from one_api_infra.certificate import Certificate, differing, notes, renew_before
-from one_api_infra.server import attempt, paths
-from one_api_infra.server.local import CommandError, must, run, site, tail, write
+from one_api_infra.certificate import Certificate
+from one_api_infra.server import paths
 from one_api_infra.site_file import SiteFile
-from one_api_infra.texts import _
 
-KEPT = ("live", "archive")
-CERTBOT = {"venv": f"{paths.AGENT}/venv/bin/certbot", "distribution": "/usr/bin/certbot"}
-RELOAD_SECONDS = 20
 EXTERNAL = "external"
 
 
 def observe(site: SiteFile) -> list[Certificate]:
     """Every certificate on disk that can be read: certbot's of this toolkit, or the external."""
-    live = sorted(Path(paths.LETSENCRYPT).glob("live/*/fullchain.pem"))
-    found = [_read(path.parent.name, path, path.with_name("privkey.pem")) for path in live]
+    found = of_certbot()
     if site.certificate_file and site.certificate_key_file:
-        found.append(_read(EXTERNAL, site.certificate_file, site.certificate_key_file))
+        external = read(EXTERNAL, site.certificate_file, site.certificate_key_file)
+        found += [external] if external else []
+    return found
+
+
+def of_certbot() -> list[Certificate]:
+    """Those that certbot keeps for this toolkit."""
+    live = sorted(Path(paths.LETSENCRYPT).glob("live/*/fullchain.pem"))
+    found = (read(path.parent.name, path, path.with_name("privkey.pem")) for path in live)
     return [each for each in found if each]
 
 
-def _read(name: str, certificate_file: str | Path, key_file: str | Path) -> Certificate | None:
+def read(name: str, certificate_file: str | Path, key_file: str | Path) -> Certificate | None:
+    """A certificate and its key; None if they cannot be read."""
     try:
         leaf = x509.load_pem_x509_certificates(Path(certificate_file).read_bytes())[0]
         key = serialization.load_pem_private_key(Path(key_file).read_bytes(), None)
@@ -63,14 +61,6 @@ def _is_private(key: Path) -> bool:
     return found.st_uid == 0 and not found.st_mode & 0o007
 
 
-def has_account(notes: Mapping[str, str]) -> bool:
-    """Whether the account that certbot's notes name is there."""
-    found = Path(paths.LETSENCRYPT).glob(
-        f"accounts/**/{notes.get('account', '?')}/private_key.json"
-    )
-    return any(found)
-
-
 def on_the_wire(name: str, port: int = 443) -> str | None:
     """The serial number that nginx serves on loopback for ``name``; None if it serves none."""
     context = ssl.create_default_context()
@@ -87,135 +77,6 @@ def on_the_wire(name: str, port: int = 443) -> str | None:
     return f"{x509.load_der_x509_certificate(der).serial_number:x}" if der else None
 
 
-def obtain() -> None:
-    """Obtain the certificate for the site's names: at staging first, then for good."""
-    current = site()
-    if current.acme_staging_server:
-        staging = [*_certonly(current, current.acme_staging_server), "--dry-run"]
-        _certbot(current, staging, _("The staging CA refused; production was not asked."))
-    with _without_orphan(current.domain):
-        _certbot(current, _certonly(current, current.acme_server), _("The CA refused."))
-    _set_renewal(current)
-
-
-@contextlib.contextmanager
-def _without_orphan(name: str) -> Iterator[None]:
-    """Set aside what certbot keeps of a certificate whose notes are gone: it refuses to go on."""
-    folders = [] if renewal(name) else [Path(paths.LETSENCRYPT) / each / name for each in KEPT]
-    there = [folder for folder in folders if folder.is_dir()]
-    aside = [folder.rename(folder.with_name(f".{name}.orphan")) for folder in there]
-    try:
-        yield
-    except CommandError:
-        for old, folder in zip(aside, there, strict=True):
-            shutil.rmtree(folder, ignore_errors=True)
-            old.rename(folder)
-        raise
-    for old in aside:
-        shutil.rmtree(old)
-
-
-def _certonly(site: SiteFile, server: str) -> list[str]:
-    names = dict.fromkeys((site.domain, site.callback_domain))
-    command = ["certonly", "--server", server, "--webroot", "--webroot-path", paths.WEBROOT]
-    command += ["--agree-tos", "--email", site.acme_email or "", "--no-eff-email"]
-    command += ["--cert-name", site.domain, "--key-type", site.key_type]
-    command += [part for name in names for part in ("--domain", name)]
-    if _is_kept_wrongly(site, server):
-        command.append("--force-renewal")
-    if site.acme_profile:
-        command += ["--required-profile", site.acme_profile]
-    return command
-
-
-def _is_kept_wrongly(site: SiteFile, server: str) -> bool:
-    """Whether certbot would keep what it must not: another CA's, or one without its key."""
-    known = renewal(site.domain)
-    own = [each for each in observe(site) if each.name == site.domain]
-    without_key = bool(own) and not own[0].key_matches
-    wanted = notes(server, site.key_type, site.acme_profile)
-    lost = without_key or not has_account(known) or bool(differing(wanted, known))
-    return bool(known) and lost
-
-
-def _base(site: SiteFile) -> list[str]:
-    directories = ["--config-dir", paths.LETSENCRYPT, "--work-dir", f"{paths.STATE}/certbot"]
-    return [*directories, "--logs-dir", "/var/log/one-api-infra/certbot", "--non-interactive"]
-
-
-def _environment(site: SiteFile) -> dict[str, str]:
-    return {"REQUESTS_CA_BUNDLE": paths.ACME_CA} if site.acme_ca_file else {}
-
-
-def words_of(site: SiteFile, command: list[str]) -> str:
-    """certbot's words if a command of its fails; empty if it succeeds."""
-    program = CERTBOT[site.certbot]
-    code, output = run(program, *command, *_base(site), environment=_environment(site))
-    return (output or f"exit code {code}") if code else ""
-
-
-def _certbot(site: SiteFile, command: list[str], failure: str) -> None:
-    if output := words_of(site, command):
-        remedy = _(
-            "Remedy: let {domain} lead to this server on port 80, and the CA be reachable from it;"
-            " then run again. certbot's words:",
-            domain=site.domain,
-        )
-        raise CommandError("\n".join([failure, remedy, tail(output.splitlines())]))
-
-
-def _set_renewal(site: SiteFile) -> None:
-    """Give a certbot without ARI a fraction of the real lifetime to go by."""
-    if site.certbot != "distribution":
-        return
-    lineage = next(each for each in observe(site) if each.name == site.domain)
-    path = Path(f"{paths.LETSENCRYPT}/renewal/{lineage.name}.conf")
-    lines = [line for line in path.read_text().splitlines() if "renew_before_expiry" not in line]
-    first = f"renew_before_expiry = {renew_before(lineage.not_after - lineage.not_before)}"
-    write(path, "\n".join([first, *lines]) + "\n", 0o644)
-
-
-def remove_obsolete() -> None:
-    """Delete the certificates of earlier domains."""
-    current = site()
-    for each in observe(current):
-        if each.name != current.domain and each.certificate_file.startswith(paths.LETSENCRYPT):
-            _certbot(
-                current, ["delete", "--cert-name", each.name], _("certbot could not delete it.")
-            )
-
-
-def deploy_hook() -> None:
-    """Test, reload, and prove that the certificate on the wire is the one on disk."""
-    result: dict[str, object] = {"time": time.time(), "ok": True, "message": ""}
-    try:
-        _reload(site())
-    except CommandError as error:
-        result |= {"ok": False, "message": str(error)}
-    write(paths.HOOK_RESULT, json.dumps(result), 0o644)
-    if not result["ok"]:
-        raise CommandError(str(result["message"]))
-
-
-def _reload(site: SiteFile) -> None:
-    served = named_by_nginx(site)
-    if served is None:
-        return  # the first certificate: nginx is told of it by the deploy
-    must("nginx", "-t", "-q")
-    must("systemctl", "reload", "nginx.service")
-    deadline = time.monotonic() + RELOAD_SECONDS
-    while not is_served(site, served):
-        if time.monotonic() > deadline:
-            raise CommandError(
-                _(
-                    "nginx was reloaded, but serves another certificate than the one on disk.\n"
-                    "Remedy: look for [emerg] in /var/log/nginx/error.log, then"
-                    " `systemctl reload nginx`."
-                )
-            )
-        time.sleep(0.05)
-
-
 def is_served(site: SiteFile, certificate: Certificate) -> bool:
     """Whether nginx shows this very certificate to who asks for its name."""
     own = certificate.covers([site.domain])
@@ -228,38 +89,3 @@ def named_by_nginx(site: SiteFile) -> Certificate | None:
     configuration = Path(f"{paths.NGINX}/one-api/site.conf")
     text = configuration.read_text() if configuration.exists() else ""
     return next((each for each in observe(site) if f" {each.certificate_file};" in text), None)
-
-
-def renew() -> None:
-    """Renew what is due, then fail loudly unless the wire shows what the disk holds.
-
-    certbot exits 0 whether it renewed or not, and also when a deploy hook failed.
-    """
-    current = site()
-    Path(paths.HOOK_RESULT).unlink(missing_ok=True)
-    command = ["renew", "--no-random-sleep-on-renew", "--quiet"]
-    words = words_of(current, command)
-    attempt.keep(paths.RENEWAL, words)
-    if words:
-        raise CommandError(_("The renewal failed.") + "\n" + tail(words.splitlines()))
-    hook = Path(paths.HOOK_RESULT)
-    if hook.exists() and not (result := json.loads(hook.read_text()))["ok"]:
-        raise CommandError(_("The deploy hook failed: {reason}", reason=result["message"]))
-    served = named_by_nginx(current)
-    if served and not is_served(current, served):
-        _reload(current)
-        raise CommandError(
-            _(
-                "The deploy hook had not brought the new certificate to nginx; it is served now.\n"
-                "Remedy: see why {hook} failed: /var/log/one-api-infra/certbot.",
-                hook="renewal-hooks/deploy/one-api-infra",
-            )
-        )
-
-
-def renewal(name: str) -> dict[str, str]:
-    """certbot's notes on a lineage: ``server``, ``key_type``, ``required_profile``…"""
-    path = Path(f"{paths.LETSENCRYPT}/renewal/{name}.conf")
-    lines = path.read_text().splitlines() if path.exists() else []
-    pairs = (line.partition(" = ") for line in lines if " = " in line)
-    return {key.strip(): value.strip() for key, _sign, value in pairs}

@@ -30,7 +30,23 @@ DEFAULT_SITE_WAS_ON = "default-site-was-on"
 
 def apply() -> None:
     """Read the configuration from standard input (JSON) and let nginx serve it."""
-    configuration = json.load(sys.stdin)
+    let_serve(json.load(sys.stdin))
+
+
+def brought() -> dict[str, Any]:
+    """The configuration that was brought, as it is on disk."""
+    sums: Mapping[str, str] = json.loads(Path(paths.NGINX_WRITTEN).read_text())
+    texts = {path: Path(path).read_text() for path in sums}
+    own = {path for path in texts if path.startswith(f"{LINK}/")}
+    return {
+        "parts": {path.removeprefix(f"{LINK}/"): texts[path] for path in own},
+        "files": {path: text for path, text in texts.items() if path not in own},
+        "absent": [],
+    }
+
+
+def let_serve(configuration: Mapping[str, Any]) -> None:
+    """Test a configuration, swap it in, and put the old one back if nginx does not serve."""
     _prepare()
     test(configuration)
     shutil.rmtree(PREVIOUS, ignore_errors=True)

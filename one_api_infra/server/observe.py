@@ -28,6 +28,7 @@ from one_api_infra.checks.server import (
 from one_api_infra.server import (
     attempt,
     callbacks,
+    certbot,
     certificate,
     files,
     monitor,
@@ -210,7 +211,7 @@ def _renewal(site: SiteFile) -> Renewal | None:
         return None
     timer = _unit("one-api-certificate.timer", "ActiveState", "UnitFileState")
     service = _unit("one-api-certificate.service", "Result", "ExecMainExitTimestampMonotonic")
-    notes = certificate.renewal(site.domain)
+    notes = certbot.renewal(site.domain)
     ended = float(service["ExecMainExitTimestampMonotonic"] or 0) / 1e6
     return Renewal(
         is_active=timer["ActiveState"] == "active",
@@ -219,7 +220,7 @@ def _renewal(site: SiteFile) -> Renewal | None:
         ran=time.time() - (time.monotonic() - ended) if ended else 0.0,
         hook=_hook(),
         notes=notes,
-        has_account=certificate.has_account(notes),
+        has_account=certbot.has_account(notes),
         last=attempt.left(paths.RENEWAL),
         rehearsal=attempt.left(paths.REHEARSAL),
         has_staging=bool(site.acme_staging_server),

@@ -7,7 +7,7 @@ the account is known where it counts is asked beside it: staging has accounts of
 import time
 
 from one_api_infra import acme
-from one_api_infra.server import attempt, certificate, paths
+from one_api_infra.server import attempt, certbot, paths
 from one_api_infra.server.local import site
 from one_api_infra.site_file import SiteFile
 from one_api_infra.texts import _
@@ -35,11 +35,11 @@ def _try(site: SiteFile) -> str:
 
 def _account(site: SiteFile) -> str:
     """certbot's words if the CA does not know the account; empty if it does."""
-    return certificate.words_of(site, ["show_account", "--server", site.acme_server])
+    return certbot.words_of(site, ["show_account", "--server", site.acme_server])
 
 
 def _renewal(site: SiteFile) -> str:
     if not site.acme_staging_server:
         return ""  # a trial at the real CA would count against its limits
     command = ["renew", "--dry-run", "--no-random-sleep-on-renew", "--cert-name", site.domain]
-    return certificate.words_of(site, [*command, "--server", site.acme_staging_server])
+    return certbot.words_of(site, [*command, "--server", site.acme_staging_server])

@@ -26,6 +26,8 @@ UNITS = (
     "one-api-certificate.timer",
     "one-api-certificate.service",
     "one-api-rehearsal.timer",
+    "one-api-former-domains.timer",
+    "one-api-former-domains.service",
     "one-api-rehearsal.service",
 )
 FIREWALL_UNIT = "one-api-firewall.service"

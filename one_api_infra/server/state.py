@@ -4,7 +4,16 @@ from pathlib import Path
 
 from one_api_infra import plain
 from one_api_infra.editions.api import ApiError
-from one_api_infra.server import callback_domain, certificate, database, one_api, paths, process
+from one_api_infra.server import (
+    callback_domain,
+    certbot,
+    certificate,
+    database,
+    former_domains,
+    one_api,
+    paths,
+    process,
+)
 from one_api_infra.server.local import api, site
 from one_api_infra.site_file import SiteFile
 from one_api_infra.state import OneApiState, State
@@ -14,11 +23,13 @@ def show() -> None:
     """Print the state."""
     current = site()
     certificates = tuple(certificate.observe(current))
-    renewal = certificate.renewal(current.domain)
+    renewal = certbot.renewal(current.domain)
     made = State(
         certificates=certificates,
         renewal=renewal,
-        has_account=certificate.has_account(renewal),
+        former=former_domains.observe(),
+        awaited=former_domains.awaited(current),
+        has_account=certbot.has_account(renewal),
         database=database.state(),
         journal=database.journal_on_disk(),
         is_release=process.is_release(),

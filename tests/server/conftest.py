@@ -5,13 +5,14 @@ Every check looks at the server or at the wire; none reads the templates.
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 import testinfra
+from testinfra.backend.base import BaseBackend
 from testinfra.host import Host
 
 from one_api_infra import inventory, ssh
@@ -26,6 +27,7 @@ ROOT = Path(__file__).parents[2]
 HOSTS = pytest.StashKey[dict[str, dict[str, Any]]]()
 SLOW = pytest.StashKey[dict[tuple[str, str], Future[Any]]]()
 SLOW_LOOKS = (slow.verdicts, slow.open_ports)
+ASKPASS = pytest.StashKey[Mapping[str, str]]()
 FOLDER = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 
 
@@ -57,6 +59,29 @@ def pytest_configure(config: pytest.Config) -> None:
         f"ssh://{name}?ssh_config={configuration}&sudo={bool(data.get('_sudo'))}"
         for name, data in chosen.items()
     )
+
+    config.stash[ASKPASS] = {name: ssh.Server(name, data).make_askpass()
+                             for name, data in chosen.items()}  # fmt: skip
+    _let_sudo_ask(config.stash[ASKPASS])
+
+
+def _let_sudo_ask(programs: Mapping[str, str]) -> None:
+    """testinfra's sudo knows no password; with a program that tells it, it needs none."""
+    plain = BaseBackend.get_sudo_command
+
+    def with_password(self: BaseBackend, command: str, sudo_user: str | None) -> str:
+        found = str(plain(self, command, sudo_user))
+        program = programs.get(self.get_hostname())
+        return found.replace("sudo ", f"SUDO_ASKPASS={program} sudo -A ", 1) if program else found
+
+    BaseBackend.get_sudo_command = with_password
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave no password on a server."""
+    for name, program in config.stash.get(ASKPASS, {}).items():
+        if program:
+            ssh.Server(name, config.stash[HOSTS][name]).remove_askpass(program)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

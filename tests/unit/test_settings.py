@@ -124,7 +124,7 @@ def test_connection_data_is_passed_over() -> None:
 
 
 def test_every_setting_is_a_field_of_the_site() -> None:
-    assert set(SETTINGS) == set(Site.__dataclass_fields__)
+    assert {*SETTINGS, "inventory"} == set(Site.__dataclass_fields__)
 
 
 def test_secrets_are_not_public() -> None:

@@ -163,7 +163,10 @@ NO_DROP_IN = f"rm -rf /etc/systemd/system/one-api.service.d; systemctl daemon-re
 
 def variable(name: str, value: str) -> str:
     """Another value in One API's environment, by somebody who knows not to edit our file."""
-    return f"{drop_in('one-api.service', 'Service', f'Environment={name}={value}')}; {RESTART}"
+    # What a unit's EnvironmentFile= says wins over its Environment=, whichever stands last.
+    file = f"echo {name}={value} >/root/own.env"
+    change = drop_in("one-api.service", "Service", "EnvironmentFile=/root/own.env")
+    return f"{file}; {change}; {RESTART}"
 
 
 def config(statement: str) -> str:

@@ -45,8 +45,8 @@ def rival(site: LabSite) -> None:
 
 
 PROCESS = (
-    Fault("a limit of memory", "one_api.keeps_running",
-          f"{drop_in(UNIT, 'Service', 'MemoryMax=4M', 'MemorySwapMax=0')};"
+    Fault("ended every second", "one_api.keeps_running",
+          f"{drop_in(UNIT, 'Service', 'RuntimeMaxSec=1')};"
           " systemctl restart one-api; sleep 12", undo=NO_DROP_IN),
     Fault("a unit that cannot start", "one_api.keeps_running",
           f"{drop_in(UNIT, 'Service', 'ExecStart=', 'ExecStart=/bin/false')};"
@@ -92,7 +92,8 @@ STORE = (
           " systemctl start one-api",
           undo=f"systemctl stop one-api; umount {paths.DATA}; {RESTART}"),
     Fault("database damaged", "database.answers",
-          f"systemctl stop one-api; cp -a {paths.DATA} /root/data; rm -f {DATABASE}-*;"
+          f"systemctl stop one-api; rm -rf /root/data; cp -a {paths.DATA} /root/data;"
+          f" rm -f {DATABASE}-*;"
           f" dd status=none conv=notrunc if=/dev/urandom of={DATABASE} bs=100 count=1",
           f"systemctl stop one-api; cp -a /root/data/. {paths.DATA}; {RESTART}"),
     Fault("SQLite's journal as it was", "database.journal", journal("DELETE")),

@@ -4,7 +4,7 @@ Where ``mend`` is empty, the commands of the verdict's own remedy are carried ou
 """
 
 from one_api_infra.server import paths
-from tests.lab.faults import forge, server
+from tests.lab.faults import forge
 from tests.lab.faults.fault import (
     DATABASE,
     ELSEWHERE,
@@ -153,9 +153,9 @@ HTTP = (
 )  # fmt: skip
 APPLICATION = (
     Fault("database reset", "one_api.is_claimed",
-          f"systemctl stop one-api; cp {DATABASE} /root/db; rm {DATABASE}*; {RESTART}",
-          undo=f"systemctl stop one-api; cp -f /root/db {DATABASE};"
-               f" chown one-api: {DATABASE}; {RESTART}; rm -f {paths.ACCESS_TOKEN}"),
+          f"systemctl stop one-api; cp -a {paths.DATA} /root/data; rm {DATABASE}*; {RESTART}",
+          undo=f"systemctl stop one-api; rm {DATABASE}*; cp -a /root/data/. {paths.DATA};"
+               f" {RESTART}; rm -rf {paths.ACCESS_TOKEN} /root/data"),
     Fault("another ServerAddress in the database", "one_api.options_in_step",
           sql("UPDATE options SET value = 'https://x.test' WHERE key = 'ServerAddress'"),
           sql("UPDATE options SET value = 'https://DOMAIN' WHERE key = 'ServerAddress'")),
@@ -202,4 +202,4 @@ FLOW = (
           "systemctl stop one-api-monitor.timer;"
           f" sed -i -E 's/\"ran\": [0-9.]+/\"ran\": 1/' {paths.MONITOR_STATE}"),
 )  # fmt: skip
-FAULTS = (*NAMES, *DNS, *NETWORK, *TLS, *HTTP, *APPLICATION, *FLOW, *server.FAULTS)
+FAULTS = (*NAMES, *DNS, *NETWORK, *TLS, *HTTP, *APPLICATION, *FLOW)

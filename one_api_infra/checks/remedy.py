@@ -1,0 +1,68 @@
+"""The commands of a remedy: whose machine each is for, and which only repair what is ours."""
+
+import re
+from enum import StrEnum
+
+from one_api_infra.texts import _
+
+COMMAND = re.compile(r"`([^`]+)`")
+INVENTORY = "inventory.py"  # in the texts, which know no reader's
+ADMIN = re.compile(r"(?:pyinfra|one-api-infra) ")
+UNIT = r"(?:one-api[a-z-]*(?:\.service|\.timer)?|nginx(?:\.service)?|unattended-upgrades\.service)"
+OURS = r"/(?:etc|opt|var/lib|var/log)/one-api[A-Za-z0-9._/-]*"
+SYSTEMCTL = r"systemctl (?:start|restart|reload|reload-or-restart|unmask|enable(?: --now)?)"
+# What does no more than bring back what the deploy has left, and takes nobody's work away.
+REPAIRS = re.compile(
+    r"pyinfra \S+ deploys/\w+\.py"
+    rf"|{SYSTEMCTL} {UNIT}"
+    r"|systemctl daemon-reload"
+    rf"|nginx -t && {SYSTEMCTL} nginx"
+    rf"|chown (?:-R )?(?:root|one-api): {OURS}"
+    rf"|chmod (?:-R )?(?:[0-7]+|u\+rwX) {OURS}"
+    rf"|apt-get install -y --no-install-recommends [a-z0-9.+ -]+"
+    r"|timedatectl set-ntp true"
+)
+
+
+class Place(StrEnum):
+    """Where a command is to be carried out."""
+
+    SERVER = "server"
+    ADMIN = "admin"
+
+
+def named(remedy: str, inventory: str) -> str:
+    """The remedy with the inventory that its reader uses."""
+    return remedy.replace(f"pyinfra {INVENTORY} ", f"pyinfra {inventory} ")
+
+
+def commands(remedy: str) -> tuple[str, ...]:
+    """What is to be carried out, in order; a look at a journal mends nothing."""
+    return tuple(each for each in COMMAND.findall(remedy) if _is_command(each))
+
+
+def _is_command(text: str) -> bool:
+    return " " in text and not text.startswith(("journalctl ", "dmesg"))
+
+
+def place(command: str) -> Place:
+    """Where a command is to be carried out."""
+    return Place.ADMIN if ADMIN.match(command) else Place.SERVER
+
+
+def is_repair(command: str) -> bool:
+    """Whether it only repairs what is ours; the rest is for a person to weigh."""
+    return REPAIRS.fullmatch(command) is not None
+
+
+def title(remedy: str) -> str:
+    """The remedy after a word about where it is to be carried out."""
+    places = {place(each) for each in commands(remedy)}
+    if places == {Place.SERVER}:
+        return _("Remedy, on the server: {remedy}", remedy=remedy)
+    if places == {Place.ADMIN}:
+        return _("Remedy, on your own machine: {remedy}", remedy=remedy)
+    if places:
+        return _("Remedy (`pyinfra` on your own machine, the rest on the server): {remedy}",
+                 remedy=remedy)  # fmt: skip
+    return _("Remedy: {remedy}", remedy=remedy)

@@ -1,0 +1,98 @@
+"""Trying a fault: put in, named first by its own check, mended by its own remedy, green again."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from one_api_infra.checks import catalogue, remedy, status
+from one_api_infra.checks.observers import network
+from one_api_infra.checks.remedy import Place
+from one_api_infra.checks.verdict import State, Verdict
+from one_api_infra.lab.gateway import Gateway
+from one_api_infra.lab.lab import Lab
+from tests.lab.conftest import new_site
+from tests.lab.faults.fault import Act, Fault
+from tests.lab.payments import add_payment
+from tests.lab.sites import LabSite
+
+SEEN = {State.FAILED, State.WARNING}
+
+
+def faulty_site(prepared: Callable[[str], Path], lab: Lab, name: str) -> Iterator[LabSite]:
+    """One copy of the prepared site, with a payment row, for all faults of a table."""
+    # What is filtered is known at once where the way is short: 1.5 s for each look otherwise.
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.setattr(network, "CLOSED_SECONDS", 0.3)
+    site = new_site(lab, name, "debian-13", "site13.lab.test", of=prepared("debian-13"))
+    add_payment(site, Gateway(lab.ca.issuer))
+    site.host.ssh("systemctl start one-api-monitor")
+    yield site
+    monkeypatch.undo()
+    site.host.remove()
+
+
+def judged(site: LabSite) -> Sequence[Verdict]:
+    """One look, as ``one-api-infra status`` takes it."""
+    return catalogue.judge(status.observe(site.host.name, site.settings))
+
+
+def wrong(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """What is not well, in the order of the way."""
+    return [verdict for verdict in verdicts if verdict.state in SEEN]
+
+
+def act(site: LabSite, what: Act) -> None:
+    """Carry out a command on the server, or a function."""
+    if callable(what):
+        what(site)
+    elif what:
+        site.host.ssh(what.replace("DOMAIN", site.domain), check=False)
+
+
+def carry_out(site: LabSite, text: str) -> None:
+    """The commands of a remedy, word for word."""
+    for command in remedy.commands(text):
+        if remedy.place(command) is Place.SERVER:
+            site.host.ssh(command, check=False)
+            continue
+        deploy = command.rpartition("/")[2].removesuffix(".py")
+        result = site.deploy("-y", name=deploy)
+        assert result.code == 0, result.stderr
+
+
+def is_green(site: LabSite, check: str) -> bool:
+    """Whether the check is well again; a service takes a moment to be back."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        if all(verdict.id != check for verdict in wrong(judged(site))):
+            return True
+    return False
+
+
+def try_out(site: LabSite, fault: Fault, note: Callable[[str, object], None]) -> None:
+    """The whole way of one fault; whatever happens, the next one finds a healthy site."""
+    act(site, fault.do)
+    started = time.monotonic()
+    found = wrong(judged(site))
+    seconds = time.monotonic() - started
+    try:
+        assert found, "no check saw it"
+        assert found[0].id == fault.check, found
+        started = time.monotonic()
+        if fault.mend:
+            act(site, fault.mend)
+        else:
+            carry_out(site, found[0].remedy)
+        assert is_green(site, fault.check), wrong(judged(site))
+    except AssertionError:
+        act(site, fault.undo or fault.mend)
+        site.converge()
+        raise
+    by = "a person" if fault.mend else "its remedy"
+    times = f"{seconds:4.1f} s to the verdict, {time.monotonic() - started:5.1f} s to green"
+    note("fault", f"{fault.name:40} {fault.check:30} {times} by {by}")
+    if fault.undo:
+        act(site, fault.undo)
+        site.converge()
