@@ -5,15 +5,16 @@ from pyinfra import host
 from one_api_infra import declared, system
 from one_api_infra.checks import preflight
 from one_api_infra.pyinfra import operations, target
+from one_api_infra.texts import _
 
 site = target.site()
 
 operations.failure(
-    name="The data here are of this edition",
+    name=_("The data here are of this edition"),
     problems=lambda seen: tuple(preflight.edition(site, seen)),
     waive=site.waive,
 )
 for directory in host.loop(system.directories()):
-    operations.directory(name=f"Make {directory.path}", directory=directory)
+    operations.directory(name=_("Make {path}", path=directory.path), directory=directory)
 for file in host.loop((*system.agent_files(site), declared.manifest(site))):
-    operations.file(name=f"Write {file.path}", file=file)
+    operations.file(name=_("Write {path}", path=file.path), file=file)

@@ -4,16 +4,17 @@ from pyinfra import host, local
 
 from one_api_infra import firewall
 from one_api_infra.pyinfra import operations, target
+from one_api_infra.texts import _
 
 site = target.site()
 if target.is_first("agent"):
     local.include("./agent.py")
 
-operations.packages(name="Install nftables", names=lambda _seen: ("nftables",))
+operations.packages(name=_("Install nftables"), names=lambda _seen: ("nftables",))
 for file in host.loop(firewall.files(site)):
-    operations.file(name=f"Write {file.path}", file=file)
+    operations.file(name=_("Write {path}", path=file.path), file=file)
 operations.firewall(
-    name="Close every port but ssh, 80, 443 and the admin's own",
+    name=_("Close every port but ssh, 80, 443 and the admin's own"),
     due=lambda seen: firewall.is_due(site, seen),
     rules=lambda seen: firewall.rules(site, seen),
     load=firewall.apply_script(),

@@ -5,18 +5,21 @@ from pyinfra import host, local
 from one_api_infra import monitor
 from one_api_infra.pyinfra import operations, target
 from one_api_infra.server import paths
+from one_api_infra.texts import _
 
 site = target.site()
 if target.is_first("agent"):
     local.include("./agent.py")
 
-operations.user(name=f"Make the user {monitor.USER}", user=monitor.USER, home=paths.MONITOR)
+operations.user(
+    name=_("Make the user {user}", user=monitor.USER), user=monitor.USER, home=paths.MONITOR
+)
 for file in host.loop(monitor.files(site)):
-    operations.file(name=f"Write {file.path}", file=file)
+    operations.file(name=_("Write {path}", path=file.path), file=file)
 for path in host.loop(monitor.absent(site)):
-    operations.absent(name=f"Remove {path}", path=path)
+    operations.absent(name=_("Remove {path}", path=path), path=path)
 operations.unit(
-    name="Run the monitor by a timer",
+    name=_("Run the monitor by a timer"),
     unit=monitor.TIMER,
     beside=(monitor.SERVICE, monitor.OBSERVE, monitor.LOOK),
 )

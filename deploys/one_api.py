@@ -5,49 +5,50 @@ from pyinfra import host, local
 from one_api_infra import one_api, started
 from one_api_infra.pyinfra import operations, release, target
 from one_api_infra.server import paths
+from one_api_infra.texts import _
 
 site = target.site()
 if target.is_first("agent"):
     local.include("./agent.py")
 artifact = release.artifact(site)
 
-operations.user(name="Make the user one-api", user=one_api.USER, home=paths.DATA)
+operations.user(name=_("Make the user one-api"), user=one_api.USER, home=paths.DATA)
 for directory in host.loop(one_api.directories()):
-    operations.directory(name=f"Make {directory.path}", directory=directory)
+    operations.directory(name=_("Make {path}", path=directory.path), directory=directory)
 for file in host.loop(one_api.files(site)):
-    operations.file(name=f"Write {file.path}", file=file)
+    operations.file(name=_("Write {path}", path=file.path), file=file)
 if not one_api.has_given(site):
-    operations.absent(name=f"Remove {paths.GIVEN}", path=paths.GIVEN)
+    operations.absent(name=_("Remove {path}", path=paths.GIVEN), path=paths.GIVEN)
 operations.upload(
-    name="Bring One API's release",
+    name=_("Bring One API's release"),
     source=str(artifact.path),
     path=one_api.binary(artifact.sha256),
     sha256=artifact.sha256,
     due=lambda seen: one_api.is_release_due(artifact.sha256, seen),
 )
 for data in host.loop(release.tiktoken_files(site)):
-    operations.file(name=f"Write {data.path}", file=data)
+    operations.file(name=_("Write {path}", path=data.path), file=data)
 operations.command(
-    name="Generate One API's secrets, once",
+    name=_("Generate One API's secrets, once"),
     script=paths.agent("generate"),
     due=lambda seen: not one_api.has_secrets(site, seen),
     follows=(),
 )
 operations.command(
-    name="Let One API run from this release",
+    name=_("Let One API run from this release"),
     script=paths.agent(f"activate {one_api.release(artifact.sha256)}"),
     due=lambda seen: one_api.is_due(artifact.sha256, seen),
     follows=started.READ_AT_START,
 )
 operations.command(
-    name="Claim root",
+    name=_("Claim root"),
     script=paths.agent("claim"),
     due=lambda seen: not one_api.is_claimed(seen),
 )
 operations.command(
-    name="Let SQLite write ahead",
+    name=_("Let SQLite write ahead"),
     script=one_api.journal_script(),
     due=lambda seen: one_api.is_journal_due(site, seen),
 )
 for path in host.loop(one_api.kept(site)):
-    operations.private(name=f"Let {path} be root's alone", path=path)
+    operations.private(name=_("Let {path} be root's alone", path=path), path=path)

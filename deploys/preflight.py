@@ -4,13 +4,14 @@ from one_api_infra.checks import preflight
 from one_api_infra.checks import target as targets
 from one_api_infra.checks.observers import dns
 from one_api_infra.pyinfra import address, operations, target
+from one_api_infra.texts import _
 
 site = target.site()
 known = targets.of_settings(site.public())
 connected_to = address.of(target.current_host())
 
 operations.failure(
-    name="Preflight: the server and the domain are fit for a site",
+    name=_("Preflight: the server and the domain are fit for a site"),
     problems=lambda seen: preflight.judge(site, seen, dns.look(known), connected_to),
     waive=site.waive,
 )

@@ -4,37 +4,38 @@ from pyinfra import host, local
 
 from one_api_infra import logs, system
 from one_api_infra.pyinfra import operations, target
+from one_api_infra.texts import _
 
 site = target.site()
 if target.is_first("agent"):
     local.include("./agent.py")
 
 operations.packages(
-    name="Install Debian packages",
+    name=_("Install Debian packages"),
     names=lambda seen: system.packages(site, seen),
 )
 for file in host.loop(system.files(site)):
-    operations.file(name=f"Write {file.path}", file=file)
+    operations.file(name=_("Write {path}", path=file.path), file=file)
 for file in host.loop(logs.files(site)):
-    operations.file(name=f"Write {file.path}", file=file)
-operations.absent(name="Remove the rotation by day alone", path=logs.OLD_LOGROTATE)
-operations.unit(name="Keep room for the record of callbacks", unit=logs.DISK)
-operations.unit(name="Rotate logs by a timer", unit=logs.TIMER, beside=(logs.ROTATION, logs.OWN))
+    operations.file(name=_("Write {path}", path=file.path), file=file)
+operations.absent(name=_("Remove the rotation by day alone"), path=logs.OLD_LOGROTATE)
+operations.unit(name=_("Keep room for the record of callbacks"), unit=logs.DISK)
+operations.unit(name=_("Rotate logs by a timer"), unit=logs.TIMER, beside=(logs.ROTATION, logs.OWN))
 operations.command(
-    name="Let the journal keep to its size",
+    name=_("Let the journal keep to its size"),
     script="systemctl restart systemd-journald.service",
     due=system.journal_is_stale,
 )
 operations.command(
-    name="Let TCP find the size of packets",
+    name=_("Let TCP find the size of packets"),
     script=f"sysctl --quiet --load={system.SYSCTL}",
     due=system.probing_is_off,
     follows=(),
 )
-operations.unit(name="Keep the time", unit=system.TIMESYNCD, wanted=system.time_is_ours)
-operations.unit(name="Install security updates", unit=system.UPDATER)
+operations.unit(name=_("Keep the time"), unit=system.TIMESYNCD, wanted=system.time_is_ours)
+operations.unit(name=_("Install security updates"), unit=system.UPDATER)
 operations.command(
-    name="Build the virtual environment",
+    name=_("Build the virtual environment"),
     script=system.venv_script(site),
     due=lambda seen: not system.venv_is_complete(seen),
 )

@@ -13,6 +13,8 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from one_api_infra import texts
+from one_api_infra.cli import commands
+from one_api_infra.cli.translated import help_of
 
 PACKAGE = Path(texts.__file__).parent
 FOLDER = PACKAGE / "locale/zh_CN/LC_MESSAGES"
@@ -22,7 +24,9 @@ TABLES = ("domain.py", "parsers.py", "settings.py")  # their rows are translated
 
 def messages() -> set[str]:
     """All messages: in ``_("…")``, in the tables of domain, parsers and settings, in pages."""
-    found = {str(entry[2]) for entry in extract_from_dir(str(PACKAGE))}
+    folders = (PACKAGE, PACKAGE.parent / "deploys")
+    found = {str(entry[2]) for folder in folders for entry in extract_from_dir(str(folder))}
+    found |= set(help_of(commands))
     for page in PACKAGE.rglob("*.html.j2"):
         found |= set(re.findall(r'\b_\("([^"]+)"', page.read_text()))
     for name in TABLES:

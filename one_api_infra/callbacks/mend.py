@@ -199,5 +199,5 @@ class Mender:
             raise AskError(type(error).__name__) from None
         if word.said is not Said.UNKNOWN and word.number != order.number:
             # Some clones ignore the number and tell of their latest order.
-            return Word(Said.UNKNOWN, order.number, detail=f"tells of {word.number[:50]!r}")
+            return Word(Said.UNKNOWN, order.number, detail=f"tells of {word.number[:50]}")
         return word

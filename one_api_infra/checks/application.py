@@ -82,7 +82,7 @@ def _in_use(seen: Observation) -> Finding:
         return Skip(_("/api/status does not tell a server_address"))
     wanted = f"https://{seen.target.domain}"
     if form(str(address), wanted):
-        return Found("differs", f"server_address = {address!r}",
+        return Found("differs", f'server_address = "{address}"',
                      {"value": address or _("empty"), "wanted": wanted})  # fmt: skip
     return None
 
@@ -92,7 +92,7 @@ def _in_step(seen: Observation) -> Finding:
     stored, in_use = told(one_api.database).server_address, one_api.server_address
     if stored != in_use:
         values = {"stored": stored or _("empty"), "value": in_use or _("empty")}
-        return Found("differs", f"{stored!r} {in_use!r}", values)
+        return Found("differs", f"{values['stored']}, {values['value']}", values)
     return None
 
 

@@ -6,13 +6,7 @@ from one_api_infra.checks import remedy
 from one_api_infra.checks.alerts import Due
 from one_api_infra.checks.catalogue import BY_ID
 from one_api_infra.checks.verdict import Verdict
-from one_api_infra.texts import _, language
-
-
-def anchor(identity: str) -> str:
-    """Where the document of the checks explains one."""
-    suffix = ".zh-CN" if language() == "zh_CN" else ""
-    return f"docs/checks{suffix}.md#{identity.replace('.', '')}"
+from one_api_infra.texts import _
 
 
 def title(domain: str, due: Due) -> str:
@@ -34,5 +28,5 @@ def _fault(fault: Verdict) -> Iterable[str]:
     yield remedy.title(fault.remedy)
     if fault.evidence:
         yield _("Seen: {evidence}", evidence=fault.evidence)
-    yield anchor(fault.id)
+    yield _("How it should be: {means}", means=_(BY_ID[fault.id].means))
     yield ""

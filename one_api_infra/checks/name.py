@@ -77,7 +77,7 @@ def _stored(seen: Observation, *, payments: bool) -> Finding:
     for place in _places(seen, payments=payments):
         if fault := form(place.value, place.wanted):
             values = {"place": str(place), "value": place.value, "wanted": place.wanted}
-            return Found(fault, f"{place} = {place.value!r}", values)
+            return Found(fault, f'{place} = "{place.value}"', values)
     return None
 
 

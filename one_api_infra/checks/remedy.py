@@ -9,7 +9,7 @@ COMMAND = re.compile(r"`([^`]+)`")
 INVENTORY = "inventory.py"  # in the texts, which know no reader's
 ADMIN = re.compile(r"(?:pyinfra|one-api-infra) ")
 UNIT = r"(?:one-api[a-z-]*(?:\.service|\.timer)?|nginx(?:\.service)?|unattended-upgrades\.service)"
-OURS = r"/(?:etc|opt|var/lib|var/log)/one-api[A-Za-z0-9._/-]*"
+OURS = r"/(?:etc|opt|var/lib|var/log)/one-api(?:[A-Za-z0-9_/-]|\.(?!\.))*"
 SYSTEMCTL = r"systemctl (?:start|restart|reload|reload-or-restart|unmask|enable(?: --now)?)"
 # What does no more than bring back what the deploy has left, and takes nobody's work away.
 REPAIRS = re.compile(

@@ -11,6 +11,7 @@ from one_api_infra.cli.order import order
 from one_api_infra.cli.remove import remove
 from one_api_infra.cli.report import report
 from one_api_infra.cli.status import status
+from one_api_infra.cli.translated import translate
 from one_api_infra.lab.errors import LabError
 from one_api_infra.problems import InvalidError
 
@@ -32,6 +33,7 @@ commands.add_command(status)
 
 def main() -> None:
     """Run a command; a refused input is a message and exit code 2, not a traceback."""
+    translate(commands)
     try:
         commands()
     except InvalidError as error:

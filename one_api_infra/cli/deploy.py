@@ -28,7 +28,7 @@ def deploy(inventory: Path, limit: str | None, yes: bool, dry_run: bool, as_json
     if plan.report is None:
         pyinfra.run(inventory, "site", "--dry", limit=limit)
         sys.exit(plan.code)
-    if any("Preflight" in name for name in plan.changes):
+    if any("preflight.py" in name for name in plan.changes):
         pyinfra.run(inventory, "preflight", "--dry", limit=limit)  # its red lines
         sys.exit(1)
     _show(plan, names)
@@ -55,6 +55,13 @@ def _print(run: pyinfra.Run, *, as_json: bool) -> None:
 
 
 def _next_step(run: pyinfra.Run, inventory: Path) -> None:
+    if run.code == pyinfra.INTERRUPTED:
+        text = _(
+            "Interrupted. The step that was under way still runs on the server until it ends, and"
+            " none after it; running the same command again is safe."
+        )
+        click.secho(text, fg="yellow", err=True)
+        return
     if run.code:
         text = _("The run failed: mend what the red lines name, then run the same command again.")
         click.secho(text, fg="red", err=True)

@@ -68,18 +68,21 @@ def run(
     command += ["--json", *options, *(("--limit", limit) if limit else ())]
     errors = subprocess.DEVNULL if quiet else None
     environment = os.environ | {"PYINFRA_PROGRESS": "off"}
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=errors,
-        text=True,
-        check=False,
-        env=environment,
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
     )
+    output, is_interrupted = _output(process)
     try:
-        report = json.loads(done.stdout)
+        report = json.loads(output)
     except ValueError:
-        interrupted = "Exiting upon user request" in done.stdout
-        return Run(INTERRUPTED if interrupted else done.returncode or 1, None)
-    return Run(done.returncode, report)
+        interrupted = is_interrupted or "Exiting upon user request" in output
+        return Run(INTERRUPTED if interrupted else process.returncode or 1, None)
+    return Run(INTERRUPTED if is_interrupted else process.returncode, report)
+
+
+def _output(process: "subprocess.Popen[str]") -> tuple[str, bool]:
+    """What it printed, and whether somebody pressed Ctrl-C, which pyinfra got too."""
+    try:
+        return process.communicate()[0], False
+    except KeyboardInterrupt:
+        return process.communicate()[0], True

@@ -16,9 +16,14 @@ from one_api_infra.texts import _
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--delete-data", is_flag=True, help="Delete the database and the secrets too.")
 def remove(inventory: Path, limit: str | None, yes: bool, delete_data: bool) -> None:
-    """Remove the site from the hosts of INVENTORY; its data stays unless --delete-data."""
+    """Remove the site from the hosts of INVENTORY.
+
+    One API's database and secrets stay unless --delete-data; the callback log, its ledger and the
+    certificates go."""
     names = ", ".join(pyinfra.hosts(inventory, limit))
-    kept = _("the database and the secrets are DELETED") if delete_data else _("the data stays")
+    kept = _("One API's database and secrets stay; the callback log and its ledger are deleted")
+    if delete_data:
+        kept = _("everything is DELETED: database, secrets, callback log and ledger")
     if not yes:
         click.confirm(
             _("Remove the site from {names}? {kept}.", names=names, kept=kept), abort=True

@@ -32,7 +32,7 @@ def apply() -> None:
     wrong = [place for place in observe(current, client) if not place.is_right]
     address = client.status()["server_address"]
     if wrong or address != f"https://{current.domain}":
-        shown = ", ".join(f"{place} = {place.value!r}" for place in wrong) or address
+        shown = ", ".join(f'{place} = "{place.value}"' for place in wrong) or address
         raise CommandError(
             _(
                 "One API said success, but the domain did not arrive: {shown}.\n"

@@ -1,10 +1,19 @@
 """Every way in: an ordinary user with sudo, another ssh port, a jump host."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.lab.sites import LabSite
+from tests.lab.sites import ROOT, LabSite
 
+COMMAND = str(Path(sys.executable).with_name("one-api-infra"))
+COMMANDS = (
+    [COMMAND, "status"],
+    [COMMAND, "order", "nobody"],
+    [COMMAND, "report", "--output", "reports/sudo"],
+    [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/server"],
+)
 PASSWORD = "canary-Sudo-4415"
 
 
@@ -44,6 +53,15 @@ def test_user_whose_sudo_asks_for_a_password(site: LabSite) -> None:
     assert len(done.changed) >= 3
     again = site.deploy("-y", "--json", ONE_API_INFRA_SUDO_PASSWORD=PASSWORD)
     assert again.changed == []
+    given = site.environment(ONE_API_INFRA_SUDO_PASSWORD=PASSWORD)
+    for command in COMMANDS:
+        asked = subprocess.run(
+            command, cwd=ROOT, env=given, capture_output=True, text=True, check=False
+        )
+        # Nobody is no order's number: it is asked for all the same, and not found.
+        assert asked.returncode == int("nobody" in command), asked.stdout + asked.stderr
+        assert "sudo" not in asked.stdout + asked.stderr
+        assert PASSWORD not in asked.stdout + asked.stderr
     arguments = site.host.ssh("systemctl stop sampler; cat /root/arguments")
     assert "sudo -H -A -k" in arguments  # the sampler has seen the run
     assert PASSWORD not in arguments

@@ -10,15 +10,21 @@ from one_api_infra.texts import translations
 from tests.lab.sites import ROOT, LabSite
 
 COMMAND = (str(Path(sys.executable).with_name("one-api-infra")), "status")
+# What this site does not have, and nothing else, is not looked at.
+SKIPPED = {
+    "cache.answers", "certificate.rehearsal", "database.connections", "dns.is_public",
+    "monitor.channel", "monitor.watchdog", "payment.compliance", "payment.is_enabled",
+    "payment.is_secure", "payment.settings",
+}  # fmt: skip
 NOBODY = 240  # an address of the lab at which nothing answers
 
 
-def status(site: LabSite, *options: str) -> subprocess.CompletedProcess[str]:
+def status(site: LabSite, *options: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     """The command, to its end."""
     site.inventory()
     return subprocess.run(
-        [*COMMAND, *options], cwd=ROOT, env=site.environment(COLUMNS="200"), capture_output=True,
-        text=True, check=False,
+        [*COMMAND, *options], cwd=ROOT, env=site.environment(COLUMNS="200"), input=stdin,
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 
@@ -34,6 +40,7 @@ def test_healthy_site(site: LabSite) -> None:
     (verdicts,) = json.loads(done.stdout).values()
     assert [each["id"] for each in verdicts] == [c.id for c in catalogue.CHECKS if c.judge]
     assert {each["state"] for each in verdicts} <= {"ok", "skipped"}
+    assert {each["id"] for each in verdicts if each["state"] == "skipped"} == SKIPPED
 
 
 def test_fault_has_its_remedy_in_both_languages(site: LabSite) -> None:
@@ -44,6 +51,22 @@ def test_fault_has_its_remedy_in_both_languages(site: LabSite) -> None:
     chinese = status(site, "--language", "zh_CN")
     assert translations("zh_CN").gettext("one-api.service does not run") in chinese.stdout
     assert "先处理 one_api.runs" in chinese.stdout
+
+
+def test_what_only_repairs_is_carried_out_when_asked(site: LabSite) -> None:
+    site.host.ssh("systemctl stop one-api-certificate.timer; rm /opt/one-api-infra/port-guard")
+    folder = "/etc/systemd/system/one-api-monitor.timer.d"
+    site.host.ssh(f"mkdir {folder}; printf '[Timer]\\nOnCalendar=yearly\\n' >{folder}/x.conf")
+    site.host.ssh("systemctl daemon-reload")
+    refused = status(site, "--fix", stdin="n\n" * 9)
+    assert refused.returncode == 2
+    done = status(site, "--fix", stdin="y\n" * 9)
+    assert done.returncode == 1, done.stdout + done.stderr  # the drop-in may be meant so
+    assert f"This one is for you: `rm {folder}/x.conf`" in done.stderr
+    assert "pyinfra inventory/lab.py deploys/site.py" in done.stderr
+    site.host.ssh(
+        "systemctl is-active one-api-certificate.timer; test -x /opt/one-api-infra/port-guard"
+    )
 
 
 def test_any_site_from_outside(site: LabSite) -> None:

@@ -1,13 +1,17 @@
 """Two runs at once: one changes the server, the other says who does; nothing is left half done."""
 
+import json
 import os
 import signal
 import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from one_api_infra.pyinfra import lock
-from tests.lab.sites import ROOT, LabSite
+from tests.lab.sites import PYINFRA, ROOT, LabSite
+
+INTERLEAVINGS = int(os.environ.get("ONE_API_TEST_INTERLEAVINGS", "3"))
 
 
 def begun(site: LabSite, operation: int, **environment: str) -> "subprocess.Popen[str]":
@@ -49,6 +53,39 @@ def test_the_second_run_changes_nothing(blank: Callable[[str], LabSite]) -> None
         assert site.deploy("-y", "--json").changed == []
         site.host.ssh("rm -f /opt/one-api-infra/venv; rm -rf /opt/one-api-infra/venv-*")
     site.converge()
+
+
+def test_two_domains_at_once(site: LabSite, tmp_path: Path) -> None:
+    """Whoever comes first wins whole; the other is told, and loses nothing by trying again."""
+    for number in range(INTERLEAVINGS):
+        both = [f"{letter}{number}.lab.test" for letter in "ab"]
+        for name in both:
+            site.lab.point(name, site.host)
+        first = started(site, tmp_path / f"{both[0]}.py", both[0])
+        time.sleep(number * 3.0 / INTERLEAVINGS)
+        second = started(site, tmp_path / f"{both[1]}.py", both[1])
+        codes = {name: ended(run) for name, run in zip(both, (first, second), strict=True)}
+        assert 0 in codes.values(), codes
+        served = json.loads(site.host.ssh("cat /etc/one-api-infra/site.json"))["domain"]
+        assert codes[served] == 0
+        site.settings["domain"] = served
+        assert site.deploy("-y", "--json").changed == []
+        assert site.answers()
+
+
+def started(site: LabSite, inventory: Path, domain: str) -> "subprocess.Popen[str]":
+    """An admin's run with an inventory of their own."""
+    host = (site.host.name, site.settings | {"domain": domain})
+    inventory.write_text(f"hosts = [{host!r}]\n")
+    command = [*PYINFRA, str(inventory), "deploys/site.py", "-y"]
+    return subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=site.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
 
 def test_a_killed_run_locks_nobody_out(site: LabSite) -> None:

@@ -1,0 +1,72 @@
+"""Remedies: their commands can be carried out as printed, for every fault of the catalogue."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from one_api_infra.checks import catalogue, remedy
+from one_api_infra.checks.remedy import Place
+from one_api_infra.checks.verdict import OF_ANY
+
+ROOT = Path(__file__).parents[3]
+# A person fills these in, and the text says so.
+BY_HAND = ("docker run", "export ")
+PROGRAMS = {
+    "apt-get", "chmod", "chown", "dig", "du", "grep", "journalctl", "mount", "mv", "nginx",
+    "one-api-infra", "pyinfra", "rm", "ss", "ssh", "sysctl", "systemctl", "systemd-cgtop",
+    "timedatectl",
+}  # fmt: skip
+
+
+def printed() -> Iterator[tuple[str, str]]:
+    """Each command of each remedy, with the check that prints it."""
+    for check in catalogue.CHECKS:
+        for fault in (*check.faults.values(), *OF_ANY.values()):
+            for command in remedy.commands(fault.remedy):
+                yield check.id, command
+
+
+COMMANDS = sorted({command for _id, command in printed()})
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command_is_one(command: str) -> None:
+    if command.startswith(BY_HAND) or command.startswith("{"):
+        return
+    assert command.split(maxsplit=1)[0] in PROGRAMS
+    if command.startswith("pyinfra "):
+        _program, inventory, deploy = command.split()
+        assert (inventory, (ROOT / deploy).is_file()) == (remedy.INVENTORY, True)
+
+
+@pytest.mark.parametrize(
+    ("command", "is_repair"),
+    [
+        ("pyinfra inventory/production.py deploys/site.py", True),
+        ("systemctl restart nginx", True),
+        ("systemctl enable --now one-api-monitor.timer", True),
+        ("nginx -t && systemctl reload nginx", True),
+        ("chown -R one-api: /var/lib/one-api", True),
+        ("chmod 600 /etc/one-api-infra/letsencrypt/live/x.com/privkey.pem", True),
+        ("systemctl stop perl.service", False),
+        ("systemctl restart mysql", False),
+        ("rm /etc/systemd/system/one-api.service.d/x.conf", False),
+        ("kill 77", False),
+        ("chmod 600 /var/lib/one-api/../../../etc/shadow", False),
+        ("systemctl restart nginx; reboot", False),
+        ("chown root: /etc/passwd", False),
+    ],
+)
+def test_repairs_alone_are_offered(command: str, is_repair: bool) -> None:
+    assert remedy.is_repair(command) == is_repair
+
+
+def test_reader_sees_their_own_inventory() -> None:
+    text = "`pyinfra inventory.py deploys/nginx.py`, then `systemctl reload nginx`"
+    shown = remedy.named(text, "inventory/production.py")
+    first, second = remedy.commands(shown)
+    assert first == "pyinfra inventory/production.py deploys/nginx.py"
+    assert (remedy.place(first), remedy.place(second)) == (Place.ADMIN, Place.SERVER)
+    assert remedy.title(shown).startswith("Remedy (`pyinfra` on your own machine")
+    assert remedy.title("`systemctl reload nginx`").startswith("Remedy, on the server")
