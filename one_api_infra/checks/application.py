@@ -23,15 +23,14 @@ ENVIRONMENT = N_(
 
 def _runs(seen: Observation) -> Finding:
     one_api = told(seen.told.one_api)
-    if found := _taken(seen, str(one_api.port)):
-        return found
     if not one_api.is_active:
         return Found("stopped", "one-api.service")
     return Found("silent", one_api.error) if one_api.error else None
 
 
-def _taken(seen: Observation, port: str) -> Found | None:
+def _port(seen: Observation) -> Finding:
     """Another program on One API's own port."""
+    port = str(told(seen.told.one_api).port)
     holder = told(seen.told.holders).get(port)
     if holder is None or holder.unit == SERVICE:
         return None
@@ -278,6 +277,18 @@ CHECKS = (
 # Before its database, which suffers under a wrong user.
 PROGRAM = (
     _check(
+        "one_api.port",
+        N_("One API's port is its own"),
+        {
+            "taken": Fault(
+                N_("{holder} listens on port {port}, which is One API's"),
+                N_("`{stop}`, `systemctl restart one-api`"),
+            )
+        },
+        _port,
+        (),
+    ),
+    _check(
         "one_api.release",
         N_("One API's program is the release that the deploy brought"),
         {
@@ -331,10 +342,6 @@ RUNNING = (
             "stopped": Fault(
                 N_("one-api.service does not run"),
                 N_("`systemctl start one-api`, then read `journalctl -u one-api`"),
-            ),
-            "taken": Fault(
-                N_("{holder} listens on port {port}, which is One API's"),
-                N_("`{stop}`, `systemctl restart one-api`"),
             ),
             "silent": Fault(
                 N_("One API runs but does not answer on loopback"),

@@ -90,7 +90,7 @@ CHECKS = (
             ),
             "one_api": Fault(
                 N_("{holder} holds port {port}, which One API needs"),
-                N_('set "one_api_port" to a free one'),
+                N_('`{stop}`; or set "one_api_port" to a free one'),
             ),
         },
         _holder,

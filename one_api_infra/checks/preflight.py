@@ -96,8 +96,8 @@ def _ports(_site: Site, seen: Snapshot) -> Iterable[Problem]:
 def _one_api_port(site: Site, seen: Snapshot) -> Iterable[Problem]:
     holder = _all_listeners(seen).get(site.one_api_port)
     if holder and not seen.is_active("one-api.service"):
-        port = site.one_api_port
-        yield catalogue.problem("network.port_taken", "one_api", port=port, holder=holder)
+        held = network.stop(Holder(holder, 0, f"{holder}.service"), str(site.one_api_port))
+        yield catalogue.problem("network.port_taken", "one_api", **held)
 
 
 def _all_listeners(seen: Snapshot) -> dict[int, str]:

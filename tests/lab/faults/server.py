@@ -58,7 +58,7 @@ PROCESS = (
           f"cd {paths.CURRENT}/; cp one-api x; echo >>x; mv x one-api"),
     Fault("no program", "one_api.release", f"rm {paths.CURRENT}/one-api"),
     Fault("started from other settings", "one_api.is_loaded", f"echo x >{paths.STARTED}"),
-    Fault("another program on One API's port", "one_api.runs",
+    Fault("another program on One API's port", "one_api.port",
           f"systemctl stop one-api; {PERL.replace('PORT', '3000')}; systemctl start one-api"),
     Fault("One API's user is gone", "system.users", "sed -i '/^one-api:/d' /etc/passwd",
           undo=converge),
