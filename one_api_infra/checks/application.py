@@ -58,7 +58,8 @@ def _user(seen: Observation) -> Finding:
     process = told(seen.told.one_api).process
     if process.user in {"", USER}:
         return None
-    return Found("other", process.user, {"user": process.user} | _without(process))
+    fault = "altered" if process.drop_ins else "other"
+    return Found(fault, process.user, {"user": process.user} | _without(process))
 
 
 def _is_release(seen: Observation) -> Finding:
@@ -303,7 +304,12 @@ PROGRAM = (
     _check(
         "one_api.user",
         N_("One API runs as its own user, who may nothing else"),
-        {"other": Fault(N_("One API runs as {user}"), TAKE_AWAY)},
+        {
+            "altered": Fault(N_("One API runs as {user}: somebody changed its unit"), TAKE_AWAY),
+            "other": Fault(
+                N_("One API runs as {user}"), N_("`pyinfra inventory.py deploys/one_api.py`")
+            ),
+        },
         _user,
         (),
     ),

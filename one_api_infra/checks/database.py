@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 
 from one_api_infra import database
+from one_api_infra.checks.network import stop
 from one_api_infra.checks.observation import Observation
 from one_api_infra.checks.server import Database, Unseen, told
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip, Verbatim
 from one_api_infra.server import paths
 from one_api_infra.texts import N_, _
 
+UNITS = {database.POSTGRESQL: "postgresql", database.MYSQL: "mysql"}  # mariadb's alias too
+REFUSED = ("authentication failed", "Access denied", "does not exist", "Unknown database")
 AGE = 900.0  # seconds after which what was seen is no longer a look
 
 
@@ -20,7 +23,14 @@ def _answers(seen: Observation) -> Finding:
         return Found("unlooked", state.unseen)
     if seen.told.now - state.at > AGE:
         return Found("unlooked", "one-api-database.service")
-    return _obstacle(state, state.error, "silent") if state.error else None
+    return _obstacle(seen, state, state.error, _silent(state)) if state.error else None
+
+
+def _silent(state: Database) -> str:
+    """Which kind of silence it is, by the drivers' words (pg8000, PyMySQL)."""
+    if any(sign in state.error for sign in REFUSED):
+        return "login"
+    return "stopped" if state.is_local else "silent"
 
 
 def _lost(seen: Observation) -> Found | None:
@@ -42,7 +52,7 @@ def _lost(seen: Observation) -> Found | None:
 def _writes(seen: Observation) -> Finding:
     state = told(told(seen.told.one_api).database)
     is_wrong = state.refusal or state.obstacle
-    return _obstacle(state, state.refusal, "refused") if is_wrong else None
+    return _obstacle(seen, state, state.refusal, "refused") if is_wrong else None
 
 
 def _journal(seen: Observation) -> Finding:
@@ -52,8 +62,15 @@ def _journal(seen: Observation) -> Finding:
     return None if mode == "wal" else Found("other", mode, {"mode": mode})
 
 
-def _obstacle(state: Database, words: str, otherwise: str) -> Found:
-    return Found(state.obstacle or otherwise, words, {"error": words, "path": paths.DATABASE})
+def _obstacle(seen: Observation, state: Database, words: str, otherwise: str) -> Found:
+    values: dict[str, object] = {"error": words, "path": paths.DATABASE}
+    values |= {"unit": UNITS.get(state.kind, "")}
+    for holder in told(seen.told.one_api).process.holders:
+        values |= stop(holder, "")
+    fault = state.obstacle or otherwise
+    if fault == "locked" and "stop" not in values:
+        fault = otherwise
+    return Found(fault, words, values)
 
 
 def _connections(seen: Observation) -> Finding:
@@ -101,6 +118,10 @@ OBSTACLES = {
         N_("the file system of {path} is mounted read-only: nothing that is paid is credited"),
         N_("`mount -o remount,rw $(findmnt -no TARGET -T /var/lib/one-api)`; why: `dmesg | tail`"),
     ),
+    "locked": Fault(
+        N_("{holder} holds a lock on {path}: nothing that is paid can be credited"),
+        N_("`{stop}`"),
+    ),
     "damaged": Fault(
         N_("{path} is damaged: {error}"),
         N_(
@@ -135,6 +156,17 @@ CHECKS = (
             "replaced": Fault(
                 N_("{path} was replaced while One API ran: it still writes to the one before"),
                 N_("`systemctl restart one-api` takes the new one; the one before: {commands}"),
+            ),
+            "stopped": Fault(
+                N_("the database on this server does not answer: {error}"),
+                N_("`systemctl start {unit}`, then `systemctl start one-api-database`"),
+            ),
+            "login": Fault(
+                N_("the database does not let One API in: {error}"),
+                N_(
+                    "correct user, password and name in `database_url`, then"
+                    " `pyinfra inventory.py deploys/one_api.py`"
+                ),
             ),
             "silent": Fault(
                 N_("the database does not answer as `database_url` says: {error}"),

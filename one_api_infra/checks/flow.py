@@ -1,5 +1,6 @@
 """Level 7: the probe went all the way, and what works by itself did its work."""
 
+import re
 from typing import Any
 
 from one_api_infra import certificate
@@ -16,6 +17,7 @@ RENEWAL_SECONDS = 36 * 3600  # the timer's two runs a day, missed three times
 LEDGER_SECONDS = 600  # many of the agent's runs
 MONITOR = N_("`systemctl enable --now one-api-monitor.timer`, `systemctl start one-api-monitor`")
 NOTES = N_("`pyinfra inventory.py deploys/certificate.py` obtains it anew, and writes them")
+CONFIGURATION = re.compile(r" in (/\S+?):\d+")
 CERTBOT = N_("read `journalctl -u one-api-certificate`, then `systemctl start one-api-certificate`")
 
 
@@ -97,7 +99,19 @@ def _hook(seen: Observation) -> Finding:
 
 
 def _nginx(seen: Observation) -> Finding:
-    return None if told(seen.told.nginx).is_loaded else Found("stale")
+    nginx = told(seen.told.nginx)
+    if nginx.problem:
+        found = CONFIGURATION.search(nginx.problem)
+        path = found[1] if found else ""
+        ours = not path or path.startswith("/etc/nginx/one-api") or path == "/etc/nginx/nginx.conf"
+        values = {"path": path, "problem": nginx.problem}
+        return Found("broken" if ours else "foreign", nginx.problem, values)
+    return None if nginx.is_loaded else Found("stale")
+
+
+def _folders(seen: Observation) -> Finding:
+    path = told(seen.told.nginx).closed
+    return Found("closed", path, {"path": path}) if path else None
 
 
 def _firewall(seen: Observation) -> Finding:
@@ -260,13 +274,35 @@ CHECKS = (
         _hook,
     ),
     _check(
+        "nginx.folders",
+        N_("nginx can keep what is too large for its memory"),
+        {
+            "closed": Fault(
+                N_("nginx may not write in {path}: long answers and large requests break off"),
+                N_("`chown www-data: {path}`, `chmod 700 {path}`"),
+            )
+        },
+        _folders,
+    ),
+    _check(
         "nginx.is_loaded",
         N_("nginx runs with the configuration that is on disk"),
         {
+            "broken": Fault(
+                N_("nginx would not start or reload any more: {problem}"),
+                N_("`pyinfra inventory.py deploys/nginx.py`"),
+            ),
+            "foreign": Fault(
+                N_("nginx would not start or reload any more: {problem}"),
+                N_(
+                    "mend {path}, or take it away: `mv {path} /root/`, `nginx -t && systemctl"
+                    " reload nginx`"
+                ),
+            ),
             "stale": Fault(
                 N_("nginx' configuration was changed after it was loaded"),
                 N_("`nginx -t && systemctl reload nginx`"),
-            )
+            ),
         },
         _nginx,
     ),

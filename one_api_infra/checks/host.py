@@ -80,6 +80,15 @@ def _memory(seen: Observation) -> Finding:
     return None
 
 
+def _resolver(seen: Observation) -> Finding:
+    name = told(seen.told.resolver)
+    # The monitor asks names from the server itself, and notes who did not answer.
+    own = [each for each in seen.asked if each.role == "own" and seen.target.connect_to]
+    if own and all(each.error not in {"", "NXDOMAIN"} for each in own):
+        name = own[0].name
+    return Found("silent", name, {"name": name}) if name else None
+
+
 def _rival(seen: Observation) -> Finding:
     for path in told(seen.told.nginx).rivals:
         return Found("wrong", path, {"path": path, "name": seen.target.domain})
@@ -157,6 +166,21 @@ CHECKS = (
         N_("The firewall cuts off no server of the admin's"),
         N_("{name} listens on port {port}, which the firewall would close"),
         N_('add {entry} to "open_ports", or stop {name}'),
+    ),
+    Check(
+        "system.resolver",
+        Level.HOST,
+        N_("The server can look up names"),
+        {
+            "silent": Fault(
+                N_(
+                    "the server cannot look up {name}: One API reaches no provider, and the agent"
+                    " no payment gateway"
+                ),
+                N_("let /etc/resolv.conf name a server that answers, e.g. nameserver 223.5.5.5"),
+            )
+        },
+        _resolver,
     ),
     Check(
         "nginx.foreign_site",

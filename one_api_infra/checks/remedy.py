@@ -18,6 +18,7 @@ REPAIRS = re.compile(
     r"|systemctl daemon-reload"
     rf"|nginx -t && {SYSTEMCTL} nginx"
     rf"|chown (?:-R )?(?:root|one-api): {OURS}"
+    r"|chown www-data: /var/lib/nginx/\w+|chmod 700 /var/lib/nginx/\w+"
     rf"|chmod (?:-R )?(?:[0-7]+|u\+rwX) {OURS}"
     rf"|apt-get install -y --no-install-recommends [a-z0-9.+ -]+"
     r"|timedatectl set-ntp true"

@@ -87,12 +87,15 @@ class Firewall:
 class Nginx:
     """Whether nginx runs with what is on disk, and what is on disk is as it was written.
 
-    ``rivals`` are files of other sites that have one of our names.
+    ``rivals`` are files of other sites that have one of our names. ``problem`` is why it would not
+    start with what is on disk, ``closed`` a folder of its own in which it may not write.
     """
 
     is_loaded: bool
     is_as_written: bool
     rivals: tuple[str, ...]
+    problem: str
+    closed: str
 
 
 @dataclass(frozen=True)
@@ -185,8 +188,9 @@ class Database:
     """What the database tells to One API's user; ``limit`` is 0 where none counts (SQLite).
 
     ``error``: why it does not answer; ``refusal``: why it takes no writes. ``obstacle`` says of
-    SQLite what stands behind either: ``gone``, ``rights``, ``read_only`` or ``damaged``;
-    ``journal`` is its mode (``wal``, ``delete``).
+    SQLite what stands behind either: ``gone``, ``rights``, ``read_only``,
+    ``locked`` or ``damaged``;
+    ``journal`` is its mode (``wal``, ``delete``). ``is_local``: it is a server on this host.
     """
 
     at: float
@@ -198,6 +202,7 @@ class Database:
     reserved: int = 0
     clients: int = 0
     journal: str = ""
+    is_local: bool = False
     server_address: str | None = None
     has_epay_key: bool = False
     cache: Cache | None = None
@@ -235,7 +240,8 @@ class Process:
     the one that its folder is named after. ``restarts`` are systemd's own since the
     last start by hand, ``age`` is seconds since the last of them, ``died_of`` what ended the one
     before (``oom-kill``, ``exit-code``…). ``lost`` are files of its database that it holds open
-    while their names are gone, each with the handle by which root can still copy it.
+    while their names are gone, each with the handle by which root can still copy it; ``holders``
+    are other processes that have the database's file open.
     """
 
     user: str
@@ -246,6 +252,7 @@ class Process:
     died_of: str
     lost: Mapping[str, str]
     drop_ins: tuple[str, ...]
+    holders: tuple[Holder, ...]
 
 
 @dataclass(frozen=True)
@@ -265,7 +272,10 @@ class OneApi:
 
 @dataclass(frozen=True)
 class Server:
-    """All of it. What a site does not have is None: no renewal of its own, no callbacks' agent."""
+    """All of it. What a site does not have is None: no renewal of its own, no callbacks' agent.
+
+    ``resolver`` is the name that could not be looked up, if so.
+    """
 
     now: float
     uptime: float
@@ -280,6 +290,7 @@ class Server:
     deviations: tuple[Deviation, ...] | Unseen
     firewall: Firewall | Unseen
     nginx: Nginx | Unseen
+    resolver: str | Unseen
     callback_log: CallbackLog | Unseen
     acme_account: str | Unseen
     certificates: tuple[Certificate, ...] | Unseen

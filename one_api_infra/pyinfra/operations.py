@@ -41,6 +41,16 @@ WRITE = (
 )
 
 
+# One that was deleted comes back with the number that its files and processes still have.
+USER_ADD = (
+    "group=--user-group; ! getent group {user} >/dev/null || group='--gid '{user};"
+    " number=; old=$(stat -c %u {home} 2>/dev/null || echo 0);"
+    ' [ "$old" = 0 ] || getent passwd "$old" >/dev/null || number="--uid $old";'
+    " useradd --system $group $number --no-create-home --shell /usr/sbin/nologin"
+    " --home-dir {home} {user}"
+)
+
+
 @operation()
 def file(file: File) -> Commands:
     """Write a file, atomically, if it is not as wanted."""
@@ -102,10 +112,8 @@ def user(user: str, home: str) -> Commands:
     if user in look(probes=False).users:
         current_host().noop(user)
         return
-    options = "--system --user-group --no-create-home --shell /usr/sbin/nologin"
-    options += f" --home-dir {shlex.quote(home)}"
     yield from lock.held(current_host())
-    yield StringCommand(f"useradd {options} {shlex.quote(user)}")
+    yield StringCommand(USER_ADD.format(user=shlex.quote(user), home=shlex.quote(home)))
     forget()
 
 

@@ -23,6 +23,7 @@ from one_api_infra.texts import _
 
 DAMAGED = ("malformed", "not a database", "no such table", "disk I/O error")
 WAL = "wal"
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 TIMEOUT = 3  # seconds for a query; a hostile view would never end
 URL, CACHE = "SQL_DSN", "REDIS_CONN_STRING"
 # Of no row: it needs every right, lock and medium that a write needs, and changes nothing.
@@ -63,6 +64,7 @@ def look() -> None:
     given = _given()
     found, key = Database(time.time(), SQLITE, ""), ""
     try:
+        found = _placed(found, given.get(URL, ""))
         with _open(given.get(URL, "")) as (kind, query):
             found = _limits(replace(found, kind=kind), query)
             found = replace(found, server_address=_option(kind, query, "ServerAddress"))
@@ -175,6 +177,15 @@ def _tls(address: Address) -> ssl.SSLContext | None:
     return context
 
 
+def _placed(found: Database, url: str) -> Database:
+    """With its kind, and whether it is a server of this host, before anybody has connected."""
+    if not url:
+        return found
+    address = database.parse(url)
+    local = bool(address.socket) or address.host in LOOPBACK
+    return replace(found, kind=address.kind, is_local=local)
+
+
 def _refusal(query: Query) -> str:
     """Why nothing can be written, if so; the connection's end takes the attempt back."""
     try:
@@ -198,6 +209,8 @@ def _obstacle(found: Database) -> str:
     if not rights:
         return "rights"
     words = f"{found.error} {found.refusal}"
+    if "locked" in words:
+        return "locked"
     return "damaged" if any(sign in words for sign in DAMAGED) else ""
 
 

@@ -21,6 +21,7 @@ from one_api_infra.texts import _
 SERVE_SECONDS = 15
 LINK = f"{paths.NGINX}/one-api"
 INCLUDE = "one-api.conf"
+WORKER = "www-data"
 SERVER_NAME = re.compile(r"\bserver_name\s+([^;]*);")
 KEPT = f"{paths.STATE}/nginx"
 PREVIOUS = f"{KEPT}/previous"
@@ -72,6 +73,23 @@ def is_as_written() -> bool:
         Path(path).is_file() and files.sha256(Path(path).read_bytes()) == wanted
         for path, wanted in sums.items()
     )
+
+
+def problem() -> str:
+    """Why nginx would not start or reload with what is on disk; empty if it would."""
+    code, output = run("nginx", "-t", "-q")
+    return next((line for line in output.splitlines() if "[emerg]" in line), output) if code else ""
+
+
+def closed_folder() -> str:
+    """A folder in which nginx keeps what is too large for its memory, if it may not write there."""
+    for name in ("body", "proxy"):
+        path = Path("/var/lib/nginx", name)
+        if path.is_dir():
+            found = path.stat()
+            if path.owner() != WORKER or found.st_mode & 0o700 != 0o700:
+                return str(path)
+    return ""
 
 
 def rivals(site: SiteFile) -> tuple[str, ...]:

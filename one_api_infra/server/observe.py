@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from one_api_infra import plain
 from one_api_infra.certificate import HOOK, Certificate
@@ -36,6 +37,7 @@ from one_api_infra.server import (
     observe_one_api,
     paths,
 )
+from one_api_infra.server import process as process_of
 from one_api_infra.server.local import CommandError, read_of, run, site, write
 from one_api_infra.site_file import SiteFile
 
@@ -47,7 +49,6 @@ LOG_TAIL = 256 * 1024
 PLACES = ("/", "/var", "/tmp", paths.DATA, str(Path(paths.CALLBACK_LOG).parent))  # noqa: S108
 PUBLISHED = re.compile(r"(tcp|udp) dport (\d+)")
 HOLDER = re.compile(r':(\d+)\s+\S+\s+users:\(\("([^"]+)",pid=(\d+)')
-UNIT = re.compile(r"/([^/]+\.service)$", re.M)
 NOT_SEEN = (OSError, ValueError, LookupError, TypeError, CommandError)
 
 
@@ -81,7 +82,8 @@ def observe(mark: str = "", *, fresh: bool = False) -> Server:
         lacking=_seen(files.lacking),
         deviations=_seen(files.deviations),
         firewall=_seen(_firewall),
-        nginx=_seen(lambda: _nginx(current)),
+        nginx=_seen(lambda: _nginx(current, fresh=fresh)),
+        resolver=_seen(lambda: _resolver(current)) if fresh else "",
         callback_log=_seen(lambda: CallbackLog(paths.CALLBACK_LOG, _probes(mark))),
         acme_account=_seen(_account),
         certificates=_seen(lambda: _certificates(current)),
@@ -149,15 +151,10 @@ def _memory() -> float:
 
 def _holders() -> dict[str, Holder]:
     found = HOLDER.findall(run("ss", "-Htlnp")[1])
-    return {port: Holder(name, int(process), _unit_of(process)) for port, name, process in found}
-
-
-def _unit_of(process: str) -> str:
-    """The service that a process belongs to; empty if none."""
-    with contextlib.suppress(OSError):
-        if found := UNIT.search(Path(f"/proc/{process}/cgroup").read_text()):
-            return found[1]
-    return ""
+    return {
+        port: Holder(name, int(process), process_of.unit_of(process))
+        for port, name, process in found
+    }
 
 
 def _failed_units() -> tuple[str, ...]:
@@ -174,8 +171,22 @@ def _uptime() -> float:
     return time.monotonic() - (int(booted) if booted.isdigit() else 0) / 1e6
 
 
-def _nginx(site: SiteFile) -> Nginx:
-    return Nginx(_nginx_is_loaded(), nginx.is_as_written(), nginx.rivals(site))
+def _nginx(site: SiteFile, *, fresh: bool) -> Nginx:
+    return Nginx(
+        is_loaded=_nginx_is_loaded(),
+        is_as_written=nginx.is_as_written(),
+        rivals=nginx.rivals(site),
+        # It opens its logs: the monitor's own step may not.
+        problem=nginx.problem() if fresh else "",
+        closed=nginx.closed_folder(),
+    )
+
+
+def _resolver(site: SiteFile) -> str:
+    """Why this server cannot look up names, if so."""
+    name = urlsplit(site.acme_server).hostname or site.domain
+    code = run("timeout", "5", "getent", "ahosts", name)[0]
+    return name if code else ""
 
 
 def _nginx_is_loaded() -> bool:

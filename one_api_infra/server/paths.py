@@ -37,7 +37,7 @@ TIKTOKEN = f"{ONE_API}/tiktoken"
 LOGS = "/var/log/one-api"
 UNIT = "/etc/systemd/system/one-api.service"
 STARTED = "/run/one-api-started"
-RELEASE_SUM = "/run/one-api-release"
+RELEASE_SUM = "/run/one-api-observe/release"
 
 MONITOR = "/var/lib/one-api-monitor"
 MONITOR_STATE = f"{MONITOR}/state.json"

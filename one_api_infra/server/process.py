@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from one_api_infra import started
-from one_api_infra.checks.server import Process
+from one_api_infra.checks.server import Holder, Process
 from one_api_infra.server import paths
 from one_api_infra.server.local import run, write
 
@@ -17,6 +17,7 @@ UNIT = "one-api.service"
 PROPERTIES = "MainPID,NRestarts,ExecMainStartTimestampMonotonic,DropInPaths"
 JOURNAL = ("journalctl", f"--unit={UNIT}", "--lines=60", "--no-pager", "--output=cat")
 DIED = re.compile(r"Failed with result '([a-z-]+)'")
+SERVICE = re.compile(r"/([^/]+\.service)$", re.M)
 DELETED = " (deleted)"
 
 
@@ -36,6 +37,7 @@ def observe() -> Process:
         age=time.monotonic() - began,
         died_of=_died_of() if restarts else "",
         lost=_lost(process) if runs else {},
+        holders=holders(),
         drop_ins=tuple(shown.get("DropInPaths", "").split()),
     )
 
@@ -60,11 +62,14 @@ def is_release() -> bool:
         found = program.stat()
         mark = f"{program} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} "
         noted = Path(paths.RELEASE_SUM)
-        if not (noted.exists() and noted.read_text().startswith(mark)):
-            write(noted, mark + _sha256(program), 0o644)
-        return noted.read_text().removeprefix(mark).startswith(program.parent.name)
+        known = noted.read_text() if noted.exists() else ""
+        if not known.startswith(mark):
+            known = mark + _sha256(program)
+            with suppress(OSError):  # before the monitor's first run its folder is not there
+                write(noted, known, 0o644)
     except OSError:
         return False
+    return known.removeprefix(mark).startswith(program.parent.name)
 
 
 def _sha256(path: Path) -> str:
@@ -76,6 +81,26 @@ def _died_of() -> str:
     """systemd's word for the last end of it; empty where the journal does not tell."""
     found = DIED.findall(run(*JOURNAL)[1])
     return str(found[-1]) if found else ""
+
+
+def holders() -> tuple[Holder, ...]:
+    """Other processes that have the file of the database open."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, ValueError):
+            name = (process / "comm").read_text().strip()
+            files = {str(handle.readlink()) for handle in (process / "fd").iterdir()}
+            if paths.DATABASE in files and unit_of(process.name) != UNIT:
+                found.append(Holder(name, int(process.name), unit_of(process.name)))
+    return tuple(found)
+
+
+def unit_of(process: str) -> str:
+    """The service that a process belongs to; empty if none."""
+    with suppress(OSError):
+        if found := SERVICE.search(Path(f"/proc/{process}/cgroup").read_text()):
+            return found[1]
+    return ""
 
 
 def _lost(process: Path) -> Mapping[str, str]:

@@ -44,7 +44,6 @@ FILES = (
     f"{paths.ONE_API}/previous",
     paths.NGINX_LOADED,
     paths.STARTED,
-    paths.RELEASE_SUM,
     paths.DATABASE_STATE,
 )
 FOLDERS = (

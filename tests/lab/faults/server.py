@@ -96,6 +96,10 @@ STORE = (
           f" rm -f {DATABASE}-*;"
           f" dd status=none conv=notrunc if=/dev/urandom of={DATABASE} bs=100 count=1",
           f"systemctl stop one-api; cp -a /root/data/. {paths.DATA}; {RESTART}"),
+    Fault("database locked", "database.answers",
+          "systemd-run -q --unit=holder python3 -c 'import sqlite3, time; d = sqlite3.connect("
+          f'"{DATABASE}", isolation_level=None); d.execute("BEGIN EXCLUSIVE"); time.sleep(600)'
+          "'; sleep 1"),
     Fault("SQLite's journal as it was", "database.journal", journal("DELETE")),
     Fault("secrets lost", "system.files", f"rm {paths.GENERATED}"),
     Fault("secrets and their copy lost", "system.files",
@@ -134,6 +138,11 @@ NETWORK = (
           " { type filter hook output priority 0; }; add rule inet mtu o tcp sport 443"
           " meta length > 1200 drop'", undo="nft delete table inet mtu"),
     Fault("another site with our name", "nginx.foreign_site", rival),
+    Fault("another site that is no configuration", "nginx.is_loaded",
+          f"echo 'server {{ listen' >{paths.NGINX}/conf.d/zzz.conf"),
+    Fault("nginx' folder closed", "nginx.folders", "chown root: /var/lib/nginx/proxy"),
+    Fault("no resolver", "system.resolver", "cp -L /etc/resolv.conf /root/r; rm /etc/resolv.conf;"
+          " echo nameserver 127.0.0.9 >/etc/resolv.conf", "cat /root/r >/etc/resolv.conf"),
     Fault("HTTP/2 off", "tls.http2", edit(SITE, "s/http2 on/http2 off/")),
     Fault("TLS 1.2 alone", "tls.protocols",
           edit(f"{NGINX}/tls.conf", "s/ssl_protocols .*/ssl_protocols TLSv1.2;/")),

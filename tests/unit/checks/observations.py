@@ -75,6 +75,7 @@ PROCESS = Process(
     died_of="",
     lost={},
     drop_ins=(),
+    holders=(),
 )
 SERVER = Server(
     now=NOW,
@@ -89,7 +90,8 @@ SERVER = Server(
     lacking=Lacking(users=(), packages=()),
     deviations=(),
     firewall=Firewall(is_loaded=True, is_as_loaded=True, is_guarded=True, published=()),
-    nginx=Nginx(is_loaded=True, is_as_written=True, rivals=()),
+    nginx=Nginx(is_loaded=True, is_as_written=True, rivals=(), problem="", closed=""),
+    resolver="",
     callback_log=CallbackLog("/var/log/x", ("{}",)),
     acme_account="https://ca/acct/1",
     certificates=(DISK,),

@@ -89,6 +89,13 @@ def process(**changed: object) -> Observation:
     return server(one_api={"process": changed})
 
 
+def locked() -> Observation:
+    """Somebody holds SQLite's lock."""
+    found = {"program": "python3", "process": 7, "unit": ""}
+    state = {"error": "database is locked", "obstacle": "locked"}
+    return server(one_api={"process": {"holders": [found]}, "database": state})
+
+
 def attempt(name: str, reason: str, at: float = NOW) -> Observation:
     """certbot's last attempt failed."""
     made = {"at": at, "reason": reason, "words": "x"}
@@ -137,6 +144,7 @@ FAULTS: list[tuple[Observation, str]] = [
     (shake(application="http/1.1"), "tls.http2"),
     (server(certificates=(replace(DISK, key_is_private=False),)), "certificate.key_is_private"),
     (process(user="root"), "one_api.user"),
+    (process(user="root", drop_ins=["/x"]), "one_api.user"),
     (process(is_loaded=False), "one_api.is_loaded"),
     (process(is_release=False), "one_api.release"),
     (process(restarts=5, age=60.0, died_of="oom-kill"), "one_api.keeps_running"),
@@ -147,6 +155,13 @@ FAULTS: list[tuple[Observation, str]] = [
     *((store(error="x", obstacle=each), "database.answers") for each in database.OBSTACLES),
     *((store(refusal="x", obstacle=each), "database.takes_writes") for each in ("", "rights")),
     (store(journal="delete"), "database.journal"),
+    (locked(), "database.answers"),
+    (store(error="x", is_local=True), "database.answers"),
+    (store(error="password authentication failed"), "database.answers"),
+    (server(nginx={"closed": "/var/lib/nginx/body"}), "nginx.folders"),
+    (server(nginx={"problem": "[emerg] x in /etc/nginx/sites-enabled/y:3"}), "nginx.is_loaded"),
+    (server(nginx={"problem": "[emerg] x in /etc/nginx/one-api/y:3"}), "nginx.is_loaded"),
+    (server(resolver="ca.example"), "system.resolver"),
     *((attempt("last", each), "certificate.renewal") for each in attempts.FAULTS),
     *((attempt("rehearsal", each), "certificate.rehearsal") for each in attempts.FAULTS),
     (attempt("rehearsal", "", at=NOW - 9 * DAY), "certificate.rehearsal"),
