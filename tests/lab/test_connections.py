@@ -11,7 +11,7 @@ COMMAND = str(Path(sys.executable).with_name("one-api-infra"))
 COMMANDS = (
     [COMMAND, "status"],
     [COMMAND, "order", "nobody"],
-    [COMMAND, "report", "--output", "reports/sudo"],
+    [COMMAND, "report", "--output", "reports/lab"],
     [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/server"],
 )
 PASSWORD = "canary-Sudo-4415"

@@ -86,7 +86,7 @@ STORE = (
     Fault("database read-only", "database.takes_writes", f"chmod 444 {DATABASE}"),
     Fault("database's folder closed to writing", "database.takes_writes",
           f"chmod 500 {paths.DATA}"),
-    Fault("database's disk read-only", "database.answers",
+    Fault("database's disk read-only", "database.takes_writes",
           f"systemctl stop one-api; mount -t tmpfs tmpfs /mnt; cp -a {paths.DATA}/. /mnt;"
           f" mount --bind /mnt {paths.DATA}; umount /mnt; mount -o remount,ro {paths.DATA};"
           " systemctl start one-api",
@@ -96,7 +96,7 @@ STORE = (
           f" rm -f {DATABASE}-*;"
           f" dd status=none conv=notrunc if=/dev/urandom of={DATABASE} bs=100 count=1",
           f"systemctl stop one-api; cp -a /root/data/. {paths.DATA}; {RESTART}"),
-    Fault("database locked", "database.answers",
+    Fault("database locked", "database.takes_writes",
           "systemd-run -q --unit=holder python3 -c 'import sqlite3, time; d = sqlite3.connect("
           f'"{DATABASE}", isolation_level=None); d.execute("BEGIN EXCLUSIVE"); time.sleep(600)'
           "'; sleep 1"),
