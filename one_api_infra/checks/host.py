@@ -84,7 +84,8 @@ def _resolver(seen: Observation) -> Finding:
     name = told(seen.told.resolver)
     # The monitor asks names from the server itself, and notes who did not answer.
     own = [each for each in seen.asked if each.role == "own" and seen.target.connect_to]
-    if own and all(each.error not in {"", "NXDOMAIN"} for each in own):
+    public = any(each.addresses for each in seen.asked if each.role == "public")
+    if own and public and all(each.error not in {"", "NXDOMAIN"} for each in own):
         name = own[0].name
     return Found("silent", name, {"name": name}) if name else None
 

@@ -137,8 +137,8 @@ CHECKS = (
                     " than the server's): gateways behind such a way never see an answer"
                 ),
                 N_(
-                    "`pyinfra inventory.py deploys/system.py` lets the server find out what the way"
-                    " takes; if it stays so, give its network card the MTU of the way"
+                    "`ip link set dev $(ip -o route get 192.0.2.1 | grep -oP 'dev \\K\\S+')"
+                    " mtu 1280`, and write that MTU where the server's network is configured"
                 ),
             )
         },

@@ -15,6 +15,8 @@ from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.exceptions import ConnectError
 from pyinfra.connectors.base import BaseConnector
 
+from one_api_infra import inventory
+from one_api_infra.checks import remedy
 from one_api_infra.problems import Problem
 from one_api_infra.pyinfra import lock
 from one_api_infra.pyinfra.target import current_host, forget, look
@@ -213,7 +215,8 @@ def failure(
     found = problems(look())
     for problem in found:
         is_waived = problem.path in waive
-        text = _("waived: {problem}", problem=problem) if is_waived else str(problem)
+        shown = remedy.named(str(problem), inventory.in_use())
+        text = _("waived: {problem}", problem=shown) if is_waived else shown
         current_host().log_styled(text, fg="yellow" if is_waived else "red")
     if all(problem.path in waive for problem in found):
         current_host().noop("nothing is wrong")

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,7 @@ from one_api_infra.texts import _
 KEPT = ("live", "archive")
 CERTBOT = {"venv": f"{paths.AGENT}/venv/bin/certbot", "distribution": "/usr/bin/certbot"}
 RELOAD_SECONDS = 20
+HOOKS = re.compile(r"(?:pre|post|renew)_hook\s*=")
 
 
 def has_account(notes: Mapping[str, str]) -> bool:
@@ -33,6 +35,7 @@ def obtain() -> None:
     if current.acme_staging_server:
         staging = [*_certonly(current, current.acme_staging_server), "--dry-run"]
         _certbot(current, staging, _("The staging CA refused; production was not asked."))
+    _without_hooks(current.domain)
     with _without_orphan(current.domain):
         _certbot(current, _certonly(current, current.acme_server), _("The CA refused."))
     _set_renewal(current)
@@ -40,19 +43,45 @@ def obtain() -> None:
 
 @contextlib.contextmanager
 def _without_orphan(name: str) -> Iterator[None]:
-    """Set aside what certbot keeps of a certificate whose notes are gone: it refuses to go on."""
-    folders = [] if renewal(name) else [Path(paths.LETSENCRYPT) / each / name for each in KEPT]
-    there = [folder for folder in folders if folder.is_dir()]
-    aside = [folder.rename(folder.with_name(f".{name}.orphan")) for folder in there]
+    """Set aside what certbot keeps of a certificate of which a part is gone: it refuses to go on,
+    or makes another one beside it.
+    """
+    folder = Path(paths.LETSENCRYPT)
+    notes = folder / "renewal" / f"{name}.conf"
+    is_whole = bool(renewal(name)) and (folder / "live" / name / "privkey.pem").exists()
+    parts = () if is_whole else (notes, *(folder / each / name for each in KEPT))
+    there = [part for part in parts if part.exists()]
+    for part in there:
+        shutil.move(part, _aside(part))
     try:
         yield
     except CommandError:
-        for old, folder in zip(aside, there, strict=True):
-            shutil.rmtree(folder, ignore_errors=True)
-            old.rename(folder)
+        for part in there:
+            _remove(part)
+            shutil.move(_aside(part), part)
         raise
-    for old in aside:
-        shutil.rmtree(old)
+    for part in there:
+        _remove(_aside(part))
+
+
+def _aside(part: Path) -> Path:
+    return part.with_name(f".{part.name}.orphan")
+
+
+def _remove(part: Path) -> None:
+    if part.is_dir():
+        shutil.rmtree(part)
+    else:
+        part.unlink(missing_ok=True)
+
+
+def _without_hooks(name: str) -> None:
+    """Take hooks that are not ours out of certbot's notes, which keeps them at every renewal."""
+    path = Path(f"{paths.LETSENCRYPT}/renewal/{name}.conf")
+    lines = path.read_text().splitlines() if path.exists() else []
+    kept = [line for line in lines if not HOOKS.match(line)]
+    if kept != lines:
+        write(path, "\n".join(kept) + "\n", 0o644)
 
 
 def _certonly(site: SiteFile, server: str) -> list[str]:

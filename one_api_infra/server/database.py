@@ -23,6 +23,7 @@ from one_api_infra.texts import _
 
 DAMAGED = ("malformed", "not a database", "no such table", "disk I/O error")
 WAL = "wal"
+PATIENCE = 30.0  # seconds for whoever holds a lock
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 TIMEOUT = 3  # seconds for a query; a hostile view would never end
 URL, CACHE = "SQL_DSN", "REDIS_CONN_STRING"
@@ -94,8 +95,12 @@ def journal_on_disk() -> str:
 
 def journal() -> None:
     """Let SQLite write ahead, as One API's user: who reads or copies then holds up no writer."""
-    with contextlib.closing(sqlite3.connect(f"file:{paths.DATABASE}?mode=rw", uri=True)) as found:
-        mode = found.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    path = f"file:{paths.DATABASE}?mode=rw"
+    try:
+        with contextlib.closing(sqlite3.connect(path, uri=True, timeout=PATIENCE)) as found:
+            mode = found.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    except sqlite3.Error as error:
+        raise CommandError(_("SQLite does not write ahead: {error}", error=error)) from None
     if mode != WAL:
         raise CommandError(_("SQLite keeps {mode} as its journal's mode", mode=mode))
 

@@ -117,7 +117,7 @@ CERTIFICATE = (
     Fault("another authenticator", "certificate.notes",
           f"sed -i 's/^authenticator = .*/authenticator = standalone/' {RENEWAL}"),
     Fault("a hook that stops nginx", "certificate.notes",
-          f"echo 'pre_hook = systemctl stop nginx' >>{RENEWAL}"),
+          f"sed -i '/^.renewalparams/a pre_hook = systemctl stop nginx' {RENEWAL}"),
     Fault("renewal's notes gone", "certificate.notes", f"rm {RENEWAL}"),
     Fault("account gone", "certificate.notes", f"rm -r {paths.LETSENCRYPT}/accounts"),
     Fault("account unknown to the CA", "certificate.rehearsal",
@@ -136,7 +136,8 @@ NETWORK = (
     Fault("packets of full size get lost", "network.full_packets",
           "sysctl -qw net.ipv4.tcp_mtu_probing=0; nft 'add table inet mtu; add chain inet mtu o"
           " { type filter hook output priority 0; }; add rule inet mtu o tcp sport 443"
-          " meta length > 1200 drop'", undo="nft delete table inet mtu"),
+          " meta length > 1300 drop'", undo="nft delete table inet mtu; ip link set dev"
+          " $(ip -o route get 192.0.2.1 | grep -oP 'dev \\K\\S+') mtu 1500"),
     Fault("another site with our name", "nginx.foreign_site", rival),
     Fault("another site that is no configuration", "nginx.is_loaded",
           f"echo 'server {{ listen' >{paths.NGINX}/conf.d/zzz.conf"),
