@@ -15,6 +15,7 @@ from one_api_infra.checks import (
     name,
     network,
     remedy,
+    renewal,
     tls,
 )
 from one_api_infra.checks.observation import Observation
@@ -40,6 +41,7 @@ CHECKS: tuple[Check, ...] = (
     *http.CHECKS,
     *application.CHECKS,
     database.JOURNAL,
+    *renewal.CHECKS,
     *flow.CHECKS,
     files.NGINX,
     files.SERVICES_RUN,

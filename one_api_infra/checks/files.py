@@ -6,6 +6,11 @@ from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level
 from one_api_infra.texts import N_
 
 WRITE = N_("`pyinfra inventory.py deploys/site.py` puts back what is ours")
+# Units with a check of their own, which says what their rest means.
+WATCHED = frozenset({
+    "nginx.service", "one-api.service", "one-api-callbacks.timer", "one-api-certificate.timer",
+    "one-api-firewall.service", "one-api-monitor.timer", "one-api-watchdog.timer",
+})  # fmt: skip
 START = N_("`systemctl enable --now {unit}`")
 
 
@@ -26,11 +31,14 @@ def _services(seen: Observation) -> Finding:
 
 
 def _services_run(seen: Observation) -> Finding:
-    return _idle(seen, {"stopped"})
+    return _idle(seen, {"stopped"}, told_elsewhere=WATCHED)
 
 
-def _idle(seen: Observation, states: set[str]) -> Finding:
-    idle = told(seen.told.idle_units)
+def _idle(
+    seen: Observation, states: set[str], told_elsewhere: frozenset[str] = frozenset()
+) -> Finding:
+    units = told(seen.told.idle_units).items()
+    idle = {unit: state for unit, state in units if unit not in told_elsewhere}
     evidence = ", ".join(map(" ".join, idle.items()))
     found = ((unit, state) for unit, state in idle.items() if state in states)
     return next((Found(state, evidence, {"unit": unit}) for unit, state in found), None)
