@@ -15,6 +15,7 @@ from one_api_infra.pyinfra import fast
 from one_api_infra.site import INVENTORY, Site
 from one_api_infra.texts import _
 
+REFUSED = 2
 VARIABLE = "ONE_API_INFRA_ENVIRONMENT"
 DEFAULT = "lab"
 Hosts = list[tuple[str, dict[str, Any]]]
@@ -35,16 +36,16 @@ def shown(path: Path) -> str:
 
 
 def load(inventory_file: str) -> Hosts:
-    """The hosts of the chosen environment; pyinfra itself would do nothing and exit 0."""
+    """The hosts of the chosen environment, for pyinfra: a refused one is a message and exit 2."""
     try:
-        return _load(inventory_file)
+        return chosen(inventory_file)
     except InvalidError as error:
-        from one_api_infra.pyinfra.refusal import RefusedInventoryError  # noqa: PLC0415
+        print(str(error).lstrip("\n"), file=sys.stderr)
+        raise SystemExit(REFUSED) from None
 
-        raise RefusedInventoryError(error.problems) from None
 
-
-def _load(inventory_file: str) -> Hosts:
+def chosen(inventory_file: str) -> Hosts:
+    """The hosts of the chosen environment; InvalidError where pyinfra would do nothing, exit 0."""
     name = os.environ.get(VARIABLE, DEFAULT)
     folder = Path(inventory_file).resolve().parent / "inventory"
     path = folder / f"{name}.py"

@@ -64,9 +64,9 @@ def _journal(seen: Observation) -> Finding:
 
 def _obstacle(seen: Observation, state: Database, words: str, otherwise: str) -> Found:
     values: dict[str, object] = {"error": words, "path": paths.DATABASE}
-    values |= {"unit": UNITS.get(state.kind, "")}
     for holder in told(seen.told.one_api).process.holders:
         values |= stop(holder, "")
+    values |= {"unit": UNITS.get(state.kind, "")}
     fault = state.obstacle or otherwise
     if fault == "locked" and "stop" not in values:
         fault = otherwise

@@ -64,7 +64,7 @@ def _holder(seen: Observation) -> Finding:
 def stop(holder: Holder, port: str) -> dict[str, object]:
     """The values of a fault for who holds a port, with the command that ends it."""
     command = f"systemctl stop {holder.unit}" if holder.unit else f"kill {holder.process}"
-    return {"port": port, "holder": holder.unit or holder.program, "stop": command}
+    return {"port": port, "holder": holder.program, "unit": holder.unit, "stop": command}
 
 
 def _full_packets(seen: Observation) -> Finding:
@@ -85,7 +85,7 @@ CHECKS = (
                 N_("{holder} holds port {port}"),
                 N_(
                     "`{stop}`, then `systemctl restart nginx`; if it comes back at the next start:"
-                    " `systemctl disable {holder}`"
+                    " `systemctl disable {unit}`"
                 ),
             ),
             "one_api": Fault(

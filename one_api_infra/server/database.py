@@ -18,11 +18,11 @@ from one_api_infra.checks.server import Cache, Database, Unseen
 from one_api_infra.database import MYSQL, POSTGRESQL, SQLITE, Address
 from one_api_infra.plain import PlainError
 from one_api_infra.server import paths
-from one_api_infra.server.local import CommandError, edition, run, site
+from one_api_infra.server.local import CommandError, edition, head_of, run, site
 from one_api_infra.texts import _
 
 DAMAGED = ("malformed", "not a database", "no such table", "disk I/O error")
-WAL = "wal"
+WAL, USER = "wal", "one-api"
 PATIENCE = 30.0  # seconds for whoever holds a lock
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 TIMEOUT = 3  # seconds for a query; a hostile view would never end
@@ -85,11 +85,9 @@ def look() -> None:
 def journal_on_disk() -> str:
     """``wal`` or ``rollback``, by the file's own header (https://sqlite.org/fileformat2.html)."""
     try:
-        handle = os.open(paths.DATABASE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
+        header = head_of(USER, paths.DATABASE, 20)
+    except (OSError, KeyError):
         return ""
-    with os.fdopen(handle, "rb") as stream:
-        header = stream.read(20)
     return {1: "rollback", 2: "wal"}.get(header[18], "") if len(header) == 20 else ""
 
 

@@ -94,6 +94,6 @@ def let_go() -> None:
     if former_domains.PART in parts:
         text = former_domains.without(parts[former_domains.PART], [path.name for path in gone])
         parts[former_domains.PART] = text
-        nginx.let_serve(configuration | {"release": nginx_release.name(parts)})
+        nginx.let_serve(configuration | {"release": nginx_release.name(parts)}, staged=False)
     for path in gone:
         shutil.rmtree(path)

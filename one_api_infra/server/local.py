@@ -85,11 +85,23 @@ def read_of(user: str, path: str | Path, most: int = 64 * 1024) -> str:
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(handle, "rb") as stream:
         found = os.fstat(stream.fileno())
-        is_theirs = not user or found.st_uid == pwd.getpwnam(user).pw_uid
-        is_one = stat.S_ISREG(found.st_mode) and found.st_nlink == 1
-        if not (is_theirs and is_one and found.st_size <= most):
+        if not (_is_plain(found, user) and found.st_size <= most):
             raise OSError(f"{path}: no file of {user}'s")
         return stream.read(most).decode("utf-8", "replace")
+
+
+def head_of(user: str, path: str | Path, count: int) -> bytes:
+    """The first bytes of a file of another user's, however large, as carefully."""
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb", buffering=0) as stream:
+        if not _is_plain(os.fstat(stream.fileno()), user):
+            raise OSError(f"{path}: no file of {user}'s")
+        return stream.read(count)
+
+
+def _is_plain(found: os.stat_result, user: str) -> bool:
+    is_theirs = not user or found.st_uid == pwd.getpwnam(user).pw_uid
+    return is_theirs and stat.S_ISREG(found.st_mode) and found.st_nlink == 1
 
 
 def write(path: str | Path, content: str | bytes, mode: int = 0o600) -> None:

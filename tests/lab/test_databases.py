@@ -9,8 +9,7 @@ from tests.lab.sites import LabSite
 
 # The stand-in keeps SQLite; of One API's tables the checks read this one.
 OPTIONS = {
-    "postgresql": 'CREATE TABLE options ("key" text, value text); GRANT SELECT ON options TO '
-    "oneapi",
+    "postgresql": 'CREATE TABLE options ("key" text, value text); GRANT ALL ON options TO oneapi',
     "mariadb": "CREATE TABLE options (`key` varchar(64), value text)",
 }
 

@@ -19,7 +19,9 @@ from tests.lab.conftest import new_site
 from tests.lab.sites import LabSite
 
 # By local.read_of: O_NOFOLLOW, regular files of their owner's alone, 64 KiB.
-READ_WITHOUT_LINKS = {paths.PROBE_MARK, paths.MONITOR_STATE, paths.CALLBACKS_STATE}
+READ_WITHOUT_LINKS = {
+    paths.PROBE_MARK, paths.MONITOR_STATE, paths.CALLBACKS_STATE, paths.DATABASE,
+}  # fmt: skip
 RESTART = "systemctl restart one-api nginx one-api-firewall one-api-disk; sleep 1"
 VICTIM, SECRET = "/etc/victim", "what-only-root-may-read"
 LONGEST = 5.0  # seconds that a unit or command of somebody else's may be held up

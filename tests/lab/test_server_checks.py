@@ -189,10 +189,10 @@ FAULTS = (
           nginx("callbacks", "s/proxy_pass .*;/return 301 https:\\/\\/x.test;/"),
           "test_callback_routes_answer_as_one_api_does"),
     fault("default password",
-          ("cp -a /var/lib/one-api/one-api.db /root/db; systemctl stop one-api;"
-           " rm /var/lib/one-api/one-api.db; systemctl start one-api; sleep 1.5",
-           "systemctl stop one-api; cp -a /root/db /var/lib/one-api/one-api.db;"
-           " systemctl start one-api; sleep 1"),
+          ("systemctl stop one-api; cp -a /var/lib/one-api /root/data;"
+           " rm /var/lib/one-api/one-api.db*; systemctl start one-api; sleep 1.5",
+           "systemctl stop one-api; rm /var/lib/one-api/one-api.db*;"
+           " cp -a /root/data/. /var/lib/one-api; systemctl start one-api; sleep 1"),
           "test_default_password_is_refused", "test_database_holds_the_domain"),
     fault("open metrics", nginx("web", "s/return 404/return 200 open/"),
           "test_set_up_page_is_closed"),

@@ -42,7 +42,7 @@ def test_unknown_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     folder.mkdir()
     (folder / "production.py").write_text("hosts = []\n")
     with pytest.raises(InvalidError, match=f"{inventory.VARIABLE}=production"):
-        inventory.load(str(tmp_path / "inventory.py"))
+        inventory.chosen(str(tmp_path / "inventory.py"))
 
 
 def test_environment_without_hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,7 +50,7 @@ def test_environment_without_hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (tmp_path / "inventory").mkdir()
     (tmp_path / "inventory/production.py").write_text("hosts = []\n")
     with pytest.raises(InvalidError, match="at least one host"):
-        inventory.load(str(tmp_path / "inventory.py"))
+        inventory.chosen(str(tmp_path / "inventory.py"))
 
 
 GARBAGE = st.recursive(
@@ -106,7 +106,7 @@ def test_settings_are_judged_before_anybody_connects(
     (tmp_path / "inventory").mkdir()
     (tmp_path / "inventory/production.py").write_text('hosts = [("a", {"domian": "x"})]')
     with pytest.raises(InvalidError, match=r'a: domian: (?s:.*)write "domain"'):
-        inventory.load(str(tmp_path / "inventory.py"))
+        inventory.chosen(str(tmp_path / "inventory.py"))
 
 
 def test_pyinfra_refuses_a_lab_without_hosts(tmp_path: Path) -> None:

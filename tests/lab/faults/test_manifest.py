@@ -46,6 +46,8 @@ def faults(manifest: Manifest) -> Iterator[tuple[str, str, str]]:
     for unit in manifest.units:
         for name, command in UNIT.items():
             yield unit, name, command.format(path=unit)
+    for user in manifest.users:
+        yield user, "deleted", f"sed -i '/^{user}:/d' /etc/passwd"
 
 
 def _of(entry: Entry) -> dict[str, str]:
