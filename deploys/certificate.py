@@ -36,7 +36,7 @@ if site.certificate == "acme":
 else:
     operations.command(
         name=_("Stop the renewal of a certificate that is no longer served"),
-        script=f"systemctl disable --now --quiet {' '.join(certificate.TIMERS)}",
+        script=certificate.stop_script(),
         due=lambda seen: any(map(seen.is_active, certificate.TIMERS)),
     )
 local.include("./nginx.py")

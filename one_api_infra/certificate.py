@@ -70,6 +70,12 @@ def choose(
     return fit[0] if fit else None
 
 
+def stop_script() -> str:
+    """The shell command that ends the timers, of which one may never have been there."""
+    each = "[ ! -e /etc/systemd/system/$unit ] || systemctl disable --now --quiet $unit"
+    return f"for unit in {' '.join(TIMERS)}; do {each}; done"
+
+
 def notes(server: str, key_type: str, profile: str | None) -> dict[str, str]:
     """What certbot's notes on a site's certificate must say for it to be renewed as it was made."""
     wanted = {"server": server, "key_type": key_type, "authenticator": "webroot"}

@@ -92,8 +92,8 @@ def lacking() -> Lacking:
     """The users and packages that are gone."""
     wanted = manifest()
     there = {user.pw_name for user in pwd.getpwall()}
-    shown = run("dpkg-query", "-W", "-f", "${Package} ${db:Status-Abbrev}\n", *wanted.packages)[1]
-    installed = {line.split()[0] for line in shown.splitlines() if " ii" in line}
+    shown = run("dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *wanted.packages)[1]
+    installed = {line.split()[0] for line in shown.splitlines() if line.endswith(" installed")}
     return Lacking(
         users=tuple(name for name in wanted.users if name not in there),
         packages=tuple(name for name in wanted.packages if name not in installed),

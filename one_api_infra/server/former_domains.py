@@ -9,10 +9,11 @@ from one_api_infra.callbacks.order import Status
 from one_api_infra.certificate import Certificate
 from one_api_infra.editions.api import ApiError
 from one_api_infra.server import callbacks, certificate, nginx, paths
-from one_api_infra.server.local import edition, site, write
+from one_api_infra.server.local import CommandError, edition, site, write
 from one_api_infra.site_file import SiteFile
 
 SINCE = "since"
+NOT_TOLD = (ApiError, CommandError, OSError, LookupError, TypeError, ValueError)
 
 
 def keep(site: SiteFile) -> None:
@@ -63,7 +64,7 @@ def _created(site: SiteFile) -> tuple[float, ...] | None:
     try:
         orders = callbacks.books(site).orders(time.time())
         return tuple(each.created for each in orders if each.status is Status.PENDING)
-    except ApiError:
+    except NOT_TOLD:
         return None
 
 
