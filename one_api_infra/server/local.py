@@ -5,6 +5,7 @@ import pwd
 import stat
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def edition(site: SiteFile) -> Edition:
 def api(site: SiteFile, *, token: bool = True) -> Api:
     """One API on loopback, with the stored access token if there is one."""
     path = Path(paths.ACCESS_TOKEN)
-    stored = path.read_text().strip() if token and path.exists() else None
+    stored = path.read_text().strip() if token and path.is_file() else None
     return Api(edition(site), f"http://127.0.0.1:{site.one_api_port}", stored)
 
 
@@ -105,8 +106,10 @@ def _is_plain(found: os.stat_result, user: str) -> bool:
 
 
 def write(path: str | Path, content: str | bytes, mode: int = 0o600) -> None:
-    """Write a file atomically and durably, owned by root."""
+    """Write a file atomically and durably, owned by root; a folder in its place is set aside."""
     target = Path(path)
+    if target.is_dir() and not target.is_symlink():
+        target.rename(f"{target}.aside.{int(time.time())}")
     data = content.encode() if isinstance(content, str) else content
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     with os.fdopen(handle, "wb") as stream:

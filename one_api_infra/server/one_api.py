@@ -163,7 +163,7 @@ def claim() -> None:
 
 def _stored_password() -> str:
     path = Path(paths.ROOT_PASSWORD)
-    if not path.exists():
+    if not path.is_file():
         write(path, _random(PASSWORD_LENGTH) + "\n")
     return path.read_text().strip()
 
@@ -201,7 +201,7 @@ def _enter(client: Api, password: str) -> None:
 def is_confirmed() -> bool:
     """Whether One API has accepted the stored password, and nobody has written it since."""
     confirmed, stored = Path(paths.PASSWORD_CONFIRMED), Path(paths.ROOT_PASSWORD)
-    if not (confirmed.exists() and stored.exists()):
+    if not (confirmed.is_file() and stored.is_file()):
         return False
     return confirmed.read_text() == _revision(stored) + _database()
 

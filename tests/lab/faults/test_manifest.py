@@ -15,7 +15,7 @@ from one_api_infra.checks.verdict import State
 from one_api_infra.lab.lab import Lab
 from one_api_infra.manifest import Entry, Manifest
 from one_api_infra.site import Site
-from tests.lab.conftest import new_site
+from tests.lab.faults.trial import FaultySite, faulty_site
 from tests.lab.sites import LabSite
 
 FILE = {
@@ -59,13 +59,12 @@ def _of(entry: Entry) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def healthy(prepared: Callable[[str], Path], lab: Lab) -> Iterator[LabSite]:
+def healthy(prepared: Callable[[str], Path], lab: Lab) -> Iterator[FaultySite]:
     """One copy of the prepared site, with everything that settings can ask for, for all faults."""
-    site = new_site(lab, "manif", "debian-13", "site13.lab.test", of=prepared("debian-13"))
-    site.inventory(alert_urls=["json://127.0.0.1:1/"], root_password="abcdefgh12")
-    site.converge()
-    yield site
-    site.host.remove()
+    for site in faulty_site(prepared, lab, "manif"):
+        site.inventory(alert_urls=["json://127.0.0.1:1/"], root_password="abcdefgh12")
+        site.converge()
+        yield site
 
 
 def named(site: LabSite) -> list[str]:
@@ -74,7 +73,8 @@ def named(site: LabSite) -> list[str]:
     return [each.id for each in verdicts if each.state is State.FAILED]
 
 
-def test_whatever_is_broken_is_seen_and_healed(healthy: LabSite, part: slice | None) -> None:
+@pytest.mark.timeout(0)  # all of them take an hour
+def test_whatever_is_broken_is_seen_and_healed(healthy: FaultySite, part: slice | None) -> None:
     assert named(healthy) == []
     manifest = plain.read(Manifest, declared.manifest(Site.parse(healthy.settings)).data.decode())
     every = list(faults(manifest))
@@ -87,7 +87,8 @@ def test_whatever_is_broken_is_seen_and_healed(healthy: LabSite, part: slice | N
         done = healthy.deploy("-y")
         if done.code or named(healthy):
             unhealed.append(f"{path}: {name}: {named(healthy)} {done.stderr[-300:]}")
-            healthy.host.ssh(f"rm -rf {path}" if "/" in path else f"systemctl unmask {path}")
+            print(unhealed[-1], flush=True)
+            healthy.rebuild()
             healthy.converge()
     print(f"{len(chosen)} of {len(every)} faults, {len(silent)} silent, {len(unhealed)} not healed")
     assert (silent, unhealed) == ([], [])
