@@ -1,5 +1,5 @@
 """The environment that ONE_API_INFRA_ENVIRONMENT names: `lab`, or another file of inventory/."""
 
-from one_api_infra.inventory import load
+from one_api_infra.remote.inventory import load
 
 hosts = load(__file__)

@@ -19,13 +19,13 @@ from pathlib import Path
 from random import Random
 
 from benchmarks import results
-from one_api_infra.callbacks import intake
-from one_api_infra.callbacks.auditor import Auditor
-from one_api_infra.callbacks.gateways import GATEWAYS
-from one_api_infra.callbacks.ledger import Ledger
-from one_api_infra.callbacks.order import Credit, Order, Status
-from tests.unit.callbacks.lines import ACCOUNT, line, notification
-from tests.unit.callbacks.world import MONEY, QUOTA, START, FaultyEpay, World
+from one_api_infra.server.callbacks import intake
+from one_api_infra.server.callbacks.auditor import Auditor
+from one_api_infra.server.callbacks.gateways import GATEWAYS
+from one_api_infra.server.callbacks.ledger import Ledger
+from one_api_infra.server.callbacks.order import Credit, Order, Status
+from tests.unit.server.callbacks.lines import ACCOUNT, callback_request, line
+from tests.unit.server.callbacks.world import MONEY, QUOTA, START, FaultyEpay, World
 
 CALLBACKS = (10_000, 100_000, 1_000_000)
 ORDERS = (100, 1_000, 10_000)
@@ -39,7 +39,7 @@ Measured = tuple[float, float, float]  # seconds, seconds once more, MiB
 def write(log: Path, numbers: Iterable[int]) -> None:
     """Append callbacks to a log."""
     with log.open("ab") as stream:
-        stream.writelines(line(notification(str(n)), at=START + n * GAP) for n in numbers)
+        stream.writelines(line(callback_request(str(n)), at=START + n * GAP) for n in numbers)
 
 
 def book(ledger: Ledger, numbers: Iterable[int]) -> None:

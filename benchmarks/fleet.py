@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import results
-from one_api_infra import declared, snapshot
+from one_api_infra.desired import manifest as declared
+from one_api_infra.desired import snapshot
+from one_api_infra.desired.site import Site
 from one_api_infra.lab.lab import Lab
-from one_api_infra.site import Site
 from tests.lab.sites import PYINFRA, ROOT, LabSite
 
 REAL = (1, 2, 4, 8)
@@ -56,7 +57,7 @@ def real(lab: Lab, runs: int) -> tuple[dict[str, float], LabSite]:
 def simulated(site: LabSite, folder: Path, runs: int) -> dict[str, dict[str, float]]:
     """Seconds and MiB by the number of hosts."""
     settings = {k: v for k, v in site.settings.items() if not k.startswith("ssh_")}
-    look = snapshot.script(declared.wanted(Site.parse(settings)))
+    look = snapshot.script(declared.snapshot_spec(Site.parse(settings)))
     data = folder / "fleet.json"
     found = {}
     for count in SIMULATED:

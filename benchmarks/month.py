@@ -33,7 +33,7 @@ LOOK = """
 import json, sys, time
 sys.path.insert(0, "/opt/one-api-infra/one-api-infra.pyz")
 from one_api_infra.checks import catalogue
-from one_api_infra.checks.observers.look import look
+from one_api_infra.checks.observers.gather import look
 from one_api_infra.server import monitor, observe
 from one_api_infra.server.local import run, site
 target = monitor._target(site())

@@ -9,16 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from one_api_infra import artifact, certificate_files, firewall, monitor, nginx, one_api, system
-from one_api_infra.callbacks import units
+from one_api_infra.desired import artifact, callbacks, firewall, monitor, nginx, one_api, system
+from one_api_infra.desired import certificate as certificate_files
+from one_api_infra.desired.resources import Directory, File
+from one_api_infra.desired.site import Site
 from one_api_infra.lab.host import Host
-from one_api_infra.resources import Directory, File
-from one_api_infra.server import paths
-from one_api_infra.site import Site
+from one_api_infra.shared import paths, units
 
-USERS = {one_api.USER: paths.DATA, monitor.USER: paths.MONITOR, units.USER: paths.CALLBACKS}
+USERS = {one_api.USER: paths.DATA, monitor.USER: paths.MONITOR, callbacks.USER: paths.CALLBACKS}
 # One API first; what the firewall lets through, and the timers, last.
-UNITS = (firewall.UNIT, "one-api-certificate.timer", monitor.TIMER, units.TIMER)
+UNITS = (units.FIREWALL, "one-api-certificate.timer", units.MONITOR_TIMER, units.CALLBACKS_TIMER)
 LOCK = Path(__file__).parents[1] / "inventory" / "artifacts.lock.json"
 
 
@@ -32,7 +32,7 @@ def files(site: Site, built: Host) -> list[File]:
         *nginx.notes(),
         *certificate_files.files(site),
         *monitor.files(site),
-        *units.files(site),
+        *callbacks.files(site),
     )
     parts = [f"{nginx.LINK}/{name}" for name in (*nginx.PARTS, nginx.CALLBACK_SCRIPT)]
     there = [nginx.CONF, *nginx.INCLUDES, *parts, paths.FIREWALL]

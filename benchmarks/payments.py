@@ -26,7 +26,7 @@ from one_api_infra.lab.errors import LabError
 from one_api_infra.lab.gateway import Gateway
 from one_api_infra.lab.gateways import Alipay, Call, Stripe, Wxpay
 from one_api_infra.lab.lab import Lab
-from one_api_infra.server import paths
+from one_api_infra.shared import paths
 from tests.lab import databases, ledgers
 from tests.lab.sites import LabSite
 
@@ -282,9 +282,9 @@ def table(shop: Shop) -> list[tuple[str, str]]:
     credits = Counter(shop.credits())
     acts = ledgers.rows(site, "SELECT number, kind, ended FROM acts WHERE result = 'credited'")
     ways = Counter({number: kind for number, kind, _ended in acts}.values())
-    cases = {n: k for n, k in ledgers.cases(site).items() if k != "forged"}
+    cases = {n: k for n, k in ledgers.cases(site).items() if k != "invalid_signature"}
     at = dict(
-        ledgers.rows(site, "SELECT number, at FROM callbacks WHERE is_taken ORDER BY at DESC")
+        ledgers.rows(site, "SELECT number, at FROM callbacks WHERE is_accepted ORDER BY at DESC")
     )
     at |= {number: ended for number, _kind, ended in acts}
     delays = sorted(max(at[n] - paid[n].paid_at, 0) for n in done if n in paid and n in at)

@@ -20,7 +20,7 @@ from urllib.parse import urlencode
 from benchmarks.payments import SHOPS, Payment, Shop
 from one_api_infra.lab import epay
 from one_api_infra.lab.lab import Lab
-from one_api_infra.server import paths
+from one_api_infra.shared import paths
 from tests.lab import databases, ledgers
 from tests.lab.sites import LabSite
 

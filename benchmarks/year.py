@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from one_api_infra.cli import pyinfra
+from one_api_infra.cli import runner
 from one_api_infra.lab.clock import OwnClock
 from one_api_infra.lab.errors import LabError
 from one_api_infra.lab.lab import Lab
@@ -81,7 +81,7 @@ def prepared(lab: Lab, system: str) -> Sequence[Path]:
     domain = "year.lab.test"
     lab.point(domain, host)
     lab.write_inventory({"year": host.connection() | lab.settings() | {"domain": domain}})
-    done = pyinfra.run(ROOT / "inventory.py", "site", "-y", quiet=True)
+    done = runner.run(ROOT / "inventory.py", "site", "-y", quiet=True)
     if done.code:
         raise SystemExit("the site could not be deployed")
     host.ssh("sync")

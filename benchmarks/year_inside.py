@@ -14,8 +14,9 @@ from pathlib import Path
 
 sys.path.insert(0, "/opt/one-api-infra/one-api-infra.pyz")
 
-from one_api_infra.server import certificate, paths
+from one_api_infra.server import certificate
 from one_api_infra.server.local import site
+from one_api_infra.shared import paths
 
 HERE = Path("/root/year")
 UNIT = "one-api-certificate"

@@ -2,19 +2,18 @@
 
 from pyinfra import host
 
-from one_api_infra import declared, system
-from one_api_infra.checks import preflight
-from one_api_infra.pyinfra import operations, target
-from one_api_infra.texts import _
+from one_api_infra.desired import manifest, preflight, system
+from one_api_infra.remote import operations, target
+from one_api_infra.shared.texts import _
 
 site = target.site()
 
 operations.failure(
     name=_("The data here are of this edition"),
-    problems=lambda seen: tuple(preflight.edition(site, seen)),
+    problems=lambda snapshot: tuple(preflight.edition(site, snapshot)),
     waive=site.waive,
 )
 for directory in host.loop(system.directories()):
     operations.directory(name=_("Make {path}", path=directory.path), directory=directory)
-for file in host.loop((*system.agent_files(site), declared.manifest(site))):
+for file in host.loop((*system.agent_files(site), manifest.manifest(site))):
     operations.file(name=_("Write {path}", path=file.path), file=file)

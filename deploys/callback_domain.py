@@ -2,10 +2,10 @@
 
 from pyinfra import host, local
 
-from one_api_infra import callback_domain, former_domain_files
-from one_api_infra.pyinfra import operations, target
-from one_api_infra.server import paths
-from one_api_infra.texts import _
+from one_api_infra.desired import callback_domain, former_domains
+from one_api_infra.remote import operations, target
+from one_api_infra.shared import paths, units
+from one_api_infra.shared.texts import _
 
 site = target.site()
 if target.is_first("agent"):
@@ -14,17 +14,17 @@ if target.is_first("agent"):
 operations.command(
     name=_("Put the domain into One API, everywhere"),
     script=paths.agent("callback-domain"),
-    due=lambda seen: not callback_domain.is_right(site, seen),
+    due=lambda snapshot: not callback_domain.is_right(site, snapshot),
 )
-for file in host.loop(former_domain_files.files()):
+for file in host.loop(former_domains.files()):
     operations.file(name=_("Write {path}", path=file.path), file=file)
 operations.unit(
     name=_("Let go of earlier domains by a timer"),
-    unit=former_domain_files.TIMER,
-    beside=(former_domain_files.SERVICE,),
+    unit=units.FORMER_DOMAINS_TIMER,
+    beside=(units.FORMER_DOMAINS,),
 )
 operations.command(
     name=_("Let go of earlier domains that no gateway calls"),
     script=paths.agent("former-domains"),
-    due=former_domain_files.are_over,
+    due=former_domains.are_over,
 )

@@ -1,28 +1,32 @@
-"""The agent that records, replays and reconciles payment callbacks."""
+"""The callback service that records, replays and reconciles payment callbacks."""
 
 from pyinfra import host, local
 
-from one_api_infra.callbacks import units
-from one_api_infra.pyinfra import operations, target
-from one_api_infra.server import paths
-from one_api_infra.texts import _
+from one_api_infra.desired import callbacks
+from one_api_infra.remote import operations, target
+from one_api_infra.shared import paths, units
+from one_api_infra.shared.texts import _
 
 site = target.site()
 if target.is_first("agent"):
     local.include("./agent.py")
 
-if units.is_wanted(site):
+if callbacks.is_wanted(site):
     operations.user(
-        name=_("Make the user {user}", user=units.USER), user=units.USER, home=paths.CALLBACKS
+        name=_("Make the user {user}", user=callbacks.USER),
+        user=callbacks.USER,
+        home=paths.CALLBACKS,
     )
-    for file in host.loop(units.files(site)):
+    for file in host.loop(callbacks.files(site)):
         operations.file(name=_("Write {path}", path=file.path), file=file)
     operations.unit(
-        name=_("Run the callbacks' agent by a timer"), unit=units.TIMER, beside=(units.SERVICE,)
+        name=_("Run the callback service by a timer"),
+        unit=units.CALLBACKS_TIMER,
+        beside=(units.CALLBACKS,),
     )
 else:
     operations.command(
-        name=_("Remove the callbacks' agent"),
+        name=_("Remove the callback service"),
         script=paths.agent("callbacks-remove"),
-        due=lambda seen: units.is_left(site, seen),
+        due=lambda snapshot: callbacks.is_left(site, snapshot),
     )

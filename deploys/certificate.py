@@ -2,10 +2,10 @@
 
 from pyinfra import host, local
 
-from one_api_infra import certificate, certificate_files
-from one_api_infra.pyinfra import operations, target
-from one_api_infra.server import paths
-from one_api_infra.texts import _
+from one_api_infra.desired import certificate
+from one_api_infra.remote import operations, target
+from one_api_infra.shared import paths, units
+from one_api_infra.shared.texts import _
 
 site = target.site()
 if target.is_first("agent"):
@@ -13,35 +13,35 @@ if target.is_first("agent"):
 
 operations.failure(
     name=_("A certificate from elsewhere is fit to be served"),
-    problems=lambda seen: certificate_files.external_problems(site, seen),
+    problems=lambda snapshot: certificate.external_problems(site, snapshot),
 )
 if site.certificate == "acme":
-    for directory in host.loop(certificate_files.directories()):
+    for directory in host.loop(certificate.directories()):
         operations.directory(name=_("Make {path}", path=directory.path), directory=directory)
-    for file in host.loop(certificate_files.files(site)):
+    for file in host.loop(certificate.files(site)):
         operations.file(name=_("Write {path}", path=file.path), file=file)
     operations.command(
         name=_("Obtain the certificate"),
         script=paths.agent("obtain"),
-        due=lambda seen: certificate_files.is_due(site, seen),
+        due=lambda snapshot: certificate.is_due(site, snapshot),
     )
     operations.unit(
-        name=_("Renew it by a timer"), unit=certificate.TIMER, beside=(certificate.SERVICE,)
+        name=_("Renew it by a timer"), unit=units.CERTIFICATE_TIMER, beside=(units.CERTIFICATE,)
     )
     operations.unit(
         name=_("Rehearse the renewal by a timer"),
-        unit=certificate.REHEARSAL_TIMER,
-        beside=(certificate.REHEARSAL,),
+        unit=units.REHEARSAL_TIMER,
+        beside=(units.REHEARSAL,),
     )
 else:
     operations.command(
         name=_("Stop the renewal of a certificate that is no longer served"),
         script=certificate.stop_script(),
-        due=lambda seen: any(map(seen.is_active, certificate.TIMERS)),
+        due=lambda snapshot: any(map(snapshot.is_active, units.CERTIFICATE_TIMERS)),
     )
 local.include("./nginx.py")
 operations.command(
     name=_("Delete certificates of earlier domains"),
     script=paths.agent("remove-obsolete"),
-    due=lambda seen: certificate_files.is_obsolete(site, seen),
+    due=lambda snapshot: certificate.is_obsolete(site, snapshot),
 )

@@ -2,21 +2,21 @@
 
 from pyinfra import host, local
 
-from one_api_infra import firewall
-from one_api_infra.pyinfra import operations, target
-from one_api_infra.texts import _
+from one_api_infra.desired import firewall
+from one_api_infra.remote import operations, target
+from one_api_infra.shared.texts import _
 
 site = target.site()
 if target.is_first("agent"):
     local.include("./agent.py")
 
-operations.packages(name=_("Install nftables"), names=lambda _seen: ("nftables",))
+operations.packages(name=_("Install nftables"), names=lambda _snapshot: ("nftables",))
 for file in host.loop(firewall.files(site)):
     operations.file(name=_("Write {path}", path=file.path), file=file)
 operations.firewall(
     name=_("Close every port but ssh, 80, 443 and the admin's own"),
-    due=lambda seen: firewall.is_due(site, seen),
-    rules=lambda seen: firewall.rules(site, seen),
+    due=lambda snapshot: firewall.is_due(site, snapshot),
+    rules=lambda snapshot: firewall.rules(site, snapshot),
     load=firewall.apply_script(),
     confirm=firewall.confirm_script(),
 )

@@ -2,10 +2,10 @@
 
 from pyinfra import host, local
 
-from one_api_infra import monitor
-from one_api_infra.pyinfra import operations, target
-from one_api_infra.server import paths
-from one_api_infra.texts import _
+from one_api_infra.desired import monitor
+from one_api_infra.remote import operations, target
+from one_api_infra.shared import paths, units
+from one_api_infra.shared.texts import _
 
 site = target.site()
 if target.is_first("agent"):
@@ -20,6 +20,6 @@ for path in host.loop(monitor.absent(site)):
     operations.absent(name=_("Remove {path}", path=path), path=path)
 operations.unit(
     name=_("Run the monitor by a timer"),
-    unit=monitor.TIMER,
-    beside=(monitor.SERVICE, monitor.OBSERVE, monitor.LOOK),
+    unit=units.MONITOR_TIMER,
+    beside=(units.MONITOR, units.OBSERVE, units.LOOK),
 )

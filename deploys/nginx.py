@@ -2,18 +2,18 @@
 
 from pyinfra import host, local
 
-from one_api_infra import nginx, system
-from one_api_infra.pyinfra import operations, target
-from one_api_infra.resources import Directory
-from one_api_infra.server import paths
-from one_api_infra.texts import _
+from one_api_infra.desired import nginx, system
+from one_api_infra.desired.resources import Directory
+from one_api_infra.remote import operations, target
+from one_api_infra.shared import paths
+from one_api_infra.shared.texts import _
 
 site = target.site()
 if target.is_first("agent"):
     local.include("./agent.py")
 
 operations.failure(name=_("The agent tells the server's state"), problems=system.agent_problems)
-operations.packages(name=_("Install nginx"), names=lambda _seen: ("nginx", nginx.NJS))
+operations.packages(name=_("Install nginx"), names=lambda _snapshot: ("nginx", nginx.NJS))
 operations.command(
     name=_("Let nginx load njs"),
     script=f"ln -sf {nginx.NJS_CONF} {nginx.NJS_MODULE}",
@@ -27,6 +27,6 @@ for file in host.loop(nginx.notes()):
 operations.command(
     name=_("Let nginx serve the site as configured"),
     script=paths.agent("nginx"),
-    stdin=lambda seen: nginx.configuration_json(site, seen),
-    due=lambda seen: nginx.is_due(site, seen),
+    stdin=lambda snapshot: nginx.configuration_json(site, snapshot),
+    due=lambda snapshot: nginx.is_due(site, snapshot),
 )

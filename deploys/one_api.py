@@ -2,10 +2,10 @@
 
 from pyinfra import host, local
 
-from one_api_infra import one_api, started
-from one_api_infra.pyinfra import operations, release, target
-from one_api_infra.server import paths
-from one_api_infra.texts import _
+from one_api_infra.desired import one_api
+from one_api_infra.remote import operations, release, target
+from one_api_infra.shared import paths, started
+from one_api_infra.shared.texts import _
 
 site = target.site()
 if target.is_first("agent"):
@@ -24,31 +24,31 @@ operations.upload(
     source=str(artifact.path),
     path=one_api.binary(artifact.sha256),
     sha256=artifact.sha256,
-    due=lambda seen: one_api.is_release_due(artifact.sha256, seen),
+    due=lambda snapshot: one_api.is_release_due(artifact.sha256, snapshot),
 )
 for data in host.loop(release.tiktoken_files(site)):
     operations.file(name=_("Write {path}", path=data.path), file=data)
 operations.command(
     name=_("Generate One API's secrets, once"),
     script=paths.agent("generate"),
-    due=lambda seen: not one_api.has_secrets(site, seen),
+    due=lambda snapshot: not one_api.has_secrets(site, snapshot),
     follows=(),
 )
 operations.command(
     name=_("Let One API run from this release"),
     script=paths.agent(f"activate {one_api.release(artifact.sha256)}"),
-    due=lambda seen: one_api.is_due(artifact.sha256, seen),
+    due=lambda snapshot: one_api.is_due(artifact.sha256, snapshot),
     follows=started.READ_AT_START,
 )
 operations.command(
     name=_("Claim root"),
     script=paths.agent("claim"),
-    due=lambda seen: not one_api.is_claimed(seen),
+    due=lambda snapshot: not one_api.is_claimed(snapshot),
 )
 operations.command(
     name=_("Let SQLite write ahead"),
     script=one_api.journal_script(),
-    due=lambda seen: one_api.is_journal_due(site, seen),
+    due=lambda snapshot: one_api.is_journal_due(site, snapshot),
 )
 for path in host.loop(one_api.kept(site)):
     operations.private(name=_("Let {path} be root's alone", path=path), path=path)

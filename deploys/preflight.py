@@ -1,10 +1,10 @@
 """What must hold before anything is changed."""
 
-from one_api_infra.checks import preflight
 from one_api_infra.checks import target as targets
 from one_api_infra.checks.observers import dns
-from one_api_infra.pyinfra import address, operations, target
-from one_api_infra.texts import _
+from one_api_infra.desired import preflight
+from one_api_infra.remote import address, operations, target
+from one_api_infra.shared.texts import _
 
 site = target.site()
 known = targets.of_settings(site.public())
@@ -12,6 +12,6 @@ connected_to = address.of(target.current_host())
 
 operations.failure(
     name=_("Preflight: the server and the domain are fit for a site"),
-    problems=lambda seen: preflight.judge(site, seen, dns.look(known), connected_to),
+    problems=lambda snapshot: preflight.judge(site, snapshot, dns.gather(known), connected_to),
     waive=site.waive,
 )

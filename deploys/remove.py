@@ -2,9 +2,9 @@
 
 from pyinfra import host
 
-from one_api_infra.pyinfra import operations, target
-from one_api_infra.server import paths
-from one_api_infra.texts import _
+from one_api_infra.remote import operations, target
+from one_api_infra.shared import paths
+from one_api_infra.shared.texts import _
 
 site = target.site()
 data = host.data.get("_remove_data", "keep")
@@ -12,5 +12,5 @@ data = host.data.get("_remove_data", "keep")
 operations.command(
     name=_("Remove the site"),
     script=paths.agent(f"remove {data}"),
-    due=lambda seen: paths.BUNDLE in seen.paths,
+    due=lambda snapshot: paths.ZIPAPP in snapshot.paths,
 )

@@ -2,9 +2,10 @@
 
 from pyinfra import host, local
 
-from one_api_infra import logs, system
-from one_api_infra.pyinfra import operations, target
-from one_api_infra.texts import _
+from one_api_infra.desired import logs, system
+from one_api_infra.remote import operations, target
+from one_api_infra.shared import units
+from one_api_infra.shared.texts import _
 
 site = target.site()
 if target.is_first("agent"):
@@ -12,15 +13,19 @@ if target.is_first("agent"):
 
 operations.packages(
     name=_("Install Debian packages"),
-    names=lambda seen: system.packages(site, seen),
+    names=lambda snapshot: system.packages(site, snapshot),
 )
 for file in host.loop(system.files(site)):
     operations.file(name=_("Write {path}", path=file.path), file=file)
 for file in host.loop(logs.files(site)):
     operations.file(name=_("Write {path}", path=file.path), file=file)
 operations.absent(name=_("Remove the rotation by day alone"), path=logs.OLD_LOGROTATE)
-operations.unit(name=_("Keep room for the record of callbacks"), unit=logs.DISK)
-operations.unit(name=_("Rotate logs by a timer"), unit=logs.TIMER, beside=(logs.ROTATION, logs.OWN))
+operations.unit(name=_("Keep room for the record of callbacks"), unit=units.DISK)
+operations.unit(
+    name=_("Rotate logs by a timer"),
+    unit=units.LOGROTATE_TIMER,
+    beside=(units.LOGROTATE, units.LOGS),
+)
 operations.command(
     name=_("Let the journal keep to its size"),
     script="systemctl restart systemd-journald.service",
@@ -37,5 +42,5 @@ operations.unit(name=_("Install security updates"), unit=system.UPDATER)
 operations.command(
     name=_("Build the virtual environment"),
     script=system.venv_script(site),
-    due=lambda seen: not system.venv_is_complete(seen),
+    due=lambda snapshot: not system.venv_is_complete(snapshot),
 )

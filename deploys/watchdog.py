@@ -2,20 +2,23 @@
 
 from pyinfra import host, local
 
-from one_api_infra import watchdog
-from one_api_infra.pyinfra import operations, target
-from one_api_infra.texts import _
+from one_api_infra.desired import watchdog
+from one_api_infra.remote import operations, target
+from one_api_infra.shared import units
+from one_api_infra.shared.texts import _
 
 site = target.site()
 if target.is_first("agent"):
     local.include("./agent.py")
 
 if site.alert_urls:
-    operations.packages(name=_("Install Debian's apprise"), names=lambda _seen: (watchdog.APPRISE,))
+    operations.packages(
+        name=_("Install Debian's apprise"), names=lambda _snapshot: (watchdog.APPRISE,)
+    )
     for file in host.loop(watchdog.files(site)):
         operations.file(name=_("Write {path}", path=file.path), file=file)
     operations.unit(
-        name=_("Run the watchdog by a timer"), unit=watchdog.TIMER, beside=(watchdog.SERVICE,)
+        name=_("Run the watchdog by a timer"), unit=units.WATCHDOG_TIMER, beside=(units.WATCHDOG,)
     )
 else:
     operations.command(

@@ -12,14 +12,18 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
-from one_api_infra import texts
 from one_api_infra.cli import commands
 from one_api_infra.cli.translated import help_of
+from one_api_infra.shared import texts
 
-PACKAGE = Path(texts.__file__).parent
-FOLDER = PACKAGE / "locale/zh_CN/LC_MESSAGES"
+PACKAGE = Path(texts.__file__).parents[1]
+FOLDER = PACKAGE / "shared/locale/zh_CN/LC_MESSAGES"
 PO, MO = FOLDER / "one_api_infra.po", FOLDER / "one_api_infra.mo"
-TABLES = ("domain.py", "parsers.py", "settings.py")  # their rows are translated when they are shown
+TABLES = (
+    "desired/domain.py",
+    "desired/parsers.py",
+    "desired/settings.py",
+)  # their rows are translated when they are shown
 
 
 def messages() -> set[str]:

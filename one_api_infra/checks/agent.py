@@ -1,29 +1,29 @@
 """Level 0: whether the server itself was asked, and answered: most checks stand on that."""
 
-from one_api_infra import plain
 from one_api_infra.checks.observation import Observation
-from one_api_infra.checks.server import Server, Unseen
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
-from one_api_infra.plain import PlainError, ShapeError
-from one_api_infra.texts import N_, _
+from one_api_infra.shared import plain
+from one_api_infra.shared.plain import PlainError, ShapeError
+from one_api_infra.shared.server_observation import Server, Unobserved
+from one_api_infra.shared.texts import N_, _
 
 ID = "system.agent"
 LOOK = "system.look"
 DEPLOY = N_("`pyinfra inventory.py deploys/site.py` on your own machine writes it anew")
 
 
-def parse(output: str, error: str) -> Server | Unseen:
+def parse(output: str, error: str) -> Server | Unobserved:
     """What ``observe`` printed; ``error`` is what went wrong in asking, empty if nothing did."""
     if not error:
         try:
             return plain.read(Server, output)
         except ShapeError:
-            return Unseen("", "older")
+            return Unobserved("", "older")
         except PlainError as failure:
-            return Unseen(str(failure), "garbled")
+            return Unobserved(str(failure), "garbled")
     if "sudo:" in error:
-        return Unseen(error, "sudo")
-    return Unseen(error, "unreachable" if _is_of_ssh(error) else "silent")
+        return Unobserved(error, "sudo")
+    return Unobserved(error, "unreachable" if _is_of_ssh(error) else "silent")
 
 
 def _is_of_ssh(error: str) -> bool:
@@ -32,16 +32,18 @@ def _is_of_ssh(error: str) -> bool:
     return any(word in error for word in words)
 
 
-def _agent(seen: Observation) -> Finding:
-    if isinstance(seen.server, Server):
+def _agent(observation: Observation) -> Finding:
+    if isinstance(observation.server, Server):
         return None
-    if seen.server.fault == "outside":
+    if observation.server.fault == "outside":
         return Skip(_("this is a look from outside"))
-    return Found(seen.server.fault, seen.server.unseen, {"error": seen.server.unseen})
+    return Found(
+        observation.server.fault, observation.server.unseen, {"error": observation.server.unseen}
+    )
 
 
-def _look(seen: Observation) -> Finding:
-    error = seen.outside_error
+def _look(observation: Observation) -> Finding:
+    error = observation.outside_error
     return Found("blind", error, {"error": error}) if error else None
 
 

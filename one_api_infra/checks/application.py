@@ -3,15 +3,22 @@
 from collections.abc import Callable
 from typing import Any
 
-from one_api_infra import editions
 from one_api_infra.checks import http, network
 from one_api_infra.checks.name import form
 from one_api_infra.checks.observation import Observation
-from one_api_infra.checks.server import Books, Payment, Process, Server, told
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip, Verbatim
-from one_api_infra.texts import N_, _
+from one_api_infra.shared import editions, units
+from one_api_infra.shared.callback_domain import origin
+from one_api_infra.shared.server_observation import (
+    Payment,
+    Process,
+    Server,
+    StoredSettings,
+    observed,
+)
+from one_api_infra.shared.texts import N_, _
 
-SERVICE, USER = "one-api.service", "one-api"
+SERVICE, USER = units.ONE_API, "one-api"
 RESTARTS, SETTLED_SECONDS = 3, 600  # so many, and none since: it has found its feet
 TAKE_AWAY = N_("`rm {files}`, `systemctl daemon-reload`, `systemctl restart one-api`")
 RUNS = ("one_api.runs",)
@@ -21,24 +28,24 @@ ENVIRONMENT = N_(
 )
 
 
-def _runs(seen: Observation) -> Finding:
-    one_api = told(seen.told.one_api)
+def _runs(observation: Observation) -> Finding:
+    one_api = observed(observation.on_server.one_api)
     if not one_api.is_active:
-        return Found("stopped", "one-api.service")
+        return Found("stopped", units.ONE_API)
     return Found("silent", one_api.error) if one_api.error else None
 
 
-def _port(seen: Observation) -> Finding:
+def _port(observation: Observation) -> Finding:
     """Another program on One API's own port."""
-    port = str(told(seen.told.one_api).port)
-    holder = told(seen.told.holders).get(port)
+    port = str(observed(observation.on_server.one_api).port)
+    holder = observed(observation.on_server.holders).get(port)
     if holder is None or holder.unit == SERVICE:
         return None
     return Found("taken", f"ss: {port} {holder.program}", network.stop(holder, port))
 
 
-def _keeps_running(seen: Observation) -> Finding:
-    process = told(seen.told.one_api).process
+def _keeps_running(observation: Observation) -> Finding:
+    process = observed(observation.on_server.one_api).process
     if process.restarts < RESTARTS or process.age > SETTLED_SECONDS:
         return None
     values = {"count": process.restarts, "result": process.died_of or "-"}
@@ -54,75 +61,75 @@ def _without(process: Process) -> dict[str, object]:
     return {"files": Verbatim(" ".join(process.drop_ins))}
 
 
-def _user(seen: Observation) -> Finding:
-    process = told(seen.told.one_api).process
+def _user(observation: Observation) -> Finding:
+    process = observed(observation.on_server.one_api).process
     if process.user in {"", USER}:
         return None
     fault = "altered" if process.drop_ins else "other"
     return Found(fault, process.user, {"user": process.user} | _without(process))
 
 
-def _is_release(seen: Observation) -> Finding:
-    return None if told(seen.told.one_api).process.is_release else Found("changed")
+def _is_release(observation: Observation) -> Finding:
+    return None if observed(observation.on_server.one_api).process.is_release else Found("changed")
 
 
-def _is_loaded(seen: Observation) -> Finding:
-    return None if told(seen.told.one_api).process.is_loaded else Found("stale")
+def _is_loaded(observation: Observation) -> Finding:
+    return None if observed(observation.on_server.one_api).process.is_loaded else Found("stale")
 
 
-def _is_claimed(seen: Observation) -> Finding:
-    return None if told(seen.told.one_api).is_ours else Found("unclaimed")
+def _is_claimed(observation: Observation) -> Finding:
+    return None if observed(observation.on_server.one_api).is_ours else Found("unclaimed")
 
 
-def _in_use(seen: Observation) -> Finding:
-    address = http.told(seen).get("server_address")
-    if address is None and isinstance(seen.server, Server):
-        address = told(seen.told.one_api).server_address
+def _in_use(observation: Observation) -> Finding:
+    address = http.api_status(observation).get("server_address")
+    if address is None and isinstance(observation.server, Server):
+        address = observed(observation.on_server.one_api).server_address
     if address is None:
         return Skip(_("/api/status does not tell a server_address"))
-    wanted = f"https://{seen.target.domain}"
+    wanted = origin(observation.target.domain)
     if form(str(address), wanted):
         return Found("differs", f'server_address = "{address}"',
                      {"value": address or _("empty"), "wanted": wanted})  # fmt: skip
     return None
 
 
-def _in_step(seen: Observation) -> Finding:
-    one_api = told(seen.told.one_api)
-    stored, in_use = told(one_api.database).server_address, one_api.server_address
+def _in_step(observation: Observation) -> Finding:
+    one_api = observed(observation.on_server.one_api)
+    stored, in_use = observed(one_api.database).server_address, one_api.server_address
     if stored != in_use:
         values = {"stored": stored or _("empty"), "value": in_use or _("empty")}
         return Found("differs", f"{values['stored']}, {values['value']}", values)
     return None
 
 
-def _books(seen: Observation) -> Books:
-    return told(told(seen.told.one_api).books)
+def _stored_settings(observation: Observation) -> StoredSettings:
+    return observed(observed(observation.on_server.one_api).stored)
 
 
-def _compliance(seen: Observation) -> Finding:
-    is_confirmed = _books(seen).is_compliant
+def _compliance(observation: Observation) -> Finding:
+    is_confirmed = _stored_settings(observation).is_compliant
     if is_confirmed is None:
         return Skip(_("this edition asks for none"))
-    return None if is_confirmed else Found("unconfirmed", "", {"domain": seen.target.domain})
+    return None if is_confirmed else Found("unconfirmed", "", {"domain": observation.target.domain})
 
 
-def _canary(seen: Observation) -> Finding:
-    found = _books(seen).canary
+def _canary(observation: Observation) -> Finding:
+    found = _stored_settings(observation).canary
     if not found:
         return Skip(_("keys need no secret here"))
     return None if found == "opens" else Found(found)
 
 
-def _insecure(seen: Observation) -> Finding:
-    if seen.target.lab:
+def _insecure(observation: Observation) -> Finding:
+    if observation.target.lab:
         return Skip(_("the lab's gateway speaks plain HTTP"))
-    return _of_rows("plain", lambda row: row.is_plain)(seen)
+    return _of_rows("plain", lambda row: row.is_plain)(observation)
 
 
 def _of_rows(fault: str, is_wrong: Callable[[Payment], object]) -> Callable[[Observation], Finding]:
-    def judge(seen: Observation) -> Finding:
-        rows = _books(seen).payments
+    def judge(observation: Observation) -> Finding:
+        rows = _stored_settings(observation).payments
         if not rows:
             return Skip(_("there is no payment row"))
         for row in rows:
@@ -136,9 +143,9 @@ def _of_rows(fault: str, is_wrong: Callable[[Payment], object]) -> Callable[[Obs
 
 
 def _variable(part: str) -> Callable[[Observation], Finding]:
-    def judge(seen: Observation) -> Finding:
-        found = told(seen.told.one_api).environment
-        for name, wanted in editions.get(seen.target.edition).environment.items():
+    def judge(observation: Observation) -> Finding:
+        found = observed(observation.on_server.one_api).environment
+        for name, wanted in editions.get(observation.target.edition).environment.items():
             if part in name and not _is_as_good(found.get(name, ""), wanted):
                 values = {"name": name, "value": found.get(name, "-"), "wanted": wanted}
                 return Found("differs", f"{name}={found.get(name, '-')}", values)

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from one_api_infra import acme
-from one_api_infra.checks.server import Attempt
 from one_api_infra.checks.verdict import Fault, Found
-from one_api_infra.texts import N_
+from one_api_infra.shared import acme
+from one_api_infra.shared.server_observation import Attempt
+from one_api_infra.shared.texts import N_
 
 # Such a one passes by itself; the next attempt may succeed.
 PASSING = {"ca", "limited"}

@@ -19,10 +19,10 @@ from one_api_infra.checks import (
     tls,
 )
 from one_api_infra.checks.observation import Observation
-from one_api_infra.checks.server import NotSeenError, Unseen
 from one_api_infra.checks.verdict import Check, Found, Judge, Level, Skip, State, Verdict, verdict
-from one_api_infra.problems import Problem
-from one_api_infra.texts import _
+from one_api_infra.shared.server_observation import NotObservedError, Unobserved
+from one_api_infra.shared.texts import _
+from one_api_infra.shared.validation import Problem
 
 CHECKS: tuple[Check, ...] = (
     *agent.CHECKS,
@@ -51,7 +51,7 @@ FROM_OUTSIDE = {Level.DNS, Level.NETWORK, Level.TLS, Level.HTTP}
 BY_ID = {check.id: check for check in CHECKS}
 
 
-def judge(seen: Observation, checks: Iterable[Check] = CHECKS) -> tuple[Verdict, ...]:
+def judge(observation: Observation, checks: Iterable[Check] = CHECKS) -> tuple[Verdict, ...]:
     """The verdict of each check, in order; what a failure explains is skipped and names it."""
     made: list[Verdict] = []
     explained: dict[str, str] = {}
@@ -59,10 +59,10 @@ def judge(seen: Observation, checks: Iterable[Check] = CHECKS) -> tuple[Verdict,
         if check.judge is None:
             continue
         failed = next((explained[need] for need in check.needs if need in explained), None)
-        if seen.outside_error and check.level in FROM_OUTSIDE:
+        if observation.outside_error and check.level in FROM_OUTSIDE:
             failed = agent.LOOK
-        found = _skipped(check, failed) if failed else _judge(check, check.judge, seen)
-        made.append(replace(found, remedy=remedy.named(found.remedy, seen.target.inventory)))
+        found = _skipped(check, failed) if failed else _judge(check, check.judge, observation)
+        made.append(replace(found, remedy=remedy.named(found.remedy, observation.target.inventory)))
         if failed or made[-1].state is State.FAILED:
             explained[check.id] = failed or check.id
     return tuple(made)
@@ -72,19 +72,19 @@ def _skipped(check: Check, failed: str) -> Verdict:
     return verdict(check, Skip(_("not looked at while {id} fails", id=failed)))
 
 
-def _judge(check: Check, judge: Judge, seen: Observation) -> Verdict:
+def _judge(check: Check, judge: Judge, observation: Observation) -> Verdict:
     try:
-        found = verdict(check, judge(seen))
-    except NotSeenError as error:
+        found = verdict(check, judge(observation))
+    except NotObservedError as error:
         found = _unseen(check, error.unseen)
     except Exception as error:  # whatever it is: a check that died has not passed
         found = verdict(check, _broken(error))
-    if found.state in {State.FAILED, State.WARNING} and check.id in seen.target.waive:
+    if found.state in {State.FAILED, State.WARNING} and check.id in observation.target.waive:
         return verdict(check, Skip(_("waived in the inventory: {cause}", cause=found.cause)))
     return found
 
 
-def _unseen(check: Check, unseen: Unseen) -> Verdict:
+def _unseen(check: Check, unseen: Unobserved) -> Verdict:
     """A part that could not be looked at is a failure, unless all is: then one tells of it."""
     if unseen.fault == "outside":
         return verdict(check, Skip(_("this is a look from outside")))

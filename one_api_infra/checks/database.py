@@ -2,28 +2,27 @@
 
 from collections.abc import Mapping
 
-from one_api_infra import database
 from one_api_infra.checks.network import stop
 from one_api_infra.checks.observation import Observation
-from one_api_infra.checks.server import Database, Unseen, told
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip, Verbatim
-from one_api_infra.server import paths
-from one_api_infra.texts import N_, _
+from one_api_infra.shared import database, paths, units
+from one_api_infra.shared.server_observation import Database, Unobserved, observed
+from one_api_infra.shared.texts import N_, _
 
 UNITS = {database.POSTGRESQL: "postgresql", database.MYSQL: "mysql"}  # mariadb's alias too
 REFUSED = ("authentication failed", "Access denied", "does not exist", "Unknown database")
 AGE = 900.0  # seconds after which what was seen is no longer a look
 
 
-def _answers(seen: Observation) -> Finding:
-    if lost := _lost(seen):
+def _answers(observation: Observation) -> Finding:
+    if lost := _lost(observation):
         return lost
-    state = told(seen.told.one_api).database
-    if isinstance(state, Unseen):
+    state = observed(observation.on_server.one_api).database
+    if isinstance(state, Unobserved):
         return Found("unlooked", state.unseen)
-    if seen.told.now - state.at > AGE:
-        return Found("unlooked", "one-api-database.service")
-    return _obstacle(seen, state, state.error, _silent(state)) if state.error else None
+    if observation.on_server.now - state.at > AGE:
+        return Found("unlooked", units.DATABASE)
+    return _obstacle(observation, state, state.error, _silent(state)) if state.error else None
 
 
 def _silent(state: Database) -> str:
@@ -33,9 +32,9 @@ def _silent(state: Database) -> str:
     return "stopped" if state.is_local else "silent"
 
 
-def _lost(seen: Observation) -> Found | None:
+def _lost(observation: Observation) -> Found | None:
     """Files of the database that only the running One API still has."""
-    one_api = told(seen.told.one_api)
+    one_api = observed(observation.on_server.one_api)
     handles = one_api.process.lost
     if not handles:
         return None
@@ -49,22 +48,22 @@ def _lost(seen: Observation) -> Found | None:
     return Found("lost" if is_gone else "replaced", " ".join(handles), values)
 
 
-def _writes(seen: Observation) -> Finding:
-    state = told(told(seen.told.one_api).database)
+def _writes(observation: Observation) -> Finding:
+    state = observed(observed(observation.on_server.one_api).database)
     is_wrong = state.refusal or state.obstacle
-    return _obstacle(seen, state, state.refusal, "refused") if is_wrong else None
+    return _obstacle(observation, state, state.refusal, "refused") if is_wrong else None
 
 
-def _journal(seen: Observation) -> Finding:
-    mode = told(told(seen.told.one_api).database).journal
+def _journal(observation: Observation) -> Finding:
+    mode = observed(observed(observation.on_server.one_api).database).journal
     if not mode:
         return Skip(_("the database is not SQLite"))
     return None if mode == "wal" else Found("other", mode, {"mode": mode})
 
 
-def _obstacle(seen: Observation, state: Database, words: str, otherwise: str) -> Found:
+def _obstacle(observation: Observation, state: Database, words: str, otherwise: str) -> Found:
     values: dict[str, object] = {"error": words, "path": paths.DATABASE}
-    for holder in told(seen.told.one_api).process.holders:
+    for holder in observed(observation.on_server.one_api).process.holders:
         values |= stop(holder, "")
     values |= {"unit": UNITS.get(state.kind, "")}
     fault = state.obstacle or otherwise
@@ -73,9 +72,9 @@ def _obstacle(seen: Observation, state: Database, words: str, otherwise: str) ->
     return Found(fault, words, values)
 
 
-def _connections(seen: Observation) -> Finding:
-    one_api = told(seen.told.one_api)
-    state = told(one_api.database)
+def _connections(observation: Observation) -> Finding:
+    one_api = observed(observation.on_server.one_api)
+    state = observed(one_api.database)
     if not state.limit:
         return Skip(_("SQLite counts no connections"))
     values = excess(state, one_api.environment.get("SQL_MAX_OPEN_CONNS", "1000"))
@@ -91,8 +90,8 @@ def excess(state: Database, opened: str) -> Mapping[str, object]:
     return {"open": opened, "limit": limit, "clients": clients, "allowed": allowed}
 
 
-def _cache(seen: Observation) -> Finding:
-    cache = told(told(seen.told.one_api).database).cache
+def _cache(observation: Observation) -> Finding:
+    cache = observed(observed(observation.on_server.one_api).database).cache
     if cache is None:
         return Skip(_("there is no cache of its own"))
     error = cache.error

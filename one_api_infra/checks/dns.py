@@ -7,9 +7,9 @@ import ipaddress
 from collections.abc import Iterable
 
 from one_api_infra.checks.observation import Asked, Caa, Observation
-from one_api_infra.checks.server import told
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
-from one_api_infra.texts import N_, _
+from one_api_infra.shared.server_observation import observed
+from one_api_infra.shared.texts import N_, _
 
 CDN = {
     "Cloudflare": (
@@ -49,81 +49,83 @@ def _shown(asked: Iterable[Asked]) -> str:
     )
 
 
-def _dnssec(seen: Observation) -> Finding:
-    for name in seen.bogus:
+def _dnssec(observation: Observation) -> Finding:
+    for name in observation.bogus:
         return Found("bogus", f"{name}: SERVFAIL; NOERROR with CD", {"name": name})
     return None
 
 
-def _resolves(seen: Observation) -> Finding:
-    if not seen.asked:
+def _resolves(observation: Observation) -> Finding:
+    if not observation.asked:
         return Skip(_("no resolver was asked"))
-    for name in seen.target.domains:
-        here = [each for each in seen.asked if each.name == name and each.role != "authoritative"]
+    for name in observation.target.domains:
+        here = [
+            each for each in observation.asked if each.name == name and each.role != "authoritative"
+        ]
         if any(each.addresses for each in here):
             continue
         silent = all(each.error == "timeout" for each in here)
-        values = {"name": name, "here": _here(seen, 4)}
+        values = {"name": name, "here": _here(observation, 4)}
         return Found("silent" if silent else "missing", _shown(here), values)
     return None
 
 
-def _here(seen: Observation, version: int) -> str:
+def _here(observation: Observation, version: int) -> str:
     """The address that a record should have, as far as it is known."""
-    known = (a for a in seen.target.addresses if (":" in a) == (version == 6))
+    known = (a for a in observation.target.addresses if (":" in a) == (version == 6))
     return next(known, _("this server's address"))
 
 
-def _is_public(seen: Observation) -> Finding:
-    if seen.target.lab:
+def _is_public(observation: Observation) -> Finding:
+    if observation.target.lab:
         return Skip(_("the lab's addresses are not public"))
-    for each in seen.asked:
+    for each in observation.asked:
         for address in each.addresses:
             if not ipaddress.ip_address(address).is_global:
                 kind = "AAAA" if ":" in address else "A"
-                here = _here(seen, 6 if ":" in address else 4)
+                here = _here(observation, 6 if ":" in address else 4)
                 values = {"name": each.name, "address": address, "kind": kind, "here": here}
                 return Found("private", _shown([each]), values)
     return None
 
 
-def _points_here(seen: Observation) -> Finding:
-    if not seen.target.addresses:
+def _points_here(observation: Observation) -> Finding:
+    if not observation.target.addresses:
         return Skip(_("this server's addresses are not known"))
-    here = {_plain(address) for address in seen.target.addresses}
-    for each in seen.asked:
+    here = {_plain(address) for address in observation.target.addresses}
+    for each in observation.asked:
         for address in each.addresses:
             if _plain(address) not in here:
-                return _elsewhere(seen, each, address)
+                return _elsewhere(observation, each, address)
     return None
 
 
-def _elsewhere(seen: Observation, asked: Asked, address: str) -> Found:
+def _elsewhere(observation: Observation, asked: Asked, address: str) -> Found:
     version = 6 if ":" in address else 4
     values = {
         "name": asked.name,
         "address": address,
         "kind": "AAAA" if version == 6 else "A",
-        "here": _here(seen, version),
+        "here": _here(observation, version),
         "proxy": proxy(address) or "",
     }
     if proxy(address):
         return Found("proxied", _shown([asked]), values)
-    known = any((":" in a) == (version == 6) for a in seen.target.addresses)
+    known = any((":" in a) == (version == 6) for a in observation.target.addresses)
     return Found("elsewhere" if known else "no_such_family", _shown([asked]), values)
 
 
-def _is_not_proxied(seen: Observation) -> Finding:
-    for address in seen.addresses(seen.target.callback_domain):
+def _is_not_proxied(observation: Observation) -> Finding:
+    for address in observation.addresses(observation.target.callback_domain):
         if name := proxy(address):
-            values = {"name": seen.target.callback_domain, "proxy": name}
+            values = {"name": observation.target.callback_domain, "proxy": name}
             return Found("proxied", address, values)
     return None
 
 
-def _resolvers_agree(seen: Observation) -> Finding:
-    for name in seen.target.domains:
-        asked = [each for each in seen.asked if each.name == name and each.is_whole]
+def _resolvers_agree(observation: Observation) -> Finding:
+    for name in observation.target.domains:
+        asked = [each for each in observation.asked if each.name == name and each.is_whole]
         answers = {frozenset(each.addresses) for each in asked if each.role != "authoritative"}
         first = {frozenset(each.addresses) for each in asked if each.role == "authoritative"}
         if len(answers) > 1:
@@ -133,9 +135,11 @@ def _resolvers_agree(seen: Observation) -> Finding:
     return None
 
 
-def _authoritative(seen: Observation) -> Finding:
-    for name in seen.target.domains:
-        asked = [each for each in seen.asked if each.name == name and each.role == "authoritative"]
+def _authoritative(observation: Observation) -> Finding:
+    for name in observation.target.domains:
+        asked = [
+            each for each in observation.asked if each.name == name and each.role == "authoritative"
+        ]
         for each in asked:
             if each.error and each.error != "NXDOMAIN" and not each.addresses:
                 return Found("silent", _shown([each]), {"server": each.by, "name": name})
@@ -145,25 +149,25 @@ def _authoritative(seen: Observation) -> Finding:
     return None
 
 
-def _caa(seen: Observation) -> Finding:
-    allowed = set(seen.target.ca_identities)
+def _caa(observation: Observation) -> Finding:
+    allowed = set(observation.target.ca_identities)
     if not allowed:
         return Skip(_("the CA is not known"))
-    for each in seen.caa:
+    for each in observation.caa:
         issuers = [value.partition(";")[0].strip() for _f, tag, value in each.records
                    if tag.lower() == "issue"]  # fmt: skip
         if issuers and not allowed & set(issuers):
-            ca = seen.target.ca_identities[0]
+            ca = observation.target.ca_identities[0]
             values = {"name": each.name, "at": each.at, "ca": ca, "found": ", ".join(issuers)}
             return Found("forbidden", _caa_shown(each), values)
     return None
 
 
-def _account(seen: Observation) -> Finding:
-    account = told(seen.told.acme_account)
+def _account(observation: Observation) -> Finding:
+    account = observed(observation.on_server.acme_account)
     if not account:
         return Skip(_("the ACME account is not known"))
-    for each in seen.caa:
+    for each in observation.caa:
         bound = [value for _f, tag, value in each.records if tag.lower() == "issue"
                  and "accounturi=" in value.replace(" ", "")]  # fmt: skip
         if bound and not any(account in value for value in bound):

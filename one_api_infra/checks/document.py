@@ -9,7 +9,7 @@ from pathlib import Path
 
 from one_api_infra.checks.catalogue import CHECKS
 from one_api_infra.checks.verdict import LEVELS, OF_ANY, Check, Fault, Level
-from one_api_infra.texts import _
+from one_api_infra.shared.texts import _
 
 FILES = {"en": "checks.md", "zh_CN": "checks.zh-CN.md"}
 

@@ -1,61 +1,62 @@
 """What the deploy has left on the server is there as it was left: files, folders, units."""
 
 from one_api_infra.checks.observation import Observation
-from one_api_infra.checks.server import told
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level
-from one_api_infra.texts import N_
+from one_api_infra.shared import units
+from one_api_infra.shared.server_observation import observed
+from one_api_infra.shared.texts import N_
 
 WRITE = N_("`pyinfra inventory.py deploys/site.py` puts back what is ours")
 # Units with a check of their own, which says what their rest means.
 WATCHED = frozenset({
-    "nginx.service", "one-api.service", "one-api-callbacks.timer", "one-api-certificate.timer",
-    "one-api-firewall.service", "one-api-monitor.timer", "one-api-watchdog.timer",
+    units.NGINX, units.ONE_API, units.CALLBACKS_TIMER, units.CERTIFICATE_TIMER,
+    units.FIREWALL, units.MONITOR_TIMER, units.WATCHDOG_TIMER,
 })  # fmt: skip
 START = N_("`systemctl enable --now {unit}`")
 
 
-def _files(seen: Observation) -> Finding:
-    odd = told(seen.told.deviations)
+def _files(observation: Observation) -> Finding:
+    odd = observed(observation.on_server.deviations)
     if not odd:
         return None
     evidence = ", ".join(f"{each.path} ({each.fault})" for each in odd[:10])
     return Found(odd[0].fault, evidence, {"path": odd[0].path})
 
 
-def _nginx(seen: Observation) -> Finding:
-    return None if told(seen.told.nginx).is_as_written else Found("changed")
+def _nginx(observation: Observation) -> Finding:
+    return None if observed(observation.on_server.nginx).is_as_written else Found("changed")
 
 
-def _services(seen: Observation) -> Finding:
-    return _idle(seen, {"masked", "gone", "disabled"})
+def _services(observation: Observation) -> Finding:
+    return _idle(observation, {"masked", "gone", "disabled"})
 
 
-def _services_run(seen: Observation) -> Finding:
-    return _idle(seen, {"stopped"}, told_elsewhere=WATCHED)
+def _services_run(observation: Observation) -> Finding:
+    return _idle(observation, {"stopped"}, told_elsewhere=WATCHED)
 
 
 def _idle(
-    seen: Observation, states: set[str], told_elsewhere: frozenset[str] = frozenset()
+    observation: Observation, states: set[str], told_elsewhere: frozenset[str] = frozenset()
 ) -> Finding:
-    units = told(seen.told.idle_units).items()
+    units = observed(observation.on_server.idle_units).items()
     idle = {unit: state for unit, state in units if unit not in told_elsewhere}
     evidence = ", ".join(map(" ".join, idle.items()))
     found = ((unit, state) for unit, state in idle.items() if state in states)
     return next((Found(state, evidence, {"unit": unit}) for unit, state in found), None)
 
 
-def _users(seen: Observation) -> Finding:
-    gone = told(seen.told.lacking).users
+def _users(observation: Observation) -> Finding:
+    gone = observed(observation.on_server.lacking).users
     return Found("gone", " ".join(gone), {"user": gone[0]}) if gone else None
 
 
-def _packages(seen: Observation) -> Finding:
-    gone = " ".join(told(seen.told.lacking).packages)
+def _packages(observation: Observation) -> Finding:
+    gone = " ".join(observed(observation.on_server.lacking).packages)
     return Found("gone", gone, {"names": gone}) if gone else None
 
 
-def _drop_ins(seen: Observation) -> Finding:
-    for path, unit in told(seen.told.drop_ins).items():
+def _drop_ins(observation: Observation) -> Finding:
+    for path, unit in observed(observation.on_server.drop_ins).items():
         return Found("changed", path, {"path": path, "unit": unit})
     return None
 

@@ -4,37 +4,36 @@ import re
 from typing import Any
 
 from one_api_infra.checks.observation import Observation
-from one_api_infra.checks.server import told
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
-from one_api_infra.texts import N_, _
+from one_api_infra.shared import intervals, units
+from one_api_infra.shared.server_observation import observed
+from one_api_infra.shared.texts import N_, _
 
 STRANGERS = 2.0  # callbacks a second that nobody signed; scanners are far below
-MONITOR_SECONDS = 900  # three of the monitor's runs, and the time that they take
-LEDGER_SECONDS = 600  # many of the agent's runs
 MONITOR = N_("`systemctl enable --now one-api-monitor.timer`, `systemctl start one-api-monitor`")
 CONFIGURATION = re.compile(r" in (/\S+?):\d+")
 
 
 def _no_agent() -> Skip:
-    return Skip(_("the callbacks' agent is off"))
+    return Skip(_("the callback service is off"))
 
 
 def _no_channel() -> Skip:
     return Skip(_('no "alert_urls" are set: nobody is told of a fault'))
 
 
-def _probe(seen: Observation) -> Finding:
-    log = told(seen.told.callback_log)
-    if not seen.callbacks:
+def _probe(observation: Observation) -> Finding:
+    log = observed(observation.on_server.callback_log)
+    if not observation.callbacks:
         return Skip(_("no callback route was asked"))
-    ledger = told(seen.told.callbacks)
+    ledger = observed(observation.on_server.callbacks)
     if not log.probes and ledger and ledger.state.strangers > STRANGERS:
         return Skip(_("among so many callbacks the probe was not looked for"))
     return None if log.probes else Found("missing", log.path, {"path": log.path})
 
 
-def _nginx(seen: Observation) -> Finding:
-    nginx = told(seen.told.nginx)
+def _nginx(observation: Observation) -> Finding:
+    nginx = observed(observation.on_server.nginx)
     if nginx.problem:
         found = CONFIGURATION.search(nginx.problem)
         path = found[1] if found else ""
@@ -44,13 +43,13 @@ def _nginx(seen: Observation) -> Finding:
     return None if nginx.is_loaded else Found("stale")
 
 
-def _folders(seen: Observation) -> Finding:
-    path = told(seen.told.nginx).closed
+def _folders(observation: Observation) -> Finding:
+    path = observed(observation.on_server.nginx).closed
     return Found("closed", path, {"path": path}) if path else None
 
 
-def _firewall(seen: Observation) -> Finding:
-    firewall = told(seen.told.firewall)
+def _firewall(observation: Observation) -> Finding:
+    firewall = observed(observation.on_server.firewall)
     if not firewall.is_loaded:
         return Found("open")
     if not firewall.is_as_loaded:
@@ -58,20 +57,20 @@ def _firewall(seen: Observation) -> Finding:
     return None if firewall.is_guarded else Found("unguarded")
 
 
-def _docker(seen: Observation) -> Finding:
-    ports = ", ".join(told(seen.told.firewall).published)
+def _docker(observation: Observation) -> Finding:
+    ports = ", ".join(observed(observation.on_server.firewall).published)
     return Found("published", ports, {"ports": ports}) if ports else None
 
 
-def _whole(seen: Observation) -> Finding:
-    ledger = told(seen.told.callbacks)
+def _whole(observation: Observation) -> Finding:
+    ledger = observed(observation.on_server.callbacks)
     if ledger is None:
         return _no_agent()
     return Found("rebuilt") if ledger.state.is_rebuilt else None
 
 
-def _flood(seen: Observation) -> Finding:
-    ledger = told(seen.told.callbacks)
+def _flood(observation: Observation) -> Finding:
+    ledger = observed(observation.on_server.callbacks)
     if ledger is None:
         return _no_agent()
     rate = ledger.state.strangers
@@ -80,53 +79,57 @@ def _flood(seen: Observation) -> Finding:
     return Found("behind") if ledger.state.is_behind else None
 
 
-def _units(seen: Observation) -> Finding:
-    failed = told(seen.told.failed_units)
+def _units(observation: Observation) -> Finding:
+    failed = observed(observation.on_server.failed_units)
     return Found("failed", " ".join(failed), {"unit": failed[0]}) if failed else None
 
 
-def _monitor(seen: Observation) -> Finding:
-    monitor = told(seen.told.monitor)
+def _monitor(observation: Observation) -> Finding:
+    monitor = observed(observation.on_server.monitor)
     if not monitor.is_active:
-        return Found("stopped", "one-api-monitor.timer")
-    age = min(seen.now - monitor.ran, seen.told.uptime)  # after a reboot it takes a minute
-    return Found("old", f"{age:.0f} s") if age > MONITOR_SECONDS else None
+        return Found("stopped", units.MONITOR_TIMER)
+    age = min(
+        observation.now - monitor.ran, observation.on_server.uptime
+    )  # after a reboot it takes a minute
+    return Found("old", f"{age:.0f} s") if age > intervals.MONITOR_LATE else None
 
 
-def _channel(seen: Observation) -> Finding:
-    monitor = told(seen.told.monitor)
+def _channel(observation: Observation) -> Finding:
+    monitor = observed(observation.on_server.monitor)
     if not monitor.channels:
         return _no_channel()
     channels = ", ".join(monitor.undelivered)
     return Found("failed", channels, {"channel": channels}) if channels else None
 
 
-def _watchdog(seen: Observation) -> Finding:
-    monitor = told(seen.told.monitor)
+def _watchdog(observation: Observation) -> Finding:
+    monitor = observed(observation.on_server.monitor)
     if not monitor.channels:
         return _no_channel()
-    return None if monitor.is_watched else Found("stopped", "one-api-watchdog.timer")
+    return None if monitor.is_watched else Found("stopped", units.WATCHDOG_TIMER)
 
 
-def _ledger(seen: Observation) -> Finding:
-    ledger = told(seen.told.callbacks)
+def _ledger(observation: Observation) -> Finding:
+    ledger = observed(observation.on_server.callbacks)
     if ledger is None:
         return _no_agent()
     if not ledger.is_active:
-        return Found("stopped", "one-api-callbacks.timer")
-    age = min(seen.now - ledger.state.ran, seen.told.uptime)  # after a reboot it takes a while
-    return Found("old", f"{age:.0f} s") if age > LEDGER_SECONDS else None
+        return Found("stopped", units.CALLBACKS_TIMER)
+    age = min(
+        observation.now - ledger.state.ran, observation.on_server.uptime
+    )  # after a reboot it takes a while
+    return Found("old", f"{age:.0f} s") if age > intervals.CALLBACKS_LATE else None
 
 
-def _sight(seen: Observation) -> Finding:
-    ledger = told(seen.told.callbacks)
+def _sight(observation: Observation) -> Finding:
+    ledger = observed(observation.on_server.callbacks)
     if ledger is None:
         return _no_agent()
     return Found("blind") if ledger.state.is_blind else None
 
 
-def _cases(seen: Observation) -> Finding:
-    ledger = told(seen.told.callbacks)
+def _cases(observation: Observation) -> Finding:
+    ledger = observed(observation.on_server.callbacks)
     if ledger is None:
         return _no_agent()
     return Found("open", "", {"count": ledger.state.cases}) if ledger.state.cases else None
@@ -228,14 +231,14 @@ CHECKS = (
     ),
     _check(
         "ledger.is_fresh",
-        N_("The callbacks' agent has brought its ledger up to date lately"),
+        N_("The callback service has brought its ledger up to date lately"),
         {
             "stopped": Fault(
-                N_("one-api-callbacks.timer does not run: lost payments are not mended"),
+                N_("one-api-callbacks.timer does not run: lost payments are not reconciled"),
                 N_("`systemctl enable --now one-api-callbacks.timer`"),
             ),
             "old": Fault(
-                N_("the callbacks' agent has not finished a run for more than ten minutes"),
+                N_("the callback service has not finished a run for more than ten minutes"),
                 N_(
                     "read `journalctl -u one-api-callbacks`,"
                     " then `systemctl restart one-api-callbacks.timer`"
@@ -257,7 +260,10 @@ CHECKS = (
                 ),
             ),
             "behind": Fault(
-                N_("the agent has not read the callback log to its end: more comes than it reads"),
+                N_(
+                    "the callback service has not read the callback log to its end: more comes"
+                    " than it reads"
+                ),
                 N_("wait for the flood's end; what gateways say is credited all the while"),
                 is_warning=True,
             ),
@@ -271,7 +277,7 @@ CHECKS = (
             "rebuilt": Fault(
                 N_(
                     "the ledger was damaged, and was made anew from the callback log and One API's"
-                    " books; what was done by hand before is known no more"
+                    " orders; what was done by hand before is known no more"
                 ),
                 N_(
                     "look at the open cases of `one-api-infra report`; when they are right:"
@@ -285,10 +291,13 @@ CHECKS = (
     Check(
         "ledger.can_judge",
         Level.FLOW,
-        N_("The agent has the key by which callbacks are judged"),
+        N_("The callback service has the key by which callbacks are judged"),
         {
             "blind": Fault(
-                N_("the agent judges and mends nothing: it cannot read the gateway's key"),
+                N_(
+                    "the callback service judges and reconciles nothing: it cannot read the"
+                    " gateway's key"
+                ),
                 N_(
                     "read `journalctl -u one-api-database`; the key is the option EpayKey, which"
                     " stands in New API's payment settings"
@@ -302,7 +311,7 @@ CHECKS = (
         N_("No payment waits for the admin"),
         {
             "open": Fault(
-                N_("payments that the agent cannot mend: {count}"),
+                N_("payments that the callback service cannot reconcile: {count}"),
                 N_("`one-api-infra report` lists them with what is to be done"),
                 is_warning=True,
             )

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from one_api_infra.checks.observation import Observation
-from one_api_infra.checks.server import Mount, told
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level
-from one_api_infra.texts import N_
+from one_api_infra.shared.server_observation import Mount, observed
+from one_api_infra.shared.texts import N_
 
 CLOCK_SECONDS = 120  # WeChat Pay and Stripe refuse signatures older than 300 s
 DISK_MIB = 200
@@ -19,31 +19,41 @@ MEMORY_PERCENT = 3
 FREE = N_("free space (`apt-get clean`, `journalctl --vacuum-size=100M`)")
 
 
-def _clock(seen: Observation) -> Finding:
-    off = seen.told.now - seen.now
-    if abs(off) > CLOCK_SECONDS:
+def _clock(observation: Observation) -> Finding:
+    off = observation.on_server.now - observation.now
+    if is_off(off):
         return Found("off", f"{off:+.0f} s", {"seconds": round(off)})
-    return None if told(seen.told.clock_is_kept) else Found("unkept")
+    return None if observed(observation.on_server.clock_is_kept) else Found("unkept")
 
 
-def _disk(seen: Observation) -> Finding:
-    for mount, room in sorted(told(seen.told.mounts).items()):
-        minutes = seen.minutes_to_full.get(mount, FILLING_MINUTES)
+def _disk(observation: Observation) -> Finding:
+    for mount, room in sorted(observed(observation.on_server.mounts).items()):
+        minutes = observation.minutes_to_full.get(mount, FILLING_MINUTES)
         if found := _room(mount, room, minutes):
             return found
     return None
 
 
+def lacking(mount: str, free: float, need: int) -> dict[str, object]:
+    """What is said of a mount with less than ``need`` MiB free; empty where there is enough."""
+    return {"mount": mount, "free": round(free), "need": need} if free < need else {}
+
+
+def is_off(seconds: float) -> bool:
+    """Whether a clock that far from the true time makes gateways refuse signatures."""
+    return abs(seconds) > CLOCK_SECONDS
+
+
 def _room(mount: str, room: Mount, minutes: float) -> Found | None:
-    is_little = room.free < DISK_FEW_MIB and room.free * 100 < room.size * DISK_PERCENT
-    seen = f"{mount}: {room.free:.0f} MiB"
-    if room.free < DISK_MIB or is_little:
-        need = max(DISK_MIB, round(room.size * DISK_PERCENT / 100) if is_little else 0)
-        return Found("full", seen, {"mount": mount, "free": round(room.free), "need": need})
+    is_large = room.free >= DISK_FEW_MIB
+    need = DISK_MIB if is_large else max(DISK_MIB, round(room.size * DISK_PERCENT / 100))
+    observation = f"{mount}: {room.free:.0f} MiB"
+    if lack := lacking(mount, room.free, need):
+        return Found("full", observation, lack)
     if room.inodes < DISK_PERCENT:
         return Found("files", f"{mount}: {room.inodes:.1f} %", {"mount": mount})
     if minutes < FILLING_MINUTES:
-        return Found("filling", seen, {"mount": mount, "minutes": round(minutes)})
+        return Found("filling", observation, {"mount": mount, "minutes": round(minutes)})
     return None
 
 
@@ -73,26 +83,28 @@ def recent(samples: Sequence[Room]) -> list[Room]:
     return [each for each in samples if samples[-1][0] - each[0] <= 2 * TREND_SECONDS]
 
 
-def _memory(seen: Observation) -> Finding:
-    percent = told(seen.told.memory_available)
+def _memory(observation: Observation) -> Finding:
+    percent = observed(observation.on_server.memory_available)
     if percent < MEMORY_PERCENT:
         return Found("full", f"{percent:.1f} %", {"percent": f"{percent:.1f}"})
     return None
 
 
-def _resolver(seen: Observation) -> Finding:
-    name = told(seen.told.resolver)
+def _resolver(observation: Observation) -> Finding:
+    name = observed(observation.on_server.resolver)
     # The monitor asks names from the server itself, and notes who did not answer.
-    own = [each for each in seen.asked if each.role == "own" and seen.target.connect_to]
-    public = any(each.addresses for each in seen.asked if each.role == "public")
+    own = [
+        each for each in observation.asked if each.role == "own" and observation.target.connect_to
+    ]
+    public = any(each.addresses for each in observation.asked if each.role == "public")
     if own and public and all(each.error not in {"", "NXDOMAIN"} for each in own):
         name = own[0].name
     return Found("silent", name, {"name": name}) if name else None
 
 
-def _rival(seen: Observation) -> Finding:
-    for path in told(seen.told.nginx).rivals:
-        return Found("wrong", path, {"path": path, "name": seen.target.domain})
+def _rival(observation: Observation) -> Finding:
+    for path in observed(observation.on_server.nginx).rivals:
+        return Found("wrong", path, {"path": path, "name": observation.target.domain})
     return None
 
 
@@ -175,7 +187,8 @@ CHECKS = (
         {
             "silent": Fault(
                 N_(
-                    "the server cannot look up {name}: One API reaches no provider, and the agent"
+                    "the server cannot look up {name}: One API reaches no provider, and the"
+                    " callback service"
                     " no payment gateway"
                 ),
                 N_("let /etc/resolv.conf name a server that answers, e.g. nameserver 223.5.5.5"),

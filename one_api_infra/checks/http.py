@@ -11,7 +11,7 @@ from typing import Any
 
 from one_api_infra.checks.observation import Exchange, Observation
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
-from one_api_infra.texts import N_, _
+from one_api_infra.shared.texts import N_, _
 
 REDIRECTS = {301, 302, 303, 307, 308}
 DOWN = {502, 503, 504}
@@ -54,10 +54,10 @@ def _fault(each: Exchange) -> str | None:
 
 
 def _looked_for(*faults: str) -> Callable[[Observation], Finding]:
-    def judge(seen: Observation) -> Finding:
-        if not seen.callbacks:
+    def judge(observation: Observation) -> Finding:
+        if not observation.callbacks:
             return Skip(_("no callback route was asked"))
-        for each in seen.callbacks:
+        for each in observation.callbacks:
             if (fault := _fault(each)) in faults:
                 values = {"url": each.url, "method": each.method, "status": each.status}
                 values |= {"location": each.headers.get("location", ""), "error": each.error}
@@ -67,20 +67,20 @@ def _looked_for(*faults: str) -> Callable[[Observation], Finding]:
     return judge
 
 
-def told(seen: Observation) -> dict[str, Any]:
+def api_status(observation: Observation) -> dict[str, Any]:
     """What ``/api/status`` tells; empty if it is no answer of One API's."""
     try:
-        answer = json.loads(seen.status.body if seen.status else "")
+        answer = json.loads(observation.status.body if observation.status else "")
         return dict(answer["data"])
     except (ValueError, KeyError, TypeError):
         return {}
 
 
-def _status(seen: Observation) -> Finding:
-    if seen.status is None:
+def _status(observation: Observation) -> Finding:
+    if observation.status is None:
         return Skip(_("no address to connect to"))
-    if seen.status.error or not told(seen):
-        return Found("no_answer", _shown(seen.status), {"url": seen.status.url})
+    if observation.status.error or not api_status(observation):
+        return Found("no_answer", _shown(observation.status), {"url": observation.status.url})
     return None
 
 

@@ -6,7 +6,7 @@ from one_api_infra.checks import remedy
 from one_api_infra.checks.alerts import Due
 from one_api_infra.checks.catalogue import BY_ID
 from one_api_infra.checks.verdict import Verdict
-from one_api_infra.texts import _
+from one_api_infra.shared.texts import _
 
 
 def title(domain: str, due: Due) -> str:

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from one_api_infra.checks.observation import Observation
-from one_api_infra.checks.server import told
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level
-from one_api_infra.place import Place
-from one_api_infra.texts import N_
+from one_api_infra.shared.place import Place
+from one_api_infra.shared.server_observation import observed
+from one_api_infra.shared.texts import N_
 
-BOOKS = ("one_api.runs", "one_api.is_claimed")  # what is stored is told by One API to root
+STORED = ("one_api.runs", "one_api.is_claimed")  # what is stored is told by One API to root
 DEPLOY = N_("`pyinfra inventory.py deploys/callback_domain.py` writes {wanted} there")
 FORMS = {
     "empty": Fault(N_("{place} is empty: gateways are told no address to call"), DEPLOY),
@@ -67,26 +67,26 @@ def _is_local(host: str) -> bool:
         return host in {"localhost", ""} or host.endswith((".local", ".localhost", ".internal"))
 
 
-def _places(seen: Observation, *, payments: bool) -> Iterator[Place]:
-    for place in told(told(seen.told.one_api).books).places:
+def _places(observation: Observation, *, payments: bool) -> Iterator[Place]:
+    for place in observed(observed(observation.on_server.one_api).stored).places:
         if (place.kind == "payment" or place.key == "CustomCallbackAddress") == payments:
             yield place
 
 
-def _stored(seen: Observation, *, payments: bool) -> Finding:
-    for place in _places(seen, payments=payments):
+def _stored(observation: Observation, *, payments: bool) -> Finding:
+    for place in _places(observation, payments=payments):
         if fault := form(place.value, place.wanted):
             values = {"place": str(place), "value": place.value, "wanted": place.wanted}
             return Found(fault, f'{place} = "{place.value}"', values)
     return None
 
 
-def _server_address(seen: Observation) -> Finding:
-    return _stored(seen, payments=False)
+def _server_address(observation: Observation) -> Finding:
+    return _stored(observation, payments=False)
 
 
-def _callback_domain(seen: Observation) -> Finding:
-    return _stored(seen, payments=True)
+def _callback_domain(observation: Observation) -> Finding:
+    return _stored(observation, payments=True)
 
 
 CHECKS = (
@@ -96,7 +96,7 @@ CHECKS = (
         N_("One API's ServerAddress holds https://DOMAIN, exactly"),
         FORMS,
         _server_address,
-        BOOKS,
+        STORED,
     ),
     Check(
         "callback_domain.stored",
@@ -104,6 +104,6 @@ CHECKS = (
         N_("Every payment row (or the callback address) holds https://DOMAIN, exactly"),
         FORMS,
         _callback_domain,
-        BOOKS,
+        STORED,
     ),
 )

@@ -1,9 +1,9 @@
 """Level 3: the ports, from outside."""
 
 from one_api_infra.checks.observation import Observation, Port
-from one_api_infra.checks.server import Holder, told
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Judge, Level, Skip
-from one_api_infra.texts import N_, _
+from one_api_infra.shared.server_observation import Holder, observed
+from one_api_infra.shared.texts import N_, _
 
 OPEN_ALSO = N_(
     "`systemctl restart nginx`, `systemctl reload-or-restart one-api-firewall`; open TCP {port} in"
@@ -22,8 +22,10 @@ FAULTS = {
 
 
 def _open(port: int, version: int) -> Judge:
-    def judge(seen: Observation) -> Finding:
-        looked = [each for each in seen.ports if each.number == port and _version(each) == version]
+    def judge(observation: Observation) -> Finding:
+        looked = [
+            each for each in observation.ports if each.number == port and _version(each) == version
+        ]
         if not looked:
             return Skip(_("the domain has no IPv{version} address", version=version))
         if all(each.state == "unreachable" for each in looked):
@@ -41,9 +43,9 @@ def _version(port: Port) -> int:
     return 6 if ":" in port.address else 4
 
 
-def _one_api_closed(seen: Observation) -> Finding:
-    number = seen.target.one_api_port
-    looked = [each for each in seen.ports if each.number == number]
+def _one_api_closed(observation: Observation) -> Finding:
+    number = observation.target.one_api_port
+    looked = [each for each in observation.ports if each.number == number]
     if not (number and looked):
         return Skip(_("One API's port is not known"))
     for each in looked:
@@ -52,8 +54,8 @@ def _one_api_closed(seen: Observation) -> Finding:
     return None
 
 
-def _holder(seen: Observation) -> Finding:
-    holders = told(seen.told.holders)
+def _holder(observation: Observation) -> Finding:
+    holders = observed(observation.on_server.holders)
     for port in ("80", "443"):
         holder = holders.get(port)
         if holder and holder.program != "nginx":
@@ -67,8 +69,8 @@ def stop(holder: Holder, port: str) -> dict[str, object]:
     return {"port": port, "holder": holder.program, "unit": holder.unit, "stop": command}
 
 
-def _full_packets(seen: Observation) -> Finding:
-    for each in seen.handshakes:
+def _full_packets(observation: Observation) -> Finding:
+    for each in observation.handshakes:
         if each.is_narrow:
             where = f"{each.name} @ {each.address}"
             return Found("lost", where, {"name": each.name, "address": each.address})

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from one_api_infra.checks.server import NOBODY_ASKED, Server, Unseen, told
+from one_api_infra.shared.server_observation import NOBODY_ASKED, Server, Unobserved, observed
 
 
 @dataclass(frozen=True)
@@ -155,14 +155,14 @@ class Observation:
     handshakes: tuple[Handshake, ...] = ()
     callbacks: tuple[Exchange, ...] = ()
     status: Exchange | None = None
-    server: Server | Unseen = NOBODY_ASKED
+    server: Server | Unobserved = NOBODY_ASKED
     outside_error: str = ""
     minutes_to_full: Mapping[str, float] = field(default_factory=dict)
 
     @property
-    def told(self) -> Server:
-        """What the server told; NotSeenError where it was not or could not be asked."""
-        return told(self.server)
+    def on_server(self) -> Server:
+        """What the server told; NotObservedError where it was not or could not be asked."""
+        return observed(self.server)
 
     def addresses(self, name: str) -> tuple[str, ...]:
         """Where the observer is led by a name; its own resolver's word, else the public ones'."""

@@ -3,17 +3,18 @@
 import re
 from enum import StrEnum
 
-from one_api_infra.texts import _
+from one_api_infra.shared.texts import _
 
 COMMAND = re.compile(r"`([^`]+)`")
 INVENTORY = "inventory.py"  # in the texts, which know no reader's
+PYINFRA = re.compile(rf"pyinfra {INVENTORY} deploys/(\w+)\.py")
 ADMIN = re.compile(r"(?:pyinfra|one-api-infra) ")
 UNIT = r"(?:one-api[a-z-]*(?:\.service|\.timer)?|nginx(?:\.service)?|unattended-upgrades\.service)"
 OURS = r"/(?:etc|opt|var/lib|var/log)/one-api(?:[A-Za-z0-9_/-]|\.(?!\.))*"
 SYSTEMCTL = r"systemctl (?:start|restart|reload|reload-or-restart|unmask|enable(?: --now)?)"
 # What does no more than bring back what the deploy has left, and takes nobody's work away.
 REPAIRS = re.compile(
-    r"pyinfra \S+ deploys/\w+\.py"
+    r"pyinfra \S+ deploys/\w+\.py|one-api-infra deploy \S+(?: --only \w+)?"
     rf"|{SYSTEMCTL} {UNIT}"
     r"|systemctl daemon-reload"
     rf"|nginx -t && {SYSTEMCTL} nginx"
@@ -33,8 +34,18 @@ class Place(StrEnum):
 
 
 def named(remedy: str, inventory: str) -> str:
-    """The remedy with the inventory that its reader uses."""
-    return remedy.replace(f"pyinfra {INVENTORY} ", f"pyinfra {inventory} ")
+    """The remedy with the inventory that its reader uses.
+
+    Where that is no file of a checkout, there are no ``deploys/`` beside it either.
+    """
+    if not inventory.startswith("/"):
+        return remedy.replace(f"pyinfra {INVENTORY} ", f"pyinfra {inventory} ")
+    return PYINFRA.sub(lambda match: _installed(inventory, match[1]), remedy)
+
+
+def _installed(inventory: str, concern: str) -> str:
+    only = "" if concern == "site" else f" --only {concern}"
+    return f"one-api-infra deploy {inventory}{only}"
 
 
 def commands(remedy: str) -> tuple[str, ...]:
@@ -49,6 +60,12 @@ def _is_command(text: str) -> bool:
 def place(command: str) -> Place:
     """Where a command is to be carried out."""
     return Place.ADMIN if ADMIN.match(command) else Place.SERVER
+
+
+def deploy(command: str) -> str:
+    """The deploy that a command of the admin's machine runs, as ``nginx``."""
+    found = re.search(r"deploys/(\w+)\.py|--only (\w+)", command)
+    return (found[1] or found[2]) if found else "site"
 
 
 def is_repair(command: str) -> bool:

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from one_api_infra import certificate
 from one_api_infra.checks import attempts
 from one_api_infra.checks.observation import Observation
-from one_api_infra.checks.server import told
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
-from one_api_infra.texts import N_, _
+from one_api_infra.shared import certificate
+from one_api_infra.shared.server_observation import observed
+from one_api_infra.shared.texts import N_, _
 
 REHEARSAL_SECONDS = 3 * 86400  # three of its daily runs
 RENEWAL_SECONDS = 36 * 3600  # the timer's two runs a day, missed three times
@@ -19,27 +19,27 @@ def _from_elsewhere() -> Skip:
     return Skip(_("the certificate comes from elsewhere"))
 
 
-def _timer(seen: Observation) -> Finding:
-    renewal = told(seen.told.renewal)
+def _timer(observation: Observation) -> Finding:
+    renewal = observed(observation.on_server.renewal)
     if renewal is None:
         return _from_elsewhere()
     return None if renewal.is_active and renewal.is_enabled else Found("stopped")
 
 
-def _renewal(seen: Observation) -> Finding:
-    renewal = told(seen.told.renewal)
+def _renewal(observation: Observation) -> Finding:
+    renewal = observed(observation.on_server.renewal)
     if renewal is None:
         return _from_elsewhere()
     if renewal.result != "success":
         return attempts.found(renewal.last, renewal.result, "certificate")
-    age = seen.now - renewal.ran if renewal.ran else 0
-    if age > RENEWAL_SECONDS and seen.told.uptime > RENEWAL_SECONDS:
+    age = observation.now - renewal.ran if renewal.ran else 0
+    if age > RENEWAL_SECONDS and observation.on_server.uptime > RENEWAL_SECONDS:
         return Found("old", "", {"hours": round(age / 3600)})
     return None
 
 
-def _rehearsal(seen: Observation) -> Finding:
-    renewal = told(seen.told.renewal)
+def _rehearsal(observation: Observation) -> Finding:
+    renewal = observed(observation.on_server.renewal)
     if renewal is None:
         return _from_elsewhere()
     last = renewal.rehearsal
@@ -47,14 +47,14 @@ def _rehearsal(seen: Observation) -> Finding:
         return Skip(_("the renewal was not rehearsed yet"))
     if last.reason:
         return attempts.found(last, last.words, "rehearsal")
-    age = seen.now - last.at
-    if age > REHEARSAL_SECONDS and seen.told.uptime > REHEARSAL_SECONDS:
+    age = observation.now - last.at
+    if age > REHEARSAL_SECONDS and observation.on_server.uptime > REHEARSAL_SECONDS:
         return Found("old", "", {"hours": round(age / 3600)})
     return None
 
 
-def _notes(seen: Observation) -> Finding:
-    renewal = told(seen.told.renewal)
+def _notes(observation: Observation) -> Finding:
+    renewal = observed(observation.on_server.renewal)
     if renewal is None:
         return _from_elsewhere()
     odd = certificate.differing({"authenticator": "webroot"}, renewal.notes)
@@ -65,8 +65,8 @@ def _notes(seen: Observation) -> Finding:
     return None if renewal.has_account else Found("account")
 
 
-def _hook(seen: Observation) -> Finding:
-    renewal = told(seen.told.renewal)
+def _hook(observation: Observation) -> Finding:
+    renewal = observed(observation.on_server.renewal)
     if renewal is None:
         return _from_elsewhere()
     if not renewal.hook.ok:

@@ -4,11 +4,10 @@ import ipaddress
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from one_api_infra import editions
 from one_api_infra.checks.observation import Route, Target
-from one_api_infra.editions.edition import Edition
-from one_api_infra.server import paths
-from one_api_infra.site_file import SiteFile
+from one_api_infra.shared import editions, paths
+from one_api_infra.shared.editions.edition import Edition
+from one_api_infra.shared.site_file import SiteFile
 
 PUBLIC_RESOLVERS = ("223.5.5.5", "8.8.8.8")
 # What CAA records call the CAs; the key is how the host name of their ACME server ends.

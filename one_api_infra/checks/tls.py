@@ -7,11 +7,11 @@ that is left: certificates live 90, 64, 45 or 6 days.
 from collections.abc import Iterator
 from typing import Any
 
-from one_api_infra.certificate import Certificate
 from one_api_infra.checks.observation import Handshake, Observation
-from one_api_infra.checks.server import told
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
-from one_api_infra.texts import N_, _
+from one_api_infra.shared.certificate import Certificate
+from one_api_infra.shared.server_observation import observed
+from one_api_infra.shared.texts import N_, _
 
 SELF_SIGNED = {18}
 UNTRUSTED = {2, 19, 20, 21, 24}
@@ -39,91 +39,91 @@ def covers(names: tuple[str, ...], name: str) -> bool:
     return name in names or f"*.{name.partition('.')[2]}" in names
 
 
-def _served(seen: Observation) -> Iterator[Handshake]:
-    return (each for each in seen.handshakes if not each.error)
+def _served(observation: Observation) -> Iterator[Handshake]:
+    return (each for each in observation.handshakes if not each.error)
 
 
-def _is_served(seen: Observation) -> Finding:
-    if not seen.handshakes:
+def _is_served(observation: Observation) -> Finding:
+    if not observation.handshakes:
         return Skip(_("no address to connect to"))
-    for each in seen.handshakes:
+    for each in observation.handshakes:
         if each.error:
             fault = "timeout" if each.error == "timeout" else "refused"
             return Found(fault, _shown(each), {"name": each.name, "error": each.error})
     return None
 
 
-def _self_signed(seen: Observation) -> Finding:
-    for each in _served(seen):
+def _self_signed(observation: Observation) -> Finding:
+    for each in _served(observation):
         if each.is_self_signed or SELF_SIGNED & set(each.errors):
             return Found("self_signed", _shown(each), {"name": each.name})
     return None
 
 
-def _in_time(seen: Observation) -> Finding:
-    for each in _served(seen):
-        if seen.now >= each.not_after:
-            days = (seen.now - each.not_after) / 86400
+def _in_time(observation: Observation) -> Finding:
+    for each in _served(observation):
+        if observation.now >= each.not_after:
+            days = (observation.now - each.not_after) / 86400
             return Found("expired", _shown(each), {"name": each.name, "days": f"{days:.1f}"})
-        if seen.now < each.not_before:
+        if observation.now < each.not_before:
             return Found("early", _shown(each), {"name": each.name})
     return None
 
 
-def _names(seen: Observation) -> Finding:
-    for each in _served(seen):
+def _names(observation: Observation) -> Finding:
+    for each in _served(observation):
         if not covers(each.names, each.name):
             values = {"name": each.name, "found": ", ".join(each.names) or "-"}
             return Found("missing", _shown(each), values)
     return None
 
 
-def _chain(seen: Observation) -> Finding:
-    for each in _served(seen):
+def _chain(observation: Observation) -> Finding:
+    for each in _served(observation):
         if {20, 21} & set(each.errors) and each.chain_length == 1:
             return Found("incomplete", _shown(each), {"issuer": each.issuer})
     return None
 
 
-def _trusted(seen: Observation) -> Finding:
-    for each in _served(seen):
+def _trusted(observation: Observation) -> Finding:
+    for each in _served(observation):
         if UNTRUSTED & set(each.errors):
             return Found("untrusted", _shown(each), {"issuer": each.issuer})
     return None
 
 
-def _life_left(seen: Observation) -> Finding:
-    for each in _served(seen):
-        left = (each.not_after - seen.now) / max(each.not_after - each.not_before, 1)
+def _life_left(observation: Observation) -> Finding:
+    for each in _served(observation):
+        left = (each.not_after - observation.now) / max(each.not_after - each.not_before, 1)
         if left < LIFE_WARNING:
             values = {"name": each.name, "percent": round(left * 100)}
-            days = f"{(each.not_after - seen.now) / 86400:.1f}"
+            days = f"{(each.not_after - observation.now) / 86400:.1f}"
             fault = "failed" if left < LIFE_FAILED else "warning"
             return Found(fault, f"{_shown(each)}; {days} d", values)
     return None
 
 
-def _on_disk(seen: Observation) -> Certificate | Found:
-    wanted = seen.target.certificate_file
-    for each in told(seen.told.certificates):
+def _on_disk(observation: Observation) -> Certificate | Found:
+    wanted = observation.target.certificate_file
+    for each in observed(observation.on_server.certificates):
         if each.certificate_file == wanted:
             return each
     return Found("gone", wanted, {"path": wanted})
 
 
-def _served_is_on_disk(seen: Observation) -> Finding:
-    disk = _on_disk(seen)
+def _served_is_on_disk(observation: Observation) -> Finding:
+    disk = _on_disk(observation)
     if isinstance(disk, Found):
         return disk
-    for each in _served(seen):
+    for each in _served(observation):
         if each.serial != disk.serial:
             evidence = f"{_shown(each)}; {disk.certificate_file}: {disk.serial}"
             return Found("differs", evidence, {"path": disk.certificate_file})
     return None
 
 
-def _key_matches(seen: Observation) -> Finding:
-    disk = _on_disk(seen)
+def _key_matches(observation: Observation) -> Finding:
+    disk = _on_disk(observation)
     if isinstance(disk, Found):
         return None  # certificate.served_is_on_disk tells of it
     if not disk.key_matches:
@@ -131,24 +131,24 @@ def _key_matches(seen: Observation) -> Finding:
     return None
 
 
-def _key_is_private(seen: Observation) -> Finding:
-    disk = _on_disk(seen)
+def _key_is_private(observation: Observation) -> Finding:
+    disk = _on_disk(observation)
     if isinstance(disk, Found) or disk.key_is_private:
         return None
     return Found("open", disk.key_file, {"path": disk.key_file})
 
 
-def _http2(seen: Observation) -> Finding:
-    if seen.target.is_foreign:
+def _http2(observation: Observation) -> Finding:
+    if observation.target.is_foreign:
         return Skip(_("what it should speak is not known"))
-    for each in _served(seen):
+    for each in _served(observation):
         if each.application != "h2":
             return Found("missing", _shown(each))
     return None
 
 
-def _protocols(seen: Observation) -> Finding:
-    for each in _served(seen):
+def _protocols(observation: Observation) -> Finding:
+    for each in _served(observation):
         if not each.protocols:
             continue
         if missing := [name for name in NEW if name not in each.protocols]:
@@ -158,8 +158,8 @@ def _protocols(seen: Observation) -> Finding:
     return None
 
 
-def _without_sni(seen: Observation) -> Finding:
-    for each in _served(seen):
+def _without_sni(observation: Observation) -> Finding:
+    for each in _served(observation):
         if each.serial_without_sni and each.serial_without_sni != each.serial:
             values = {"name": each.name, "address": each.address}
             return Found("other", each.serial_without_sni, values)

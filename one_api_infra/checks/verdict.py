@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Any
 
-from one_api_infra import foreign
-from one_api_infra.texts import N_, _
+from one_api_infra.shared import foreign
+from one_api_infra.shared.texts import N_, _
 
 if TYPE_CHECKING:
     from one_api_infra.checks.observation import Observation
@@ -103,7 +103,10 @@ OF_ANY = {
     ),
     "broken": Fault(
         N_("the check itself failed, which is a defect of one-api-infra: {error}"),
-        N_("report it with these words; `one-api-infra order` and the agent do not depend on it"),
+        N_(
+            "report it with these words; `one-api-infra order` and the callback service do not"
+            " depend on it"
+        ),
     ),
 }
 

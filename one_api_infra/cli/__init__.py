@@ -1,34 +1,39 @@
 """The command ``one-api-infra``."""
 
 import sys
+from importlib.util import find_spec
 
 import click
 
-from one_api_infra.cli.demo import demo
+from one_api_infra import __version__
+from one_api_infra.cli.completion import completion
 from one_api_infra.cli.deploy import deploy
-from one_api_infra.cli.lab import lab
+from one_api_infra.cli.init import init
 from one_api_infra.cli.order import order
 from one_api_infra.cli.remove import remove
 from one_api_infra.cli.report import report
 from one_api_infra.cli.status import status
 from one_api_infra.cli.translated import translate
-from one_api_infra.lab.errors import LabError
-from one_api_infra.problems import InvalidError
+from one_api_infra.cli.verify import verify
+from one_api_infra.shared.errors import OperatorError
+from one_api_infra.shared.validation import ValidationError
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="one-api-infra")
+@click.version_option(__version__, prog_name="one-api-infra")
 def commands() -> None:
     """One API sites whose payment callbacks always arrive."""
 
 
-commands.add_command(deploy)
-commands.add_command(demo)
-commands.add_command(lab)
-commands.add_command(order)
-commands.add_command(remove)
-commands.add_command(report)
-commands.add_command(status)
+for _command in (init, deploy, verify, status, order, report, remove, completion):
+    commands.add_command(_command)
+
+if find_spec("one_api_infra.lab"):  # one-api-infra[lab]
+    from one_api_infra.cli.demo import demo
+    from one_api_infra.cli.lab import lab
+
+    commands.add_command(demo)
+    commands.add_command(lab)
 
 
 def main() -> None:
@@ -36,9 +41,9 @@ def main() -> None:
     translate(commands)
     try:
         commands()
-    except InvalidError as error:
+    except ValidationError as error:
         click.secho(str(error).lstrip("\n"), fg="red", err=True)
         sys.exit(2)
-    except LabError as error:
+    except OperatorError as error:
         click.secho(str(error), fg="red", err=True)
         sys.exit(1)

@@ -8,12 +8,12 @@ from typing import TypeVar
 
 import click
 
-from one_api_infra.cli import pyinfra
+from one_api_infra.cli import runner
+from one_api_infra.desired.site import Site
 from one_api_infra.lab.host import Host
 from one_api_infra.lab.inventory import DEMO, hosts
 from one_api_infra.lab.lab import Lab
-from one_api_infra.site import Site
-from one_api_infra.texts import _
+from one_api_infra.shared.texts import _
 
 Result = TypeVar("Result")
 NAME = "site"
@@ -59,18 +59,18 @@ def _host(lab: Lab, system: str) -> Host:
 
 def _pyinfra(*options: str) -> None:
     command = [sys.executable, "-m", "pyinfra", "inventory.py", "deploys/site.py", *options]
-    if subprocess.run(command, cwd=pyinfra.ROOT, check=False).returncode:
+    if subprocess.run(command, cwd=runner.ROOT, check=False).returncode:
         sys.exit(1)
 
 
 def _verify() -> None:
     command = [sys.executable, "-m", "pytest", "-q", "tests/server"]
-    if subprocess.run(command, cwd=pyinfra.ROOT, check=False).returncode:
+    if subprocess.run(command, cwd=runner.ROOT, check=False).returncode:
         sys.exit(1)
 
 
 def _again() -> None:
-    run = pyinfra.run(pyinfra.ROOT / "inventory.py", "site", "-y", quiet=True)
+    run = runner.run(runner.ROOT / "inventory.py", "site", "-y", quiet=True)
     click.echo("    " + ", ".join(f"{name}: {count}" for name, count in run.totals.items()))
     if run.code or run.totals.get("success", 0):
         sys.exit(1)

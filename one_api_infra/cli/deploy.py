@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from one_api_infra.cli import pyinfra
-from one_api_infra.texts import _
+from one_api_infra.cli import runner
+from one_api_infra.desired import project
+from one_api_infra.shared.texts import _
 
-INVENTORY = click.argument(
-    "inventory", default=pyinfra.ROOT / "inventory.py", type=click.Path(path_type=Path)
-)
+INVENTORY = click.argument("inventory", default=runner.INVENTORY, type=click.Path(path_type=Path))
+CONCERNS = sorted(path.stem for path in (project.ROOT / "deploys").glob("*.py"))
 LIMIT = click.option("--limit", help="Only hosts whose name matches this pattern.")
 
 
@@ -20,28 +20,31 @@ LIMIT = click.option("--limit", help="Only hosts whose name matches this pattern
 @LIMIT
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
+@click.option("--only", type=click.Choice(CONCERNS), default="site", help="One concern alone.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def deploy(inventory: Path, limit: str | None, yes: bool, dry_run: bool, as_json: bool) -> None:
+def deploy(  # noqa: PLR0913, PLR0917  # one an option
+    inventory: Path, limit: str | None, yes: bool, dry_run: bool, only: str, as_json: bool
+) -> None:
     """Make the hosts of INVENTORY (default: inventory.py) what their settings say."""
-    names = pyinfra.hosts(inventory, limit)
-    plan = pyinfra.run(inventory, "site", "--dry", limit=limit, quiet=True)
+    names = runner.hosts(inventory, limit)
+    plan = runner.run(inventory, only, "--dry", limit=limit, quiet=True)
     if plan.report is None:
-        pyinfra.run(inventory, "site", "--dry", limit=limit)
+        runner.run(inventory, only, "--dry", limit=limit)
         sys.exit(plan.code)
     if any("preflight.py" in name for name in plan.changes):
-        pyinfra.run(inventory, "preflight", "--dry", limit=limit)  # its red lines
+        runner.run(inventory, "preflight", "--dry", limit=limit)  # its red lines
         sys.exit(1)
     _show(plan, names)
     if dry_run or not (yes or click.confirm(_("Apply?"), err=True)):
         _print(plan, as_json=as_json)
         return
-    done = pyinfra.run(inventory, "site", "-y", limit=limit)
+    done = runner.run(inventory, only, "-y", limit=limit)
     _print(done, as_json=as_json)
     _next_step(done, inventory)
     sys.exit(done.code)
 
 
-def _show(plan: pyinfra.Run, names: list[str]) -> None:
+def _show(plan: runner.Run, names: list[str]) -> None:
     click.echo(_("Hosts: {names}", names=", ".join(names)), err=True)
     for name in plan.changes:
         click.echo(f"  ~ {name}", err=True)
@@ -49,13 +52,13 @@ def _show(plan: pyinfra.Run, names: list[str]) -> None:
         click.echo(_("Nothing would change."), err=True)
 
 
-def _print(run: pyinfra.Run, *, as_json: bool) -> None:
+def _print(run: runner.Run, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(run.report, indent=1))
 
 
-def _next_step(run: pyinfra.Run, inventory: Path) -> None:
-    if run.code == pyinfra.INTERRUPTED:
+def _next_step(run: runner.Run, inventory: Path) -> None:
+    if run.code == runner.INTERRUPTED:
         text = _(
             "Interrupted. The step that was under way still runs on the server until it ends, and"
             " none after it; running the same command again is safe."
@@ -66,5 +69,5 @@ def _next_step(run: pyinfra.Run, inventory: Path) -> None:
         text = _("The run failed: mend what the red lines name, then run the same command again.")
         click.secho(text, fg="red", err=True)
         return
-    text = _("Done. Next: `pytest tests/server --inventory {path}` verifies it.", path=inventory)
+    text = _("Done. Next: `one-api-infra verify {path}`.", path=inventory)
     click.secho(text, fg="green", err=True)

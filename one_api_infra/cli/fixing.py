@@ -1,22 +1,20 @@
 """``one-api-infra status --fix``: what only repairs is carried out, each after a question."""
 
-import shlex
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from one_api_infra import inventory as inventories
 from one_api_infra.checks import catalogue, remedy
 from one_api_infra.checks.remedy import Place
-from one_api_infra.checks.status import observe
 from one_api_infra.checks.verdict import State, Verdict
-from one_api_infra.cli.pyinfra import ROOT
-from one_api_infra.ssh import Server
-from one_api_infra.texts import _
+from one_api_infra.cli import runner
+from one_api_infra.remote import inventory as inventories
+from one_api_infra.remote.ssh import Server
+from one_api_infra.remote.status import observe
+from one_api_infra.shared.texts import _
 
 SECONDS = 300.0  # for a command on the server
 Verdicts = Sequence[Verdict]
@@ -61,6 +59,5 @@ def _run(server: Server, name: str, path: Path, command: str) -> bool:
         output, error = server.run(command, SECONDS)
         click.echo(error or output, err=True)
         return not error
-    _program, _inventory, deploy = shlex.split(command)
-    whole = [sys.executable, "-m", "pyinfra", str(path.resolve()), deploy, "-y", "--limit", name]
-    return subprocess.run(whole, cwd=ROOT, check=False).returncode == 0
+    whole = [*runner.pyinfra(path, remedy.deploy(command)), "-y", "--limit", name]
+    return subprocess.run(whole, cwd=runner.folder(), check=False).returncode == 0

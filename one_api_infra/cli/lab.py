@@ -10,7 +10,7 @@ import click
 from one_api_infra.lab import lab as labs
 from one_api_infra.lab.inventory import DEMO, hosts
 from one_api_infra.lab.lab import Lab
-from one_api_infra.texts import _
+from one_api_infra.shared.texts import _
 
 SYSTEMS = ("debian-12", "debian-13")
 

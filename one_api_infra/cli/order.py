@@ -6,13 +6,12 @@ from pathlib import Path
 
 import click
 
-from one_api_infra import foreign
-from one_api_infra import inventory as inventories
-from one_api_infra.cli import pyinfra
+from one_api_infra.cli import runner
 from one_api_infra.cli.deploy import INVENTORY, LIMIT
-from one_api_infra.server import paths
-from one_api_infra.ssh import Server
-from one_api_infra.texts import _, language
+from one_api_infra.remote import inventory as inventories
+from one_api_infra.remote.ssh import Server
+from one_api_infra.shared import foreign, paths
+from one_api_infra.shared.texts import _, language
 
 SECONDS = 60.0  # it asks the gateway, too
 
@@ -25,7 +24,7 @@ SECONDS = 60.0  # it asks the gateway, too
 @click.option("--send", is_flag=True, help="Send it: nobody has credited it by hand.")
 def order(number: str, inventory: Path, limit: str | None, done: bool, send: bool) -> None:
     """Show what is known of order NUMBER: callbacks, answers, the gateway's word, the verdict."""
-    names = pyinfra.hosts(inventory, limit)
+    names = runner.hosts(inventory, limit)
     failed = False
     for name, data in inventories.read(inventory):
         if name in names:

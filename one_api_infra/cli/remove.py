@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 
-from one_api_infra.cli import pyinfra
+from one_api_infra.cli import runner
 from one_api_infra.cli.deploy import INVENTORY, LIMIT
-from one_api_infra.texts import _
+from one_api_infra.shared.texts import _
 
 
 @click.command()
@@ -20,7 +20,7 @@ def remove(inventory: Path, limit: str | None, yes: bool, delete_data: bool) -> 
 
     One API's database and secrets stay unless --delete-data; the callback log, its ledger and the
     certificates go."""
-    names = ", ".join(pyinfra.hosts(inventory, limit))
+    names = ", ".join(runner.hosts(inventory, limit))
     kept = _("One API's database and secrets stay; the callback log and its ledger are deleted")
     if delete_data:
         kept = _("everything is DELETED: database, secrets, callback log and ledger")
@@ -29,7 +29,7 @@ def remove(inventory: Path, limit: str | None, yes: bool, delete_data: bool) -> 
             _("Remove the site from {names}? {kept}.", names=names, kept=kept), abort=True
         )
     data = ("--data", f"_remove_data={'delete' if delete_data else 'keep'}")
-    done = pyinfra.run(inventory, "remove", "-y", *data, limit=limit)
+    done = runner.run(inventory, "remove", "-y", *data, limit=limit)
     if not done.code:
         places = "/var/lib/one-api, /etc/one-api"
         text = _("Removed. Debian packages stay, and so does an old inventory.")

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
-from one_api_infra import inventory as inventories
-from one_api_infra.cli import pyinfra
+from one_api_infra.cli import runner
 from one_api_infra.cli.deploy import INVENTORY, LIMIT
-from one_api_infra.server import paths
-from one_api_infra.ssh import Server
-from one_api_infra.texts import _, language
+from one_api_infra.remote import inventory as inventories
+from one_api_infra.remote.ssh import Server
+from one_api_infra.shared import paths
+from one_api_infra.shared.texts import _, language
 
 SECONDS = 120.0
 
@@ -26,7 +26,7 @@ SECONDS = 120.0
 )
 def report(inventory: Path, limit: str | None, output: Path) -> None:
     """Fetch the page about callbacks, credits and open cases of each host of INVENTORY."""
-    names = pyinfra.hosts(inventory, limit)
+    names = runner.hosts(inventory, limit)
     failed = False
     for name, data in inventories.read(inventory):
         if name in names:

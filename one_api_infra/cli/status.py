@@ -11,15 +11,15 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from one_api_infra import inventory as inventories
 from one_api_infra.checks import catalogue, remedy, target
 from one_api_infra.checks.observation import Target
-from one_api_infra.checks.observers.look import look, nobody
+from one_api_infra.checks.observers.gather import gather, nobody
 from one_api_infra.checks.verdict import LEVELS, State, Verdict
-from one_api_infra.cli import fixing, pyinfra
+from one_api_infra.cli import fixing, runner
 from one_api_infra.cli.deploy import INVENTORY, LIMIT
-from one_api_infra.domain import Domain
-from one_api_infra.texts import N_, _
+from one_api_infra.desired.domain import Domain
+from one_api_infra.remote import inventory as inventories
+from one_api_infra.shared.texts import N_, _
 
 STYLES = {
     State.OK: "green",
@@ -87,11 +87,11 @@ def exit_code(verdicts: Verdicts) -> int:
 
 
 def _domain(known: Target) -> Verdicts:
-    return catalogue.judge(look(known, nobody))
+    return catalogue.judge(gather(known, nobody))
 
 
 def _inventory(path: Path, limit: str | None) -> dict[str, Verdicts]:
-    names = pyinfra.hosts(path, limit)
+    names = runner.hosts(path, limit)
     hosts = {name: data for name, data in inventories.read(path) if name in names}
     with ThreadPoolExecutor(max_workers=8) as pool:
         looks = pool.map(lambda name: fixing.judged(name, hosts[name], path), hosts)

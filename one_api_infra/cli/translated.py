@@ -5,7 +5,7 @@ from inspect import cleandoc
 
 import click
 
-from one_api_infra.texts import _
+from one_api_infra.shared.texts import _
 
 
 def help_of(command: click.Command) -> Iterator[str]:

@@ -24,9 +24,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from one_api_infra.callbacks.gateways import rsa as signatures
 from one_api_infra.lab.ca import GATEWAY_NAMES
 from one_api_infra.lab.gateways import SERIAL
+from one_api_infra.server.callbacks.gateways import rsa as signatures
 
 PORT = 443
 ALIPAY, WXPAY, STRIPE = GATEWAY_NAMES

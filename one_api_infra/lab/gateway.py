@@ -28,7 +28,7 @@ class Reply:
     encoding: str
 
     @property
-    def is_taken(self) -> bool:
+    def is_accepted(self) -> bool:
         """Whether the gateway counts the callback as delivered."""
         return self.status == 200 and self.body.strip() == b"success"
 

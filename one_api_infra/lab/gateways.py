@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from one_api_infra.callbacks.gateways import rsa as signatures
-from one_api_infra.callbacks.gateways.stripe import COMPLETED
+from one_api_infra.server.callbacks.gateways import rsa as signatures
+from one_api_infra.server.callbacks.gateways.stripe import COMPLETED
 
 Order = Mapping[str, str]
 SERIAL = "01"  # of the platform's certificate

@@ -3,10 +3,10 @@
 import time
 from pathlib import Path
 
-from one_api_infra import acme, plain
-from one_api_infra.checks.server import Attempt
-from one_api_infra.plain import PlainError
 from one_api_infra.server.local import write
+from one_api_infra.shared import acme, plain
+from one_api_infra.shared.plain import PlainError
+from one_api_infra.shared.server_observation import Attempt
 
 MOST = 1500  # characters of certbot's words that are kept: the cause stands at their end
 

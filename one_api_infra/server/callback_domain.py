@@ -2,21 +2,21 @@
 
 from pathlib import Path
 
-from one_api_infra.callback_domain import places
-from one_api_infra.editions.api import Api
-from one_api_infra.place import Place
-from one_api_infra.server import former_domains, one_api, paths
+from one_api_infra.server import former_domains, one_api
 from one_api_infra.server.local import CommandError, api, edition, site, write
-from one_api_infra.site_file import SiteFile
-from one_api_infra.texts import _
+from one_api_infra.shared import paths
+from one_api_infra.shared.callback_domain import places
+from one_api_infra.shared.editions.api import Api
+from one_api_infra.shared.place import Place
+from one_api_infra.shared.site_file import SiteFile
+from one_api_infra.shared.texts import _
 
 
 def observe(site: SiteFile, client: Api) -> tuple[Place, ...]:
     """The places of the domain as One API tells them."""
     kind = edition(site)
     payments = client.payments() if kind.payment_rows else []
-    origin, callback = f"https://{site.domain}", f"https://{site.callback_domain}"
-    return places(kind, client.options(), payments, origin, callback)
+    return places(kind, client.options(), payments, site.origin, site.callback_origin)
 
 
 def apply() -> None:
@@ -31,7 +31,7 @@ def apply() -> None:
     former_domains.left()
     wrong = [place for place in observe(current, client) if not place.is_right]
     address = client.status()["server_address"]
-    if wrong or address != f"https://{current.domain}":
+    if wrong or address != current.origin:
         shown = ", ".join(f'{place} = "{place.value}"' for place in wrong) or address
         raise CommandError(
             _(

@@ -8,11 +8,12 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from one_api_infra.certificate import differing, notes, renew_before
-from one_api_infra.server import attempt, certificate, former_domains, paths
+from one_api_infra.server import attempt, certificate, former_domains
 from one_api_infra.server.local import CommandError, must, run, site, tail, write
-from one_api_infra.site_file import SiteFile
-from one_api_infra.texts import _
+from one_api_infra.shared import paths, units
+from one_api_infra.shared.certificate import differing, notes, renew_before
+from one_api_infra.shared.site_file import SiteFile
+from one_api_infra.shared.texts import _
 
 KEPT = ("live", "archive")
 CERTBOT = {"venv": f"{paths.AGENT}/venv/bin/certbot", "distribution": "/usr/bin/certbot"}
@@ -172,7 +173,7 @@ def _reload(site: SiteFile) -> None:
     if served is None:
         return  # the first certificate: nginx is told of it by the deploy
     must("nginx", "-t", "-q")
-    must("systemctl", "reload", "nginx.service")
+    must("systemctl", "reload", units.NGINX)
     deadline = time.monotonic() + RELOAD_SECONDS
     while not certificate.is_served(site, served):
         if time.monotonic() > deadline:

@@ -8,9 +8,9 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
-from one_api_infra.certificate import Certificate
-from one_api_infra.server import paths
-from one_api_infra.site_file import SiteFile
+from one_api_infra.shared import paths
+from one_api_infra.shared.certificate import Certificate
+from one_api_infra.shared.site_file import SiteFile
 
 EXTERNAL = "external"
 

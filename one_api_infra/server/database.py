@@ -13,13 +13,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from one_api_infra import database, plain
-from one_api_infra.checks.server import Cache, Database, Unseen
-from one_api_infra.database import MYSQL, POSTGRESQL, SQLITE, Address
-from one_api_infra.plain import PlainError
-from one_api_infra.server import paths
 from one_api_infra.server.local import CommandError, edition, head_of, run, site
-from one_api_infra.texts import _
+from one_api_infra.shared import database, paths, plain, units
+from one_api_infra.shared.database import MYSQL, POSTGRESQL, SQLITE, Address
+from one_api_infra.shared.plain import PlainError
+from one_api_infra.shared.server_observation import Cache, Database, Unobserved
+from one_api_infra.shared.texts import _
 
 DAMAGED = ("malformed", "not a database", "no such table", "disk I/O error")
 WAL, USER = "wal", "one-api"
@@ -260,14 +259,14 @@ def _reason(error: Exception) -> str:
     return " ".join(words.split())[:200] or type(error).__name__
 
 
-def state(*, fresh: bool = False) -> Database | Unseen:
+def state(*, fresh: bool = False) -> Database | Unobserved:
     """What was left, without the key; looked at anew if asked for."""
     if fresh:
-        run("systemctl", "start", "one-api-database.service")
+        run("systemctl", "start", units.DATABASE)
     try:
         return left(Path(paths.DATABASE_STATE)).database
     except (OSError, ValueError, PlainError) as error:
-        return Unseen(str(error))
+        return Unobserved(str(error))
 
 
 def left(path: Path) -> Left:

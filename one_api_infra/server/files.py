@@ -8,15 +8,14 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from one_api_infra import plain
-from one_api_infra.checks.server import Lacking
-from one_api_infra.manifest import Deviation, Entry, Manifest, deviation
-from one_api_infra.plain import PlainError
-from one_api_infra.server import paths
 from one_api_infra.server.local import CommandError, run
-from one_api_infra.texts import _
+from one_api_infra.shared import paths, plain, units
+from one_api_infra.shared.manifest import Deviation, Entry, Manifest, deviation
+from one_api_infra.shared.plain import PlainError
+from one_api_infra.shared.server_observation import Lacking
+from one_api_infra.shared.texts import _
 
-UNITS, NGINX = "/etc/systemd/system", "nginx.service"
+UNITS, NGINX = units.FOLDER, units.NGINX
 FOLDERS = (
     UNITS,
     "/etc/systemd/system.control",

@@ -4,13 +4,13 @@ import shutil
 import time
 from pathlib import Path
 
-from one_api_infra import former_domains, nginx_release
-from one_api_infra.callbacks.order import Status
-from one_api_infra.certificate import Certificate
-from one_api_infra.editions.api import ApiError
-from one_api_infra.server import callbacks, certificate, nginx, paths
+from one_api_infra.server import callback_service, certificate, nginx
+from one_api_infra.server.callbacks.order import Status
 from one_api_infra.server.local import CommandError, edition, site, write
-from one_api_infra.site_file import SiteFile
+from one_api_infra.shared import former_domains, nginx_release, paths
+from one_api_infra.shared.certificate import Certificate
+from one_api_infra.shared.editions.api import ApiError
+from one_api_infra.shared.site_file import SiteFile
 
 SINCE = "since"
 NOT_TOLD = (ApiError, CommandError, OSError, LookupError, TypeError, ValueError)
@@ -58,11 +58,11 @@ def awaited(site: SiteFile) -> tuple[str, ...]:
 
 
 def _created(site: SiteFile) -> tuple[float, ...] | None:
-    """When the pending orders were made; None where the books cannot tell."""
-    if not edition(site).has_orders:
+    """When the pending orders were made; None where the orders cannot tell."""
+    if not edition(site).order_source:
         return None
     try:
-        orders = callbacks.books(site).orders(time.time())
+        orders = callback_service.source(site).orders(time.time())
         return tuple(each.created for each in orders if each.status is Status.PENDING)
     except NOT_TOLD:
         return None

@@ -9,13 +9,12 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from one_api_infra import editions, foreign, plain
-from one_api_infra.editions.api import Api
-from one_api_infra.editions.edition import Edition
-from one_api_infra.plain import PlainError
-from one_api_infra.server import paths
-from one_api_infra.site_file import SiteFile
-from one_api_infra.texts import _
+from one_api_infra.shared import editions, foreign, paths, plain
+from one_api_infra.shared.editions.api import Api
+from one_api_infra.shared.editions.edition import Edition
+from one_api_infra.shared.plain import PlainError
+from one_api_infra.shared.site_file import SiteFile
+from one_api_infra.shared.texts import _
 
 NOT_RUN = 127  # a shell's exit code for a program that is not there
 PROGRAM = 500  # characters of a line of a program's that are shown: the cause stands at its end

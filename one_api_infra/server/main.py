@@ -6,10 +6,10 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from one_api_infra import foreign
-from one_api_infra.editions.api import ApiError
-from one_api_infra.server import as_agent
+from one_api_infra.server import as_callbacks_user
 from one_api_infra.server.local import CommandError
+from one_api_infra.shared import foreign
+from one_api_infra.shared.editions.api import ApiError
 
 # Imported when asked for: a virtual environment of before lacks what only a new command needs.
 COMMANDS = {
@@ -30,7 +30,7 @@ COMMANDS = {
     "observe-keep": "observe.keep",
     "monitor-look": "monitor.look",
     "monitor-judge": "monitor.judge",
-    "callbacks": "callbacks.run",
+    "callbacks": "callback_service.run",
     "database": "database.look",
     "database-journal": "database.journal",
     "callbacks-remove": "remove.callbacks",
@@ -46,7 +46,7 @@ UNLOCKED = {
     "report",
 }
 # Of the callbacks' user's own files, which are not root's to open.
-AS_AGENT = {"order", "order-done", "order-send", "report"}
+AS_CALLBACKS_USER = {"order", "order-done", "order-send", "report"}
 LOCK = "/run/one-api-infra.lock"
 
 
@@ -67,8 +67,8 @@ def main() -> None:
 def _run() -> None:
     module, function = COMMANDS[sys.argv[1]].split(".")
     try:
-        if sys.argv[1] in AS_AGENT and os.geteuid() == 0:
-            as_agent.replace(sys.argv[1], sys.argv[2:])
+        if sys.argv[1] in AS_CALLBACKS_USER and os.geteuid() == 0:
+            as_callbacks_user.replace(sys.argv[1], sys.argv[2:])
         getattr(import_module(f"one_api_infra.server.{module}"), function)(*sys.argv[2:])
     except (CommandError, ApiError) as error:
         print(foreign.printable(str(error)), file=sys.stderr)

@@ -6,12 +6,12 @@ from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
 
 from one_api_infra.checks.observation import Observation
 from one_api_infra.checks.verdict import State, Verdict
-from one_api_infra.server import paths
+from one_api_infra.shared import paths
 
 NUMBERS = {State.OK: 0, State.WARNING: 1, State.FAILED: 2}
 
 
-def write(verdicts: Sequence[Verdict], seen: Observation, undelivered: int) -> None:
+def write(verdicts: Sequence[Verdict], observation: Observation, undelivered: int) -> None:
     """Write all metrics; a check that was skipped has no value, as it has no verdict."""
     registry = CollectorRegistry()
     check = Gauge(
@@ -29,11 +29,11 @@ def write(verdicts: Sequence[Verdict], seen: Observation, undelivered: int) -> N
         ["name"],
         registry=registry,
     )
-    for shake in seen.handshakes:
+    for shake in observation.handshakes:
         if not shake.error:
             ends.labels(shake.name).set(shake.not_after)
     ran = Gauge("one_api_monitor_run_seconds", "When the monitor ran last", registry=registry)
-    ran.set(seen.now)
+    ran.set(observation.now)
     waiting = Gauge("one_api_monitor_undelivered", "Channels that took no alert", registry=registry)
     waiting.set(undelivered)
     write_to_textfile(paths.METRICS, registry)

@@ -14,17 +14,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from one_api_infra import foreign, plain
 from one_api_infra.checks import alerts, catalogue, host, message, target
 from one_api_infra.checks.alerts import Memory
 from one_api_infra.checks.host import Room
 from one_api_infra.checks.observation import Observation, Target
-from one_api_infra.checks.server import Monitor, Server, Unseen
-from one_api_infra.plain import PlainError
-from one_api_infra.server import metrics, notify, paths
+from one_api_infra.server import metrics, notify
 from one_api_infra.server.local import read_of, run, site, write
-from one_api_infra.site_file import SiteFile
-from one_api_infra.texts import _
+from one_api_infra.shared import foreign, paths, plain, units
+from one_api_infra.shared.plain import PlainError
+from one_api_infra.shared.server_observation import Monitor, Server, Unobserved
+from one_api_infra.shared.site_file import SiteFile
+from one_api_infra.shared.texts import _
 
 LOOPBACK = ("127.0.0.1",)
 USER = "one-api-monitor"
@@ -37,15 +37,15 @@ MOST = 1024 * 1024  # bytes of its own memory: messages wait in it
 def look() -> None:
     """Look from here at what the world sees, and leave it for ``judge``."""
     # Imported here: the other commands on the server need neither DNS nor OpenSSL's wrapper.
-    from one_api_infra.checks.observers.look import look as look_at  # noqa: PLC0415
+    from one_api_infra.checks.observers.gather import gather  # noqa: PLC0415
 
-    seen = look_at(_target(site()), _leave_mark)
-    write(paths.OUTSIDE, plain.write(seen))
+    observation = gather(_target(site()), _leave_mark)
+    write(paths.OUTSIDE, plain.write(observation))
 
 
-def _leave_mark(mark: str) -> Unseen:
+def _leave_mark(mark: str) -> Unobserved:
     write(paths.PROBE_MARK, mark, 0o644)
-    return Unseen("", "unobserved")
+    return Unobserved("", "unobserved")
 
 
 def _target(site: SiteFile) -> Target:
@@ -64,29 +64,31 @@ def judge() -> None:
     current = site()
     os.environ["ONE_API_INFRA_LANGUAGE"] = current.language
     state, now = _state(), time.time()
-    seen, rooms = _seen(current, state["rooms"], now)
-    verdicts = catalogue.judge(seen)
+    observation, rooms = _observation(current, state["rooms"], now)
+    verdicts = catalogue.judge(observation)
     memory, due = alerts.decide(
-        Memory.parse(state["memory"]), verdicts, seen.now, current.alert_quiet_minutes * 60
+        Memory.parse(state["memory"]), verdicts, observation.now, current.alert_quiet_minutes * 60
     )
     if due:
         text = {"title": message.title(current.domain, due), "body": message.body(due)}
         state["outbox"] += [{**text, "channel": index} for index in notify.channels()]
         print(text["title"], text["body"], sep="\n", flush=True)
-    state |= {"memory": memory.plain(), "ran": seen.now, "rooms": rooms}
+    state |= {"memory": memory.plain(), "ran": observation.now, "rooms": rooms}
     _save(state)  # before anything is sent: a run that dies must not tell it twice
     state["outbox"], state["undelivered"] = notify.send(state["outbox"])
     _save(state)
     with contextlib.suppress(OSError):  # a full disk is what was told
-        metrics.write(verdicts, seen, undelivered=len(state["undelivered"]))
+        metrics.write(verdicts, observation, undelivered=len(state["undelivered"]))
     write(paths.MONITOR_RAN, "", 0o644)  # the watchdog's
     notify.heartbeat()
 
 
-def _seen(current: SiteFile, rooms: Sequence[Room], now: float) -> tuple[Observation, list[Room]]:
+def _observation(
+    current: SiteFile, rooms: Sequence[Room], now: float
+) -> tuple[Observation, list[Room]]:
     """Both looks of this run as one, and the room on the disks up to now."""
     server = _server(now)
-    if isinstance(server, Server) and not isinstance(server.mounts, Unseen):
+    if isinstance(server, Server) and not isinstance(server.mounts, Unobserved):
         rooms = [*rooms, (now, {mount: each.free for mount, each in server.mounts.items()})]
     rooms = host.recent(rooms)
     lasts = host.minutes_to_full(rooms)
@@ -95,19 +97,23 @@ def _seen(current: SiteFile, rooms: Sequence[Room], now: float) -> tuple[Observa
 
 def _outside(current: SiteFile, now: float) -> Observation:
     try:
-        seen = plain.read(Observation, Path(paths.OUTSIDE).read_text())
-        error = "" if now - seen.now < FRESH else _("what was left is old")
+        observation = plain.read(Observation, Path(paths.OUTSIDE).read_text())
+        error = "" if now - observation.now < FRESH else _("what was left is old")
     except (OSError, PlainError) as failure:
-        seen, error = Observation(target.of_settings(current), now), str(failure)
-    return replace(seen, outside_error=error)
+        observation, error = Observation(target.of_settings(current), now), str(failure)
+    return replace(observation, outside_error=error)
 
 
-def _server(now: float) -> Server | Unseen:
+def _server(now: float) -> Server | Unobserved:
     try:
-        seen = plain.read(Server, Path(paths.OBSERVATION).read_text())
+        observation = plain.read(Server, Path(paths.OBSERVATION).read_text())
     except (OSError, PlainError) as error:
-        return Unseen(str(error), "unobserved")
-    return seen if now - seen.now < FRESH else Unseen(_("what was left is old"), "unobserved")
+        return Unobserved(str(error), "unobserved")
+    return (
+        observation
+        if now - observation.now < FRESH
+        else Unobserved(_("what was left is old"), "unobserved")
+    )
 
 
 def _state() -> dict[str, Any]:
@@ -139,10 +145,10 @@ def observe() -> Monitor:
     state = _state()
     failed = state["undelivered"] if isinstance(state["undelivered"], list) else []
     return Monitor(
-        is_active=run("systemctl", "is-active", "one-api-monitor.timer")[0] == 0,
+        is_active=run("systemctl", "is-active", units.MONITOR_TIMER)[0] == 0,
         # What everybody may read on this server holds nothing but what is meant for it.
         ran=float(state["ran"]) if isinstance(state["ran"], int | float) else 0.0,
         channels=len(notify.channels()),
-        is_watched=run("systemctl", "is-active", "one-api-watchdog.timer")[0] == 0,
+        is_watched=run("systemctl", "is-active", units.WATCHDOG_TIMER)[0] == 0,
         undelivered=tuple(foreign.text(each) for each in failed[:MOST_CHANNELS]),
     )

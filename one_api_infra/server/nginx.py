@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from one_api_infra import nginx_release
-from one_api_infra.server import certificate, files, paths
+from one_api_infra.server import certificate, files
 from one_api_infra.server.local import CommandError, link, must, run, site, tail, write
-from one_api_infra.site_file import SiteFile
-from one_api_infra.texts import _
+from one_api_infra.shared import nginx_release, paths, units
+from one_api_infra.shared.site_file import SiteFile
+from one_api_infra.shared.texts import _
 
 SERVE_SECONDS = 15
 LINK = f"{paths.NGINX}/one-api"
@@ -175,16 +175,18 @@ def put_back() -> None:
         else:
             path.unlink()
     must("cp", "--archive", "--force", "--no-target-directory", PREVIOUS, paths.NGINX)
-    run("systemctl", "reload-or-restart", "nginx.service")
+    run("systemctl", "reload-or-restart", units.NGINX)
 
 
 def _reload() -> str | None:
     """Reload (or start) and wait until it serves; what is wrong otherwise."""
     must("systemctl", "daemon-reload")
-    must("systemctl", "enable", "--quiet", "nginx.service")
+    run("systemctl", "unmask", "--quiet", units.NGINX)
+    run("systemctl", "unmask", "--quiet", "--runtime", units.NGINX)
+    must("systemctl", "enable", "--quiet", units.NGINX)
     _raise_limit()
     before = _workers()
-    code, output = run("systemctl", "reload-or-restart", "nginx.service")
+    code, output = run("systemctl", "reload-or-restart", units.NGINX)
     if code:
         return output + "\n" + tail(_error_log())
     token = f"health-{secrets.token_hex(8)}"

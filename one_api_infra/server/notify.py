@@ -7,9 +7,8 @@ from typing import Any
 
 import requests
 
-from one_api_infra import foreign
-from one_api_infra.server import paths
-from one_api_infra.texts import _
+from one_api_infra.shared import foreign, paths
+from one_api_infra.shared.texts import _
 
 URLS = Path(paths.ALERT_URLS)
 TIMEOUT = 10

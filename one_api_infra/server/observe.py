@@ -13,9 +13,21 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from one_api_infra import plain
-from one_api_infra.certificate import HOOK, Certificate
-from one_api_infra.checks.server import (
+from one_api_infra.server import (
+    attempt,
+    callback_service,
+    certbot,
+    certificate,
+    files,
+    monitor,
+    nginx,
+    observe_one_api,
+)
+from one_api_infra.server import process as process_of
+from one_api_infra.server.local import CommandError, read_of, run, site, write
+from one_api_infra.shared import paths, plain, units
+from one_api_infra.shared.certificate import HOOK, Certificate
+from one_api_infra.shared.server_observation import (
     CallbackLog,
     Firewall,
     Holder,
@@ -24,22 +36,9 @@ from one_api_infra.checks.server import (
     Nginx,
     Renewal,
     Server,
-    Unseen,
+    Unobserved,
 )
-from one_api_infra.server import (
-    attempt,
-    callbacks,
-    certbot,
-    certificate,
-    files,
-    monitor,
-    nginx,
-    observe_one_api,
-    paths,
-)
-from one_api_infra.server import process as process_of
-from one_api_infra.server.local import CommandError, read_of, run, site, write
-from one_api_infra.site_file import SiteFile
+from one_api_infra.shared.site_file import SiteFile
 
 T = TypeVar("T")
 
@@ -90,16 +89,16 @@ def observe(mark: str = "", *, fresh: bool = False) -> Server:
         certificates=_seen(lambda: _certificates(current)),
         renewal=_seen(lambda: _renewal(current)),
         monitor=_seen(monitor.observe),
-        callbacks=_seen(lambda: callbacks.observe(current)),
+        callbacks=_seen(lambda: callback_service.observe(current)),
         one_api=_seen(lambda: observe_one_api.observe(current, fresh=fresh)),
     )
 
 
-def _seen(look: Callable[[], T]) -> T | Unseen:
+def _seen(gather: Callable[[], T]) -> T | Unobserved:
     try:
-        return look()
+        return gather()
     except NOT_SEEN as error:
-        return Unseen(f"{type(error).__name__}: {error}")
+        return Unobserved(f"{type(error).__name__}: {error}")
 
 
 def _clock_is_kept() -> bool:
@@ -224,8 +223,8 @@ def _certificates(site: SiteFile) -> tuple[Certificate, ...]:
 def _renewal(site: SiteFile) -> Renewal | None:
     if site.certificate != "acme":
         return None
-    timer = _unit("one-api-certificate.timer", "ActiveState", "UnitFileState")
-    service = _unit("one-api-certificate.service", "Result", "ExecMainExitTimestampMonotonic")
+    timer = _unit(units.CERTIFICATE_TIMER, "ActiveState", "UnitFileState")
+    service = _unit(units.CERTIFICATE, "Result", "ExecMainExitTimestampMonotonic")
     notes = certbot.renewal(site.domain)
     ended = float(service["ExecMainExitTimestampMonotonic"] or 0) / 1e6
     return Renewal(

@@ -6,39 +6,34 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from one_api_infra.checks.server import Books, Database, OneApi, Payment, Unseen
-from one_api_infra.editions.api import Api, ApiError
 from one_api_infra.server import callback_domain, database, one_api, process
+from one_api_infra.server.callbacks.gateways import GATEWAYS
 from one_api_infra.server.local import api, edition, run
-from one_api_infra.site_file import SiteFile
+from one_api_infra.shared import units
+from one_api_infra.shared.editions.api import Api, ApiError
+from one_api_infra.shared.server_observation import (
+    Database,
+    OneApi,
+    Payment,
+    StoredSettings,
+    Unobserved,
+)
+from one_api_infra.shared.site_file import SiteFile
 
 SECONDS = 4.0  # what a look waits for One API; a callback waits no longer
 VARIABLES = ("RATE_LIMIT", "BATCH_UPDATE", "SQL_MAX_OPEN_CONNS")
-# What a gateway cannot do without, by its type: the names are one-hub's (payment/gateway/*).
-NEEDED = {
-    "epay": ("pay_domain", "partner_id", "key"),
-    "alipay": ("app_id", "private_key", "public_key"),
-    "wxpay": (
-        "app_id",
-        "mch_id",
-        "mch_certificate_serial_number",
-        "mch_apiv3_key",
-        "mch_private_key",
-    ),
-    "stripe": ("secret_key",),
-}
 NOT_TOLD = (ApiError, KeyError, TypeError, ValueError)
 
 
 def observe(site: SiteFile, *, fresh: bool) -> OneApi:
     """One API's unit, process, settings and payment rows, without a secret."""
     kept = database.state(fresh=fresh)
-    words = run("systemctl", "show", "--property=ActiveState,MainPID", "one-api.service")[1]
+    words = run("systemctl", "show", "--property=ActiveState,MainPID", units.ONE_API)[1]
     unit = dict(line.split("=", 1) for line in words.splitlines() if "=" in line)
     client = api(site)
     client.timeout = SECONDS
     address, error = _address(client)
-    books = Unseen(error) if error else _books(site, client, kept)
+    stored = Unobserved(error) if error else _stored_settings(site, client, kept)
     return OneApi(
         is_active=unit.get("ActiveState") in {"active", "reloading"},
         port=site.one_api_port,
@@ -46,10 +41,10 @@ def observe(site: SiteFile, *, fresh: bool) -> OneApi:
         error=error,
         environment=_environment(unit.get("MainPID", "0")),
         # It answers, but not to our token.
-        is_ours=one_api.is_confirmed() and (bool(error) or isinstance(books, Books)),
+        is_ours=one_api.is_confirmed() and (bool(error) or isinstance(stored, StoredSettings)),
         server_address=address,
         database=kept,
-        books=books,
+        stored=stored,
     )
 
 
@@ -61,7 +56,9 @@ def _address(client: Api) -> tuple[str | None, str]:
         return None, str(error) or type(error).__name__
 
 
-def _books(site: SiteFile, client: Api, kept: Database | Unseen) -> Books | Unseen:
+def _stored_settings(
+    site: SiteFile, client: Api, kept: Database | Unobserved
+) -> StoredSettings | Unobserved:
     chosen = edition(site)
     try:
         options = client.options()
@@ -70,14 +67,14 @@ def _books(site: SiteFile, client: Api, kept: Database | Unseen) -> Books | Unse
         else:
             payments = _epay(options, has_key=isinstance(kept, Database) and kept.has_epay_key)
         agreed = all(options.get(name) == value for name, value in chosen.compliance.items())
-        return Books(
+        return StoredSettings(
             places=callback_domain.observe(site, client),
             payments=tuple(payments),
             is_compliant=agreed if chosen.compliance else None,
             canary=_canary(client) if chosen.signs_keys else "",
         )
     except NOT_TOLD as error:
-        return Unseen(str(error) or type(error).__name__)
+        return Unobserved(str(error) or type(error).__name__)
 
 
 def _canary(client: Api) -> str:
@@ -103,7 +100,8 @@ def _payment(row: Mapping[str, Any]) -> Payment:
         config = dict(json.loads(row.get("config") or "{}"))
     except (ValueError, TypeError):
         config = {}
-    needed = NEEDED.get(str(row["type"]), ())
+    gateway = GATEWAYS.get(str(row["type"]))
+    needed = gateway.needed if gateway else ()
     return Payment(
         id=int(row["id"]),
         type=str(row["type"]),

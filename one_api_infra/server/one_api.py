@@ -9,8 +9,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from one_api_infra.editions.api import DEFAULT_PASSWORD, Api, ApiError
-from one_api_infra.server import paths
 from one_api_infra.server.local import (
     CommandError,
     api,
@@ -22,8 +20,10 @@ from one_api_infra.server.local import (
     tail,
     write,
 )
-from one_api_infra.site_file import SiteFile
-from one_api_infra.texts import _
+from one_api_infra.shared import paths, units
+from one_api_infra.shared.editions.api import DEFAULT_PASSWORD, Api, ApiError
+from one_api_infra.shared.site_file import SiteFile
+from one_api_infra.shared.texts import _
 
 START_SECONDS = 120  # the first start may migrate a database; a failing tiktoken load takes 30 s
 TRIES = 3
@@ -53,7 +53,7 @@ def _variables(path: str) -> dict[str, str]:
 
 def _running() -> dict[str, str]:
     """The secrets with which One API was started, if it runs."""
-    process = run("systemctl", "show", "--property=MainPID", "--value", "one-api.service")[1]
+    process = run("systemctl", "show", "--property=MainPID", "--value", units.ONE_API)[1]
     try:
         entries = Path(f"/proc/{process}/environ").read_bytes().decode().split("\0")
     except (OSError, ValueError):
@@ -76,7 +76,7 @@ def activate(release: str) -> None:
     if before != target:
         link(current, target)
     must("systemctl", "daemon-reload")
-    must("systemctl", "enable", "--quiet", "one-api.service")
+    must("systemctl", "enable", "--quiet", units.ONE_API)
     is_ours = is_confirmed()  # before the start, which makes a database where there is none
     with contextlib.nullcontext() if is_ours else _closed():
         if problem := _restart(site()):
@@ -94,7 +94,7 @@ def activate(release: str) -> None:
 @contextlib.contextmanager
 def _closed() -> Iterator[None]:
     """No way to a One API that has the password all the world knows: its sessions outlive it."""
-    nginx = "nginx.service"
+    nginx = units.NGINX
     if run("systemctl", "is-active", nginx)[0]:
         yield
         return
@@ -107,8 +107,8 @@ def _closed() -> Iterator[None]:
 
 def _restart(site: SiteFile) -> str | None:
     """Restart and wait for ``/api/status``; what went wrong, if anything."""
-    run("systemctl", "reset-failed", "one-api.service")
-    code, output = run("systemctl", "restart", "one-api.service")
+    run("systemctl", "reset-failed", units.ONE_API)
+    code, output = run("systemctl", "restart", units.ONE_API)
     if code:
         return _failure(output)
     deadline = time.monotonic() + START_SECONDS
@@ -127,7 +127,7 @@ def _restart(site: SiteFile) -> str | None:
 
 def _restarts() -> int:
     """How often systemd has started it anew by itself."""
-    return int(must("systemctl", "show", "--property=NRestarts", "--value", "one-api.service"))
+    return int(must("systemctl", "show", "--property=NRestarts", "--value", units.ONE_API))
 
 
 def _failure(output: str) -> str:

@@ -7,20 +7,20 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from one_api_infra import foreign
-from one_api_infra.callbacks import auditor, intake, log, timeline
-from one_api_infra.callbacks.books.books import Books
-from one_api_infra.callbacks.callback import Callback, parse
-from one_api_infra.callbacks.gateways.gateway import Said, Word
-from one_api_infra.callbacks.ledger import Ledger
-from one_api_infra.callbacks.loopback import Answer
-from one_api_infra.callbacks.mend import Mender
-from one_api_infra.callbacks.timeline import Event, Look
-from one_api_infra.clock import zone
-from one_api_infra.editions.api import ApiError
-from one_api_infra.server import callbacks, paths
+from one_api_infra.server import callback_service
+from one_api_infra.server.callbacks import auditor, intake, log, timeline
+from one_api_infra.server.callbacks.gateways.gateway import PaymentStatus, Reply
+from one_api_infra.server.callbacks.ledger import Ledger
+from one_api_infra.server.callbacks.loopback import Answer
+from one_api_infra.server.callbacks.order_sources.order_source import OrderSource
+from one_api_infra.server.callbacks.reconcile import Reconciler
+from one_api_infra.server.callbacks.timeline import Event, Look
 from one_api_infra.server.local import CommandError, run, site
-from one_api_infra.texts import _
+from one_api_infra.shared import foreign, paths
+from one_api_infra.shared.callback import Callback, parse
+from one_api_infra.shared.clock import zone
+from one_api_infra.shared.editions.api import ApiError
+from one_api_infra.shared.texts import _
 
 LINES = 20
 DAYS = 7
@@ -33,17 +33,19 @@ def show(number: str) -> None:
     """Print the order's story; CommandError if nothing at all is known of it."""
     ledger = _ledger()
     current = site()
-    os.environ.update(callbacks.trust(current))
+    os.environ.update(callback_service.trust(current))
     here = zone(current.time_zone)
     more = list(_said(number))
     unread: list[Callback] = []
     tried, is_asked = None, True
     try:
         try:
-            tried = _look(ledger, callbacks.books(current), number)
+            tried = _look(ledger, callback_service.source(current), number)
         except ApiError as error:
             print(error)
-            print(_("What follows is what the callback log and the agent's ledger hold."))
+            print(
+                _("What follows is what the callback log and the callback service's ledger hold.")
+            )
             is_asked = False
             unread = list(_unread(ledger, number))
         if not (more or unread or timeline.is_known(ledger, number)):
@@ -58,7 +60,7 @@ def done(number: str) -> None:
     """Close the cases of an order that the admin has dealt with; they stay closed."""
     ledger = _ledger()
     try:
-        _look(ledger, callbacks.books(site()), number, ask=False)
+        _look(ledger, callback_service.source(site()), number, ask=False)
         count = auditor.done(ledger, number, time.time())
     finally:
         ledger.close()
@@ -67,7 +69,7 @@ def done(number: str) -> None:
 
 
 def send(number: str) -> None:
-    """Let the agent send what waits for the admin's word."""
+    """Let the callback service send what waits for the admin's word."""
     ledger = _ledger()
     try:
         count = auditor.send(ledger, number)
@@ -75,13 +77,21 @@ def send(number: str) -> None:
         ledger.close()
     if not count:
         raise CommandError(_unknown(number))
-    print(_("The agent sends the callback of order {number} within a minute.", number=number))
+    print(
+        _(
+            "The callback service sends the callback of order {number} within a minute.",
+            number=number,
+        )
+    )
 
 
 def _ledger() -> Ledger:
     if not Path(paths.LEDGER).is_file():
         raise CommandError(
-            _("There is no ledger here: the agent is off. Remedy: deploy with `callbacks` on.")
+            _(
+                "There is no ledger here: the callback service is off. Remedy: deploy with"
+                " `callbacks` on."
+            )
         )
     return Ledger(paths.LEDGER)
 
@@ -94,26 +104,28 @@ def _unknown(number: str) -> str:
     )
 
 
-def _look(ledger: Ledger, books: Books, number: str, *, ask: bool = True) -> Word | None:
-    """Read the log and the books, ask the gateway, and judge; nothing is sent to One API.
+def _look(ledger: Ledger, source: OrderSource, number: str, *, ask: bool = True) -> Reply | None:
+    """Read the log and the orders, ask the gateway, and judge; nothing is sent to One API.
 
     What is returned is a gateway's silence: that is shown, and takes no place of what it said.
     """
     now = time.time()
-    known = intake.accounts(books.accounts())
-    if not books.is_blind:
+    known = intake.accounts(source.accounts())
+    if not source.is_blind:
         intake.read_log(ledger, Path(paths.CALLBACK_LOG), known)
-    intake.read_books(ledger, books, now)
+    intake.read_orders(ledger, source, now)
     silence = None
-    if (order := books.order(number)) and ask:
+    if (order := source.order(number)) and ask:
         ledger.add_orders([order], now)
-        mender = Mender(ledger, books, known, lambda _made: Answer(0, b""), now, acts=False)
-        word = mender.question(order)
-        if word and word.said is not Said.UNKNOWN:
-            ledger.add_word(number, word, now)
+        reconciler = Reconciler(
+            ledger, source, known, lambda _made: Answer(0, b""), now, acts=False
+        )
+        reply = reconciler.question(order)
+        if reply and reply.status is not PaymentStatus.UNKNOWN:
+            ledger.add_reply(number, reply, now)
         else:
-            silence = word
-    auditor.of(ledger, books, known, now, acts=True).audit()
+            silence = reply
+    auditor.of(ledger, source, known, now, acts=True).audit()
     return silence
 
 

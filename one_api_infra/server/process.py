@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from one_api_infra import started
-from one_api_infra.checks.server import Holder, Process
-from one_api_infra.server import paths
 from one_api_infra.server.local import run, write
+from one_api_infra.shared import paths, started, units
+from one_api_infra.shared.server_observation import Holder, Process
 
-UNIT = "one-api.service"
+UNIT = units.ONE_API
 PROPERTIES = "MainPID,NRestarts,ExecMainStartTimestampMonotonic,DropInPaths"
 JOURNAL = ("journalctl", f"--unit={UNIT}", "--lines=60", "--no-pager", "--output=cat")
 DIED = re.compile(r"Failed with result '([a-z-]+)'")

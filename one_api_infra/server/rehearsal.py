@@ -6,11 +6,11 @@ the account is known where it counts is asked beside it: staging has accounts of
 
 import time
 
-from one_api_infra import acme
-from one_api_infra.server import attempt, certbot, paths
+from one_api_infra.server import attempt, certbot
 from one_api_infra.server.local import site
-from one_api_infra.site_file import SiteFile
-from one_api_infra.texts import _
+from one_api_infra.shared import acme, paths
+from one_api_infra.shared.site_file import SiteFile
+from one_api_infra.shared.texts import _
 
 TRIES, PAUSE = 3, 30.0  # seconds: a CA that is away for a moment is nobody's alarm
 PASSING = {"ca", "failed"}

@@ -1,102 +1,93 @@
-"""Removing the site from a server. The data and One API's secrets stay unless told otherwise."""
+"""Removing the site from a server: what the manifest names, and what its programs have made.
 
+The data and One API's secrets stay unless told otherwise.
+"""
+
+import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
-from one_api_infra.server import paths
+from one_api_infra.server import files
 from one_api_infra.server.local import must, run
 from one_api_infra.server.nginx import DEFAULT_SITE_WAS_ON, KEPT, ORIGINAL_CONF
+from one_api_infra.shared import paths, units
+from one_api_infra.shared.manifest import Manifest
 
-CALLBACK_UNITS = ("one-api-callbacks.timer", "one-api-callbacks.service")
-UNITS = (
-    *CALLBACK_UNITS,
-    "one-api-logrotate.timer",
-    "one-api-logrotate.service",
-    "one-api-logs.service",
-    "one-api-disk.service",
-    "one-api-watchdog.timer",
-    "one-api-watchdog.service",
-    "one-api-monitor.timer",
-    "one-api-monitor.service",
-    "one-api-observe.service",
-    "one-api-look.service",
-    "one-api.service",
-    "one-api-database.service",
-    "one-api-certificate.timer",
-    "one-api-certificate.service",
-    "one-api-rehearsal.timer",
-    "one-api-former-domains.timer",
-    "one-api-former-domains.service",
-    "one-api-rehearsal.service",
-)
-FIREWALL_UNIT = "one-api-firewall.service"
-FILES = (
-    "/etc/apt/apt.conf.d/52one-api-infra",
-    "/etc/systemd/journald.conf.d/one-api-infra.conf",
-    "/etc/logrotate.d/one-api-infra",
-    "/etc/sysctl.d/60-one-api-infra.conf",
-    "/etc/systemd/system/nginx.service.d/one-api-infra.conf",
-    f"{paths.NGINX}/conf.d/one-api.conf",
-    f"{paths.NGINX}/modules-enabled/90-one-api.conf",
-    f"{paths.NGINX}/one-api",
-    paths.CURRENT,
-    f"{paths.ONE_API}/previous",
-    paths.NGINX_LOADED,
-    paths.STARTED,
-    paths.DATABASE_STATE,
-)
-FOLDERS = (
-    f"{paths.NGINX}/one-api.d",
-    f"{paths.ONE_API}/releases",
-    paths.TIKTOKEN,
-    paths.CONFIG,
-    "/var/log/one-api-infra",
-    paths.MONITOR,
-    paths.CALLBACKS,
-    "/run/one-api-observe",
-    "/run/one-api-monitor",
-    "/run/one-api-watchdog",
-)
 DATA = (paths.DATA, paths.ONE_API_CONFIG, paths.LOGS)
-EMPTY = (paths.ONE_API, "/etc/systemd/system/nginx.service.d", "/etc/systemd/journald.conf.d")
+OWNER_OF_DATA = "one-api"
+# What no deploy writes: the programs make it.
+MADE = (paths.ONE_API, paths.MONITOR, paths.CALLBACKS, f"{paths.NGINX}/one-api.d")
+# This program and what it reads while it runs.
+LAST = (paths.STATE, paths.CONFIG, paths.AGENT)
+MARK = "one-api"  # in the name of every folder that is ours alone
 
 
 def callbacks() -> None:
-    """Stop and remove the callbacks' agent; the log and the site stay."""
-    _stop(CALLBACK_UNITS)
-    shutil.rmtree(paths.CALLBACKS, ignore_errors=True)
+    """Stop and remove the callback service; the log and the site stay."""
+    _stop((units.CALLBACKS_TIMER, units.CALLBACKS))
+    _remove([paths.CALLBACKS])
     run("userdel", "one-api-callbacks")
     must("systemctl", "daemon-reload")
 
 
-def _stop(units: Sequence[str]) -> None:
-    for unit in units:
+def _stop(names: Iterable[str]) -> None:
+    for unit in names:
         run("systemctl", "disable", "--now", "--quiet", unit)
-        Path(f"/etc/systemd/system/{unit}").unlink(missing_ok=True)
+        Path(units.path(unit)).unlink(missing_ok=True)
 
 
 def remove(data: str = "keep") -> None:
     """Stop and remove everything that the toolkit made; with ``delete`` the data too."""
-    _stop((*UNITS, FIREWALL_UNIT))  # One API first: the firewall guards its port
+    manifest, made = files.manifest(), [*_nginx_files(), *MADE, *_runtime()]
+    kept = () if data == "delete" else DATA
+    _stop(_units(manifest))
     run(paths.PORT_GUARD, "--remove")
     _restore_nginx()
-    for path in FILES:
-        Path(path).unlink(missing_ok=True)
-    for folder in (*FOLDERS, *(DATA if data == "delete" else ())):
-        shutil.rmtree(folder, ignore_errors=True)
-    for folder in EMPTY:
-        if Path(folder).is_dir() and not any(Path(folder).iterdir()):
-            Path(folder).rmdir()
-    run("userdel", "one-api-monitor")
-    run("userdel", "one-api-callbacks")
-    if data == "delete":
-        run("userdel", "one-api")
+    _remove([*manifest.entries, *made, *DATA], without=(*LAST, *kept))
+    for user in manifest.users:
+        if data == "delete" or user != OWNER_OF_DATA:
+            run("userdel", user)
     must("systemctl", "daemon-reload")
     if run("nginx", "-t", "-q")[0] == 0:
-        run("systemctl", "reload-or-restart", "nginx.service")
-    for folder in (paths.STATE, paths.AGENT):  # this program is in the last one
-        shutil.rmtree(folder, ignore_errors=True)
+        run("systemctl", "reload-or-restart", units.NGINX)
+    _remove(LAST)
+
+
+def _units(manifest: Manifest) -> list[str]:
+    """Our own, timers first; the firewall last, since it guards One API's port."""
+    found = [
+        path.rpartition("/")[2]
+        for path in manifest.entries
+        if path.rpartition("/")[0] == units.FOLDER
+    ]
+    return sorted(found, key=lambda unit: (unit == units.FIREWALL, not unit.endswith(".timer")))
+
+
+def _nginx_files() -> list[str]:
+    written = Path(paths.NGINX_WRITTEN)
+    theirs = {f"{paths.NGINX}/nginx.conf"}  # the package's, which is put back
+    found = json.loads(written.read_text()) if written.exists() else {}
+    return [f"{paths.NGINX}/one-api", *(path for path in found if path not in theirs)]
+
+
+def _runtime() -> list[str]:
+    """What is gone after a reboot, and what an admin had put in the place of a unit."""
+    aside = Path(units.FOLDER).glob(f"{MARK}*.aside.*")
+    return [str(path) for path in (*Path("/run").glob(f"{MARK}*"), *aside)]
+
+
+def _remove(found: Iterable[str], without: tuple[str, ...] = ()) -> None:
+    """Files and folders of ours; a folder that others use too only when it is empty."""
+    for path in sorted(map(Path, found), reverse=True):
+        if any(path.is_relative_to(each) for each in without):
+            continue
+        if not path.is_dir() or path.is_symlink():
+            path.unlink(missing_ok=True)
+        elif MARK in str(path):
+            shutil.rmtree(path, ignore_errors=True)
+        elif not any(path.iterdir()):
+            path.rmdir()
 
 
 def _restore_nginx() -> None:

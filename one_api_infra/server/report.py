@@ -1,4 +1,4 @@
-"""``report``: the page about payments, on demand; the agent leaves one a day."""
+"""``report``: the page about payments, on demand; the callback service leaves one a day."""
 
 import contextlib
 import time
@@ -6,13 +6,13 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from one_api_infra.callbacks import figures, report
-from one_api_infra.callbacks.ledger import Ledger
-from one_api_infra.clock import zone
-from one_api_infra.server import paths
+from one_api_infra.server.callbacks import figures, report
+from one_api_infra.server.callbacks.ledger import Ledger
 from one_api_infra.server.local import CommandError, read_of, site, write
-from one_api_infra.site_file import SiteFile
-from one_api_infra.texts import _
+from one_api_infra.shared import paths
+from one_api_infra.shared.clock import zone
+from one_api_infra.shared.site_file import SiteFile
+from one_api_infra.shared.texts import _
 
 KEPT = 30  # pages
 
@@ -21,7 +21,10 @@ def show() -> None:
     """Print the page."""
     if not Path(paths.LEDGER).is_file():
         raise CommandError(
-            _("There is no ledger here: the agent is off. Remedy: deploy with `callbacks` on.")
+            _(
+                "There is no ledger here: the callback service is off. Remedy: deploy with"
+                " `callbacks` on."
+            )
         )
     ledger = Ledger(paths.LEDGER, read_only=True)
     try:

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from one_api_infra import plain
-from one_api_infra.editions.api import ApiError
 from one_api_infra.server import (
     callback_domain,
     certbot,
@@ -11,12 +9,13 @@ from one_api_infra.server import (
     database,
     former_domains,
     one_api,
-    paths,
     process,
 )
 from one_api_infra.server.local import api, site
-from one_api_infra.site_file import SiteFile
-from one_api_infra.state import OneApiState, State
+from one_api_infra.shared import paths, plain
+from one_api_infra.shared.editions.api import ApiError
+from one_api_infra.shared.site_file import SiteFile
+from one_api_infra.shared.state import OneApiState, State
 
 
 def show() -> None:

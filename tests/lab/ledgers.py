@@ -43,7 +43,7 @@ def age_all(site: LabSite, seconds: int) -> None:
     for table, names in columns.items():
         changes = ", ".join(f"{name} = {name} - {seconds}" for name in names)
         write(site, f"UPDATE {table} SET {changes}", LEDGER)
-    times = "'books_read', 'books_begin', 'ran', 'down', 'outage_ended', 'close'"
+    times = "'orders_read', 'orders_begin', 'ran', 'down', 'outage_ended', 'close'"
     older = f"CAST(CAST(value AS REAL) - {seconds} AS TEXT)"
     write(site, f"UPDATE notes SET value = {older} WHERE name IN ({times})", LEDGER)
 

@@ -11,14 +11,14 @@ from typing import Any
 
 import requests
 
-from one_api_infra import editions
-from one_api_infra.editions.api import Api
+from one_api_infra.desired.site import Site
 from one_api_infra.lab import process
 from one_api_infra.lab.gateway import Gateway, Reply
 from one_api_infra.lab.host import Host
 from one_api_infra.lab.lab import Lab
-from one_api_infra.outside import Outside
-from one_api_infra.site import Site
+from one_api_infra.remote.probe_client import ProbeClient
+from one_api_infra.shared import editions
+from one_api_infra.shared.editions.api import Api
 from tests.lab.databases import Database
 
 ROOT = Path(__file__).parents[2]
@@ -79,9 +79,9 @@ class LabSite:
         return Site.parse(self.settings)
 
     @property
-    def outside(self) -> Outside:
+    def outside(self) -> ProbeClient:
         """The way in from the world."""
-        return Outside(self.site)
+        return ProbeClient(self.site)
 
     def inventory(self, **settings: Any) -> None:
         """Change settings and write the inventory with this host alone."""

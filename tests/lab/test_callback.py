@@ -31,7 +31,7 @@ def test_gateway_pays_an_order(clone: Any, gateway: Gateway, system: str, scheme
 def test_doubled_slashes_still_reach_one_api(site: LabSite, gateway: Gateway) -> None:
     order = create_order(site, gateway)
     url = order["notify_url"].replace("/api/payment", "//api//payment")
-    assert site.notified(gateway, url, order).is_taken
+    assert site.notified(gateway, url, order).is_accepted
 
 
 def test_gateway_refuses_another_ca(site: LabSite, gateway: Gateway) -> None:

@@ -12,12 +12,14 @@ from urllib.parse import urlencode
 
 import pytest
 
-from one_api_infra.callbacks import schedule
-from one_api_infra.checks import catalogue, status
+from one_api_infra.checks import catalogue
 from one_api_infra.checks.verdict import State
 from one_api_infra.lab import epay
 from one_api_infra.lab.gateway import Gateway
-from one_api_infra.server import callbacks, paths
+from one_api_infra.remote import status
+from one_api_infra.server import callback_service as callbacks
+from one_api_infra.server.callbacks import schedule
+from one_api_infra.shared import paths
 from tests.lab import ledgers, payments
 from tests.lab.sites import ROOT, LabSite
 
@@ -101,7 +103,7 @@ def test_wrong_amount_and_forgery_are_cases_and_no_credit(paid: LabSite, gateway
     assert ledgers.credited(paid) == before
     found = ledgers.cases(paid)
     assert found[order["out_trade_no"]] == "amount_differs"
-    assert sorted(found.values()) == ["amount_differs", "forged"]
+    assert sorted(found.values()) == ["amount_differs", "invalid_signature"]
     assert ledgers.rows(paid, "SELECT count(*) FROM cases")[0][0] == 2
 
 
@@ -170,7 +172,7 @@ def test_off_leaves_a_site_and_nothing_of_the_agent(paid: LabSite, gateway: Gate
     left = f"ls -d {places}; id one-api-callbacks"
     assert "one-api-callbacks" not in paid.host.ssh(f"({left}) 2>/dev/null; true")
     order = payments.create_order(paid, gateway)
-    assert paid.notified(gateway, _url_of(order), order).is_taken
+    assert paid.notified(gateway, _url_of(order), order).is_accepted
     assert paid.deploy("-y", "--json").changed == []
 
 

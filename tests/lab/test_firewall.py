@@ -1,7 +1,7 @@
 """What stands when all tables are flushed: One API's port stays closed, its site is served."""
 
 from one_api_infra.lab.network import SERVICES
-from one_api_infra.server import paths
+from one_api_infra.shared import paths
 from tests.lab import ports
 from tests.lab.sites import LabSite
 

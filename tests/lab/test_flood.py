@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from one_api_infra import firewall, nginx, settings
+from one_api_infra.desired import nginx, settings
 from one_api_infra.lab.gateway import Gateway
 from one_api_infra.lab.lab import Lab
-from one_api_infra.server import paths
+from one_api_infra.shared import paths, units
 from tests.lab import ledgers, payments, strangers
 from tests.lab.conftest import new_site
 from tests.lab.sites import LabSite
@@ -144,4 +144,4 @@ def test_firewall_that_is_full_of_addresses_is_as_it_was(flooded: LabSite) -> No
     assert flooded.host.ssh("nft list set inet one_api_infra sources").count("198.") > 0
     second = flooded.deploy("-y", "--json", name="firewall")
     assert (second.code, second.changed) == (0, []), second.stderr
-    assert firewall.UNIT in flooded.host.ssh("systemctl list-units --state=active")
+    assert units.FIREWALL in flooded.host.ssh("systemctl list-units --state=active")

@@ -21,7 +21,7 @@ def pay(site: LabSite, gateway: Gateway, order: dict[str, str]) -> bool:
     """The gateway's calls for one order, to its end; whether one was taken."""
     for _again in range(TRIES):
         try:
-            if site.notified(gateway, order["notify_url"], order).is_taken:
+            if site.notified(gateway, order["notify_url"], order).is_accepted:
                 return True
         except requests.RequestException:
             pass

@@ -7,7 +7,7 @@ import pytest
 
 from one_api_infra.lab import epay, process
 from one_api_infra.lab.gateway import Gateway
-from one_api_infra.server import paths
+from one_api_infra.shared import paths
 from tests.lab import ledgers, payments
 from tests.lab.channel import Channel, runs, watched
 from tests.lab.sites import LabSite

@@ -8,7 +8,7 @@ import pytest
 
 from one_api_infra.lab import apis, process
 from one_api_infra.lab.gateways import Alipay, Call, Stripe, Wxpay
-from one_api_infra.outside import Answer
+from one_api_infra.remote.probe_client import Answer
 from tests.lab import ledgers
 from tests.lab.sites import LabSite
 
@@ -78,6 +78,6 @@ def test_callback_replay_question_and_forgery(shop: LabSite, account: Account) -
     assert ledgers.acts(shop, lost["out_trade_no"]) == [("replay", "credited")]
     cases = ledgers.cases(shop)
     assert cases.pop(silent["out_trade_no"]) == "paid_pending"
-    assert list(cases.values()) == ["forged"]
-    said = dict(map(tuple, ledgers.rows(shop, "SELECT number, said FROM words")))
+    assert list(cases.values()) == ["invalid_signature"]
+    said = dict(map(tuple, ledgers.rows(shop, "SELECT number, status FROM replies")))
     assert said[unpaid["out_trade_no"]] == "waiting"

@@ -108,7 +108,7 @@ def test_http(serve: Callable[[int, Serve], None], treat: Serve) -> None:
 def test_tls(serve: Callable[[int, Serve], None], treat: Serve) -> None:
     serve(443, treat)
     started = time.monotonic()
-    (found,) = tls.look(["pay.lab.test"], [HERE], None)
+    (found,) = tls.gather(["pay.lab.test"], [HERE], None)
     assert time.monotonic() - started < 2 * tls.SECONDS + 2
     assert found.error
 

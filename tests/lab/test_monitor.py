@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from one_api_infra.checks import catalogue, status
+from one_api_infra.checks import catalogue
 from one_api_infra.checks.verdict import State
-from one_api_infra.server import paths
+from one_api_infra.remote import status
+from one_api_infra.shared import paths
 from tests.lab.channel import RUN, Channel, runs, watched
 from tests.lab.sites import LabSite
 

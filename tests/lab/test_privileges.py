@@ -13,7 +13,7 @@ import pytest
 
 from one_api_infra.lab.host import Host
 from one_api_infra.lab.lab import Lab
-from one_api_infra.server import paths
+from one_api_infra.shared import paths
 from tests.lab import opens
 from tests.lab.conftest import new_site
 from tests.lab.sites import LabSite

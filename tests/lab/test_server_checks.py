@@ -9,7 +9,7 @@ import pytest
 
 from one_api_infra.lab.gateway import Gateway
 from one_api_infra.lab.lab import Lab
-from one_api_infra.server import paths
+from one_api_infra.shared import paths
 from tests.lab.conftest import new_site
 from tests.lab.payments import add_payment
 from tests.lab.sites import LabSite

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from one_api_infra.checks import catalogue
-from one_api_infra.texts import translations
+from one_api_infra.shared.texts import translations
 from tests.lab.sites import ROOT, LabSite
 
 COMMAND = (str(Path(sys.executable).with_name("one-api-infra")), "status")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from one_api_infra.pyinfra import lock
+from one_api_infra.remote import lock
 from tests.lab.sites import PYINFRA, ROOT, LabSite, Result
 
 INTERLEAVINGS = int(os.environ.get("ONE_API_TEST_INTERLEAVINGS", "3"))

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from one_api_infra import watchdog
-from one_api_infra.server import paths
-from one_api_infra.texts import translations
+from one_api_infra.desired import watchdog
+from one_api_infra.shared import paths
+from one_api_infra.shared.texts import translations
 from tests.lab.channel import Channel, watched
 from tests.lab.conftest import SYSTEMS
 from tests.lab.sites import LabSite
@@ -21,7 +21,7 @@ WAYS = {
     " systemctl daemon-reload",
     "its user gone": "userdel one-api-monitor",
     "no Python": f"rm {paths.PYTHON}",
-    "the agent cut": f"truncate -s 1000 {paths.BUNDLE}",
+    "the agent cut": f"truncate -s 1000 {paths.ZIPAPP}",
     "the site cut": f"truncate -s 100 {paths.SITE}",
     "journald dead": "systemctl mask -q --now --runtime systemd-journald.socket"
     " systemd-journald-dev-log.socket systemd-journald.service;"

@@ -15,11 +15,11 @@ import testinfra
 from testinfra.backend.base import BaseBackend
 from testinfra.host import Host
 
-from one_api_infra import inventory, ssh
 from one_api_infra.checks.verdict import Verdict
-from one_api_infra.outside import Outside
-from one_api_infra.problems import InvalidError
-from one_api_infra.site import Site
+from one_api_infra.desired.site import Site
+from one_api_infra.remote import inventory, ssh
+from one_api_infra.remote.probe_client import ProbeClient
+from one_api_infra.shared.validation import ValidationError
 from tests.server import slow
 from tests.server.slow import Ports
 
@@ -42,7 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Give testinfra the inventory's hosts, over one ssh connection each."""
     try:
         hosts = dict(inventory.read(config.getoption("--inventory")))
-    except (InvalidError, OSError) as error:
+    except (ValidationError, OSError) as error:
         raise pytest.UsageError(str(error)) from None
     limit = config.getoption("--limit")
     chosen = {name: data for name, data in hosts.items() if limit in {None, name}}
@@ -136,15 +136,15 @@ def site(data: dict[str, Any]) -> Site:
 
 
 @pytest.fixture(scope="module")
-def outside(site: Site) -> Outside:
+def outside(site: Site) -> ProbeClient:
     """The site seen from here over IPv4."""
-    return Outside(site)
+    return ProbeClient(site)
 
 
 @pytest.fixture(scope="module")
-def outside6(site: Site) -> Iterator[Outside]:
+def outside6(site: Site) -> Iterator[ProbeClient]:
     """The site seen from here over IPv6, if its domain has an AAAA record."""
-    way = Outside(site, family=6)
+    way = ProbeClient(site, family=6)
     if not way.address:
         pytest.skip(f"{site.domain} has no AAAA record")
     yield way

@@ -10,14 +10,14 @@ from typing import Any
 from testinfra.host import Host
 
 from one_api_infra.checks import agent, catalogue, target
-from one_api_infra.checks.observers.look import look
+from one_api_infra.checks.observers.gather import gather
 from one_api_infra.checks.observers.together import together
-from one_api_infra.checks.server import Server, Unseen
 from one_api_infra.checks.verdict import Verdict
-from one_api_infra.outside import Outside
-from one_api_infra.server import paths
-from one_api_infra.site import Site
-from one_api_infra.ssh import address
+from one_api_infra.desired.site import Site
+from one_api_infra.remote.probe_client import ProbeClient
+from one_api_infra.remote.ssh import address
+from one_api_infra.shared import paths
+from one_api_infra.shared.server_observation import Server, Unobserved
 
 SECONDS = 5.0
 Ports = Mapping[int, Mapping[int, bool]]
@@ -26,14 +26,14 @@ Ports = Mapping[int, Mapping[int, bool]]
 def verdicts(host: Host, data: Mapping[str, Any]) -> dict[str, Verdict]:
     """One look for all checks, from here and from the server."""
 
-    def ask_server(mark: str) -> Server | Unseen:
+    def ask_server(mark: str) -> Server | Unobserved:
         done = host.run(paths.agent(f"observe {mark}"))
         return agent.parse(done.stdout, done.stderr.strip() if done.rc else "")
 
     with ThreadPoolExecutor(1) as beside:
         here = beside.submit(host.check_output, "hostname -I")
         settings = Site.parse(data).public()
-        seen = look(target.of_settings(settings), ask_server)
+        seen = gather(target.of_settings(settings), ask_server)
     connected_to = address(data.get("ssh_hostname") or host.backend.get_hostname())
     known = target.of_settings(settings, (connected_to, *here.result().split()))
     return {each.id: each for each in catalogue.judge(replace(seen, target=known))}
@@ -43,7 +43,7 @@ def open_ports(host: Host, data: Mapping[str, Any]) -> Ports:
     """Which of the ports that could answer from here do, over IPv4 (4) and IPv6 (6)."""
     site = Site.parse(data)
     numbers = {80, 443, site.one_api_port, *_listening(host)}
-    ways = {family: Outside(site, family=family) for family in (4, 6)}
+    ways = {family: ProbeClient(site, family=family) for family in (4, 6)}
     asked = [(family, n) for family, way in ways.items() if way.address for n in sorted(numbers)]
     looks = [partial(ways[family].is_open, number) for family, number in asked]
     found = dict(zip(asked, together(looks, [False] * len(looks), SECONDS), strict=True))

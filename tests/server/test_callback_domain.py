@@ -5,8 +5,8 @@ import json
 import pytest
 from testinfra.host import Host
 
-from one_api_infra.outside import Answer, Outside
-from one_api_infra.site import Site
+from one_api_infra.desired.site import Site
+from one_api_infra.remote.probe_client import Answer, ProbeClient
 
 DATABASE = "/var/lib/one-api/one-api.db"
 QUERY = (
@@ -39,7 +39,7 @@ def payments(host: Host, site: Site, sqlite: None) -> list[list[str]]:
     return rows(host, "SELECT uuid, notify_domain FROM payments WHERE deleted_at IS NULL")
 
 
-def test_status_names_the_domain(outside: Outside, site: Site) -> None:
+def test_status_names_the_domain(outside: ProbeClient, site: Site) -> None:
     assert json.loads(outside.get("/api/status").body)["data"]["server_address"] == site.origin
 
 
@@ -61,7 +61,9 @@ def test_site_file_holds_the_domain(host: Host, site: Site) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["https", "http"])
-def test_callback_routes_answer_as_one_api_does(outside: Outside, site: Site, scheme: str) -> None:
+def test_callback_routes_answer_as_one_api_does(
+    outside: ProbeClient, site: Site, scheme: str
+) -> None:
     wrong = {}
     for route in site.edition.callback_routes:
         for method in route.methods:
@@ -73,7 +75,7 @@ def test_callback_routes_answer_as_one_api_does(outside: Outside, site: Site, sc
 
 @pytest.mark.parametrize("scheme", ["https", "http"])
 def test_refusal_arrives_as_plain_bytes(
-    outside: Outside, site: Site, payments: list[list[str]], scheme: str
+    outside: ProbeClient, site: Site, payments: list[list[str]], scheme: str
 ) -> None:
     if not payments:
         pytest.skip("there is no payment row yet")
@@ -84,7 +86,7 @@ def test_refusal_arrives_as_plain_bytes(
         assert "content-encoding" not in answer.headers
 
 
-def _probe(outside: Outside, scheme: str, method: str, path: str) -> Answer:
+def _probe(outside: ProbeClient, scheme: str, method: str, path: str) -> Answer:
     exact = f"{path}probe" if path.endswith("/") else path
     return outside.request(method, scheme, exact, {"Accept-Encoding": "gzip"})
 

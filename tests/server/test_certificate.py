@@ -9,8 +9,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from testinfra.host import Host
 
-from one_api_infra.outside import Outside
-from one_api_infra.site import Site
+from one_api_infra.desired.site import Site
+from one_api_infra.remote.probe_client import ProbeClient
 
 LIVE = "/etc/one-api-infra/letsencrypt/live"
 # A certificate is renewed when a third of its life is left; a tenth means that this has failed.
@@ -24,7 +24,7 @@ def path(site: Site) -> str:
 
 
 @pytest.fixture(scope="module")
-def wire(outside: Outside) -> x509.Certificate:
+def wire(outside: ProbeClient) -> x509.Certificate:
     """What the world is shown."""
     return x509.load_der_x509_certificate(outside.certificate())
 
@@ -50,7 +50,7 @@ def test_key_matches_and_is_private(host: Host, site: Site, path: str) -> None:
     assert host.check_output("stat -L -c '%%U %%a' %s", key) == "root 600"
 
 
-def test_chain_is_complete_and_trusted(outside: Outside) -> None:
+def test_chain_is_complete_and_trusted(outside: ProbeClient) -> None:
     assert outside.get("/api/status").status == 200  # with the strictest of verifications
 
 
@@ -77,14 +77,14 @@ def test_key_type_is_the_chosen_one(site: Site, acme: Site, wire: x509.Certifica
     ("version", "is_spoken"),
     [("TLSv1", False), ("TLSv1_1", False), ("TLSv1_2", True), ("TLSv1_3", True)],
 )
-def test_protocol(outside: Outside, site: Site, version: str, is_spoken: bool) -> None:
+def test_protocol(outside: ProbeClient, site: Site, version: str, is_spoken: bool) -> None:
     context = outside.context(verify=False)
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
     context.minimum_version = context.maximum_version = ssl.TLSVersion[version]
     assert _speaks(outside, site, context) == is_spoken
 
 
-def _speaks(outside: Outside, site: Site, context: ssl.SSLContext) -> bool:
+def _speaks(outside: ProbeClient, site: Site, context: ssl.SSLContext) -> bool:
     try:
         with (
             socket.create_connection((outside.address, 443), timeout=5) as connection,

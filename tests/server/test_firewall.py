@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from testinfra.host import Host
 
-from one_api_infra.outside import Outside
-from one_api_infra.site import Site
+from one_api_infra.desired.site import Site
+from one_api_infra.remote.probe_client import ProbeClient
 from tests.server import slow
 from tests.server.slow import Ports
 
@@ -30,7 +30,7 @@ def test_web_ports_answer(open_ports: Ports) -> None:
     assert (open_ports[4][80], open_ports[4][443]) == (True, True)
 
 
-def test_web_ports_answer_over_ipv6(outside6: Outside, open_ports: Ports) -> None:
+def test_web_ports_answer_over_ipv6(outside6: ProbeClient, open_ports: Ports) -> None:
     assert (open_ports[6][80], open_ports[6][443]) == (True, True)
 
 
@@ -39,7 +39,7 @@ def test_nothing_else_answers(host: Host, site: Site, open_ports: Ports) -> None
 
 
 def test_nothing_else_answers_over_ipv6(
-    host: Host, site: Site, outside6: Outside, open_ports: Ports
+    host: Host, site: Site, outside6: ProbeClient, open_ports: Ports
 ) -> None:
     assert _others(host, site, open_ports[6]) == []
 

@@ -7,8 +7,8 @@ import ssl
 import pytest
 from testinfra.host import Host
 
-from one_api_infra.outside import Outside
-from one_api_infra.site import Site
+from one_api_infra.desired.site import Site
+from one_api_infra.remote.probe_client import ProbeClient
 
 
 def test_service_is_enabled_and_runs(host: Host) -> None:
@@ -42,16 +42,16 @@ def test_no_worker_of_long_ago_is_left(host: Host) -> None:
         ("server", "nginx"),
     ],
 )
-def test_header_is_served(outside: Outside, name: str, value: str) -> None:
+def test_header_is_served(outside: ProbeClient, name: str, value: str) -> None:
     assert outside.get("/api/status").headers.get(name) == value
 
 
-def test_port_80_leads_to_https(outside: Outside, site: Site) -> None:
+def test_port_80_leads_to_https(outside: ProbeClient, site: Site) -> None:
     answer = outside.request("GET", "http", "/panel?a=1")
     assert (answer.status, answer.headers["location"]) == (301, f"{site.origin}/panel?a=1")
 
 
-def test_http_2_is_offered(outside: Outside, site: Site) -> None:
+def test_http_2_is_offered(outside: ProbeClient, site: Site) -> None:
     context = outside.context()
     context.set_alpn_protocols(["h2", "http/1.1"])
     with (
@@ -70,13 +70,13 @@ def alone(host: Host) -> None:
         pytest.skip("this server has other sites")
 
 
-def test_a_foreign_name_gets_no_answer(outside: Outside, alone: None) -> None:
+def test_a_foreign_name_gets_no_answer(outside: ProbeClient, alone: None) -> None:
     with socket.create_connection((outside.address, 80), timeout=5) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: nobody.invalid\r\n\r\n")
         assert connection.recv(100) == b""
 
 
-def test_a_foreign_name_gets_no_certificate(outside: Outside, alone: None) -> None:
+def test_a_foreign_name_gets_no_certificate(outside: ProbeClient, alone: None) -> None:
     with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized"):
         outside.certificate("nobody.invalid")
 
@@ -91,7 +91,7 @@ def test_callback_log_is_private(host: Host) -> None:
     assert host.check_output("stat -c %a /var/log/one-api-infra/callbacks.log") == "640"
 
 
-def test_login_is_limited_but_works(outside: Outside) -> None:
+def test_login_is_limited_but_works(outside: ProbeClient) -> None:
     body = json.dumps({"username": "nobody", "password": "nobody-here"}).encode()
     headers = {"Content-Type": "application/json"}
     answer = outside.request("POST", "https", "/api/user/login", headers, body)

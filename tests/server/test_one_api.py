@@ -5,8 +5,8 @@ import re
 
 from testinfra.host import Host
 
-from one_api_infra.outside import Outside
-from one_api_infra.site import Site
+from one_api_infra.desired.site import Site
+from one_api_infra.remote.probe_client import ProbeClient
 
 
 def test_service_is_enabled_and_runs(host: Host) -> None:
@@ -48,7 +48,7 @@ def test_data_is_its_own_alone(host: Host) -> None:
     assert found in {"one-api 700", "root 700"}
 
 
-def test_status_answers_through_the_site(outside: Outside, site: Site) -> None:
+def test_status_answers_through_the_site(outside: ProbeClient, site: Site) -> None:
     answer = outside.get("/api/status")
     assert answer.status == 200
     assert json.loads(answer.body)["success"] is True
@@ -66,7 +66,7 @@ def test_default_password_is_refused(host: Host, site: Site) -> None:
     assert answer["success"] is False
 
 
-def test_set_up_page_is_closed(outside: Outside, site: Site) -> None:
+def test_set_up_page_is_closed(outside: ProbeClient, site: Site) -> None:
     closed = [path for path in site.edition.closed_routes if outside.get(path).status != 404]
     assert closed == []
     for path in site.edition.read_only_routes:

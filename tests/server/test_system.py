@@ -6,8 +6,8 @@ import time
 import pytest
 from testinfra.host import Host
 
-from one_api_infra.site import Site
-from one_api_infra.system import PACKAGES
+from one_api_infra.desired.site import Site
+from one_api_infra.desired.system import PACKAGES
 
 PRIVATE = {
     "/etc/one-api": 0o700,

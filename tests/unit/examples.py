@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from one_api_infra.certificate import Certificate
-from one_api_infra.site import Site
+from one_api_infra.desired.site import Site
+from one_api_infra.shared.certificate import Certificate
 
 SETTINGS: dict[str, Any] = {
     "domain": "pay.site-example.com",

@@ -25,7 +25,7 @@ AUTHORITATIVE = 4  # the most that are asked
 NO_ANSWER = (dns.resolver.NoAnswer, dns.resolver.NXDOMAIN)
 
 
-def look(target: Target) -> Names:
+def gather(target: Target) -> Names:
     """Ask everybody at once."""
     servers = [*_own(target), *_public(target), *_zone_servers(target)]
     questions = [(name, role, by) for name in target.domains for role, by in servers]

@@ -13,6 +13,7 @@ from functools import partial
 
 from one_api_infra.checks.observation import Exchange, Target
 from one_api_infra.checks.observers.together import together
+from one_api_infra.shared.callback_domain import origin
 
 SECONDS = 5.0
 TOTAL = 11.0
@@ -43,9 +44,9 @@ def callbacks(target: Target, address: str, mark: str) -> tuple[Exchange, ...]:
 
 def status(target: Target, address: str) -> Exchange:
     """``/api/status``."""
-    late = Exchange("GET", f"https://{target.domain}/api/status", error="timeout")
-    look = partial(request, "GET", "https", target.domain, address, "/api/status")
-    return together([look], [late], TOTAL)[0]
+    late = Exchange("GET", f"{origin(target.domain)}/api/status", error="timeout")
+    gather = partial(request, "GET", "https", target.domain, address, "/api/status")
+    return together([gather], [late], TOTAL)[0]
 
 
 def request(method: str, scheme: str, name: str, address: str, path: str) -> Exchange:

@@ -14,7 +14,7 @@ CLOSED_SECONDS = 1.5  # for a port that should be closed; its silence is what is
 NO_WAY = {errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 
-def look(addresses: Sequence[str], numbers: Mapping[int, float]) -> tuple[Port, ...]:
+def gather(addresses: Sequence[str], numbers: Mapping[int, float]) -> tuple[Port, ...]:
     """The state of each port at each address, all at once; ``numbers`` are ports and seconds."""
     asked = [(address, number) for address in addresses for number in numbers]
     late = [Port(address, number, "filtered") for address, number in asked]

@@ -27,7 +27,7 @@ VERSIONS = {
 }
 
 
-def look(
+def gather(
     names: Sequence[str], addresses: Sequence[str], roots: str | None
 ) -> tuple[Handshake, ...]:
     """A handshake for each name at each address; the protocols at the first."""

@@ -17,8 +17,8 @@ from .store import QUOTA_PER_UNIT, RATE, sign
 CLOSE_SECONDS = 3 * 3600
 TEXT = "text/plain; charset=utf-8"
 COLD = {"alipay": (500, b"", TEXT), "wxpay": (400, b'{"code":"FAIL"}', "application/json")}
-Said = tuple[int, bytes, str]
-Taken = tuple[tuple[str, str] | None, Said, Said]
+PaymentStatus = tuple[int, bytes, str]
+Taken = tuple[tuple[str, str] | None, PaymentStatus, PaymentStatus]
 PAYMENT_FIELDS = [
     "id",
     "type",

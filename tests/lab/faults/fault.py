@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from one_api_infra.lab.lab import SOA
-from one_api_infra.server import paths
+from one_api_infra.shared import paths
 from tests.lab.faults import forge
 from tests.lab.sites import LabSite
 

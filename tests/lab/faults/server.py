@@ -2,7 +2,7 @@
 
 import shlex
 
-from one_api_infra.server import paths
+from one_api_infra.shared import paths, units
 from tests.lab.faults.fault import (
     DATABASE,
     NGINX,
@@ -20,7 +20,7 @@ from tests.lab.sites import LabSite
 RENEWAL = f"{paths.LETSENCRYPT}/renewal/DOMAIN.conf"
 REHEARSE = "systemctl start one-api-rehearsal"
 SITE = f"{NGINX}/site.conf"
-UNIT = "one-api.service"
+UNIT, UNIT_FILE = units.ONE_API, units.path(units.ONE_API)
 PERL = (
     "systemd-run -q --unit=perl perl -e 'use IO::Socket::INET; my $s = IO::Socket::INET->new("
     "LocalPort => PORT, Listen => 5, ReuseAddr => 1); sleep 600'; sleep 0.5"
@@ -179,8 +179,8 @@ FILES = (
     *(Fault(f"{path.rpartition('/')[2]}: {name}", check, command)
       for path, name, check, command in (
           (paths.SITE, "cut", "system.agent", f"truncate -s 40 {paths.SITE}"),
-          (paths.BUNDLE, "cut", "system.agent", f"truncate -s 9000 {paths.BUNDLE}"),
-          (paths.BUNDLE, "gone", "system.agent", f"rm {paths.BUNDLE}"),
+          (paths.ZIPAPP, "cut", "system.agent", f"truncate -s 9000 {paths.ZIPAPP}"),
+          (paths.ZIPAPP, "gone", "system.agent", f"rm {paths.ZIPAPP}"),
           (paths.PYTHON, "gone", "system.agent", f"rm -f $(realpath -s {paths.PYTHON})"),
           (paths.MANIFEST, "gone", "system.files", f"rm {paths.MANIFEST}"),
           (paths.MANIFEST, "cut", "system.files", f"truncate -s 30 {paths.MANIFEST}"),
@@ -188,8 +188,8 @@ FILES = (
           (paths.PORT_GUARD, "gone", "system.files", f"rm {paths.PORT_GUARD}"),
           (paths.CALLBACK_LOG, "folder closed", "system.files",
            "chmod 700 /var/log/one-api-infra"),
-          (paths.UNIT, "edited", "system.files", f"sed -i 's/^User=.*/User=root/' {paths.UNIT}"),
-          (paths.UNIT, "gone", "system.files", f"rm {paths.UNIT}"),
+          (UNIT_FILE, "edited", "system.files", f"sed -i 's/^User=.*/User=root/' {UNIT_FILE}"),
+          (UNIT_FILE, "gone", "system.files", f"rm {UNIT_FILE}"),
       )),
 )  # fmt: skip
 UNITS = (

@@ -3,7 +3,7 @@
 Where ``mend`` is empty, the commands of the verdict's own remedy are carried out, literally.
 """
 
-from one_api_infra.server import paths
+from one_api_infra.shared import paths
 from tests.lab.faults import forge
 from tests.lab.faults.fault import (
     DATABASE,

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from one_api_infra.checks import catalogue, remedy, status
+from one_api_infra.checks import catalogue, remedy
 from one_api_infra.checks.observers import network
 from one_api_infra.checks.remedy import Place
 from one_api_infra.checks.verdict import State, Verdict
 from one_api_infra.lab.gateway import Gateway
 from one_api_infra.lab.lab import Lab
+from one_api_infra.remote import status
 from tests.lab.conftest import new_site
 from tests.lab.faults.fault import Act, Fault
 from tests.lab.payments import add_payment

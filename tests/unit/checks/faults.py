@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from one_api_infra.checks import attempts, database
 from one_api_infra.checks.observation import Asked, Caa, Exchange, Observation, Port
-from one_api_infra.checks.server import Unseen
+from one_api_infra.shared.server_observation import Unobserved
 from tests.unit.checks.observations import (
     DAY,
     DISK,
@@ -51,7 +51,7 @@ def callback(status: int = 200, body: str = "{}", error: str = "", **headers: st
 
 def place(value: str, kind: str = "payment") -> Observation:
     stored = {"kind": kind, "key": "1", "value": value, "wanted": f"https://{DOMAIN}"}
-    return server(one_api={"books": {"places": [stored]}})
+    return server(one_api={"stored": {"places": [stored]}})
 
 
 def store(**changed: object) -> Observation:
@@ -59,9 +59,9 @@ def store(**changed: object) -> Observation:
     return server(one_api={"database": changed})
 
 
-def books(**changed: object) -> Observation:
+def stored(**changed: object) -> Observation:
     """One API's own word told otherwise."""
-    return server(one_api={"books": changed})
+    return server(one_api={"stored": changed})
 
 
 def room(**changed: float) -> Observation:
@@ -195,21 +195,21 @@ FAULTS: list[tuple[Observation, str]] = [
     (replace(SOUND, status=Exchange("GET", "x", 200, {}, "<html>")), "one_api.status"),
     (server(one_api={"is_ours": False}), "one_api.is_claimed"),
     (store(server_address="https://x.com"), "one_api.options_in_step"),
-    (books(payments=(replace(PAYMENT, is_enabled=False),)), "payment.is_enabled"),
-    (books(payments=(replace(PAYMENT, missing=("key",)),)), "payment.settings"),
+    (stored(payments=(replace(PAYMENT, is_enabled=False),)), "payment.is_enabled"),
+    (stored(payments=(replace(PAYMENT, missing=("key",)),)), "payment.settings"),
     (server(one_api={"environment": {**ENVIRONMENT, "GLOBAL_API_RATE_LIMIT": "300"}}),
      "one_api.rate_limit"),
     (store(error="OperationalError: timed out"), "database.answers"),
     (store(at=NOW - DAY), "database.answers"),
-    (server(one_api={"database": Unseen("no file")}), "database.answers"),
+    (server(one_api={"database": Unobserved("no file")}), "database.answers"),
     (store(limit=50), "database.connections"),
     (store(clients=2), "database.connections"),
     (server(one_api={"environment": {}}), "database.connections"),
     (store(cache={"error": "ConnectionError"}), "cache.answers"),
-    (books(canary="dead"), "one_api.secrets"),
-    (books(canary="missing"), "one_api.secrets"),
-    (books(is_compliant=False), "payment.compliance"),
-    (books(payments=(replace(PAYMENT, is_plain=True),)), "payment.is_secure"),
+    (stored(canary="dead"), "one_api.secrets"),
+    (stored(canary="missing"), "one_api.secrets"),
+    (stored(is_compliant=False), "payment.compliance"),
+    (stored(payments=(replace(PAYMENT, is_plain=True),)), "payment.is_secure"),
     (server(callbacks={"state": {"is_blind": True}}), "ledger.can_judge"),
     (server(callback_log={"probes": []}), "callback_log.has_probe"),
     (server(renewal={"is_active": False}), "certificate.timer"),

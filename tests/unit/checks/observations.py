@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass, replace
 from typing import Any
 
-from one_api_infra import plain
-from one_api_infra.certificate import Certificate
 from one_api_infra.checks import catalogue, target
 from one_api_infra.checks.observation import Asked, Exchange, Handshake, Observation, Port
-from one_api_infra.checks.server import (
+from one_api_infra.checks.verdict import State, Verdict
+from one_api_infra.shared import plain
+from one_api_infra.shared.certificate import Certificate
+from one_api_infra.shared.server_observation import (
     Attempt,
-    Books,
     Cache,
     CallbackLog,
     Callbacks,
@@ -28,8 +28,8 @@ from one_api_infra.checks.server import (
     Process,
     Renewal,
     Server,
+    StoredSettings,
 )
-from one_api_infra.checks.verdict import State, Verdict
 from tests.unit.examples import NOW, site
 
 DOMAIN = "pay.site-example.com"
@@ -127,7 +127,7 @@ SERVER = Server(
             server_address=f"https://{DOMAIN}",
             cache=Cache(""),
         ),
-        books=Books(places=(), payments=(PAYMENT,), is_compliant=True, canary="opens"),
+        stored=StoredSettings(places=(), payments=(PAYMENT,), is_compliant=True, canary="opens"),
     ),
 )
 SOUND = Observation(
@@ -180,12 +180,12 @@ def _plain(value: Any) -> Any:
     return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
 
 
-def wrong(seen: Observation) -> list[str]:
+def wrong(observation: Observation) -> list[str]:
     """The ids of what is not well, in order."""
     bad = {State.FAILED, State.WARNING}
-    return [verdict.id for verdict in catalogue.judge(seen) if verdict.state in bad]
+    return [verdict.id for verdict in catalogue.judge(observation) if verdict.state in bad]
 
 
-def verdict(seen: Observation, identity: str) -> Verdict:
+def verdict(observation: Observation, identity: str) -> Verdict:
     """One verdict."""
-    return next(each for each in catalogue.judge(seen) if each.id == identity)
+    return next(each for each in catalogue.judge(observation) if each.id == identity)

@@ -19,10 +19,10 @@ def test_ids_are_unique_and_well_formed() -> None:
 
 
 def test_needs_are_judged_before() -> None:
-    seen: set[str] = set()
+    observation: set[str] = set()
     for check in catalogue.CHECKS:
-        assert set(check.needs) <= seen, check.id
-        seen.add(check.id)
+        assert set(check.needs) <= observation, check.id
+        observation.add(check.id)
 
 
 def test_every_level_has_checks() -> None:

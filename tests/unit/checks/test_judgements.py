@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from one_api_infra import plain
 from one_api_infra.checks import agent, catalogue
 from one_api_infra.checks.dns import proxy
 from one_api_infra.checks.name import form
 from one_api_infra.checks.observation import Asked, Caa, Exchange, Observation, Port
-from one_api_infra.checks.server import OneApi, Server, Unseen
 from one_api_infra.checks.verdict import Check, Finding, Level, State
+from one_api_infra.shared import plain
+from one_api_infra.shared.server_observation import OneApi, Server, Unobserved
 from tests.unit.checks.faults import FAULTS, everywhere, ports
 from tests.unit.checks.observations import (
     DOMAIN,
@@ -50,10 +50,10 @@ def test_half_a_dns_answer_is_none_to_compare(role: str, error: str) -> None:
     assert verdict(replace(both, asked=(*both.asked, half)), "dns.authoritative").state is State.OK
 
 
-@pytest.mark.parametrize(("seen", "identity"), FAULTS, ids=lambda value: str(value)[:40])
-def test_fault_is_named_first(seen: Observation, identity: str) -> None:
-    assert wrong(seen)[:1] == [identity]
-    found = verdict(seen, identity)
+@pytest.mark.parametrize(("observation", "identity"), FAULTS, ids=lambda value: str(value)[:40])
+def test_fault_is_named_first(observation: Observation, identity: str) -> None:
+    assert wrong(observation)[:1] == [identity]
+    found = verdict(observation, identity)
     assert found.cause
     assert found.remedy
     assert "{" not in found.cause + found.remedy
@@ -64,7 +64,7 @@ def test_every_check_that_is_judged_was_seen_red() -> None:
     # These follow from others: what names them first is another check.
     later = {"dns.is_not_proxied", "server_address.in_use", "one_api.batch_update"}
     elsewhere = {"system.agent", "system.look"}  # see below
-    assert judged - {identity for _seen, identity in FAULTS} == later | elsewhere
+    assert judged - {identity for _observation, identity in FAULTS} == later | elsewhere
     assert "dns.is_not_proxied" in wrong(everywhere("104.16.0.1"))
     told = replace(SOUND.status, body='{"data": {"server_address": "x"}}')  # type: ignore[type-var]
     assert wrong(replace(SOUND, status=told)) == ["server_address.in_use"]
@@ -120,16 +120,16 @@ def test_proxies_are_known_by_their_addresses() -> None:
 
 
 def test_a_site_of_somebody_else_is_judged_from_outside_alone() -> None:
-    seen = replace(SOUND, server=Unseen("", "outside"))
-    assert wrong(seen) == []
-    assert verdict(seen, "one_api.runs").state is State.SKIPPED
-    assert verdict(seen, "callback.refusal").state is State.OK
+    observation = replace(SOUND, server=Unobserved("", "outside"))
+    assert wrong(observation) == []
+    assert verdict(observation, "one_api.runs").state is State.SKIPPED
+    assert verdict(observation, "callback.refusal").state is State.OK
     assert REFUSAL
 
 
 @pytest.mark.parametrize("fault", ["unreachable", "sudo", "silent", "garbled", "older"])
 def test_a_server_that_is_not_asked_is_a_failure(fault: str) -> None:
-    assert wrong(replace(SOUND, server=Unseen("why", fault))) == ["system.agent"]
+    assert wrong(replace(SOUND, server=Unobserved("why", fault))) == ["system.agent"]
 
 
 @pytest.mark.parametrize(
@@ -160,13 +160,13 @@ def test_nothing_from_outside_is_a_failure_of_its_own() -> None:
     ]
 
 
-PARTS = [field.name for field in fields(Server) if "Unseen" in str(field.type)]
+PARTS = [field.name for field in fields(Server) if "Unobserved" in str(field.type)]
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_a_part_that_could_not_be_looked_at_is_a_failure(part: str) -> None:
-    seen = replace(SOUND, server=replace(SERVER, **{part: Unseen("why")}))  # type: ignore[arg-type]
-    found = [each for each in catalogue.judge(seen) if each.state is State.FAILED]
+    observation = replace(SOUND, server=replace(SERVER, **{part: Unobserved("why")}))  # type: ignore[arg-type]
+    found = [each for each in catalogue.judge(observation) if each.state is State.FAILED]
     # The account matters only where CAA records name one.
     assert found or part == "acme_account"
     assert all("why" in each.cause for each in found)
@@ -174,14 +174,14 @@ def test_a_part_that_could_not_be_looked_at_is_a_failure(part: str) -> None:
 
 def test_books_that_cannot_be_read_are_a_failure() -> None:
     assert isinstance(SERVER.one_api, OneApi)
-    unread = replace(SERVER.one_api, books=Unseen("why"))
+    unread = replace(SERVER.one_api, stored=Unobserved("why"))
     assert wrong(replace(SOUND, server=replace(SERVER, one_api=unread)))[0] == (
         "server_address.stored"
     )
 
 
 def test_a_check_that_dies_has_failed() -> None:
-    def dies(_seen: Observation) -> Finding:
+    def dies(_observation: Observation) -> Finding:
         raise KeyError("x")
 
     (found,) = catalogue.judge(SOUND, [Check("a.b", Level.HOST, "", {}, dies)])
@@ -209,13 +209,13 @@ def test_nothing_that_is_seen_hurts_the_judgement(
     exchange: Exchange, records: list[tuple[int, str, str]], value: str
 ) -> None:
     stored = {"kind": "payment", "key": "1", "value": value, "wanted": f"https://{DOMAIN}"}
-    told = server(one_api={"books": {"places": [stored]}}).server
-    seen = replace(
+    told = server(one_api={"stored": {"places": [stored]}}).server
+    observation = replace(
         SOUND,
         callbacks=(exchange,),
         status=exchange,
         caa=(Caa(DOMAIN, DOMAIN, tuple(records)),),
         server=told,
     )
-    assert len(catalogue.judge(seen)) == len(catalogue.judge(SOUND))
-    assert plain.read(Observation, plain.write(seen)) == seen
+    assert len(catalogue.judge(observation)) == len(catalogue.judge(SOUND))
+    assert plain.read(Observation, plain.write(observation)) == observation

@@ -1,9 +1,0 @@
-"""The kinds of payment gateways, by the name that One API's payment rows use."""
-
-from one_api_infra.callbacks.gateways.alipay import Alipay
-from one_api_infra.callbacks.gateways.epay import Epay
-from one_api_infra.callbacks.gateways.gateway import Gateway
-from one_api_infra.callbacks.gateways.stripe import Stripe
-from one_api_infra.callbacks.gateways.wxpay import Wxpay
-
-GATEWAYS: dict[str, Gateway] = {each.kind: each for each in (Epay(), Alipay(), Wxpay(), Stripe())}

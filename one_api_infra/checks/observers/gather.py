@@ -1,0 +1,104 @@
+"""One look at a site over all levels, each as far as the one below leads."""
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from one_api_infra.checks import http as judged
+from one_api_infra.checks import target as targets
+from one_api_infra.checks.observation import Exchange, Observation, Port, Target
+from one_api_infra.checks.observers import dns, http, network, tls
+from one_api_infra.checks.observers.together import together
+from one_api_infra.shared import editions
+from one_api_infra.shared.server_observation import NOBODY_ASKED, Server, Unobserved
+
+TOTAL = 25.0
+ADDRESSES = 4  # the most of one name that are knocked at
+
+AskServer = Callable[[str], Server | Unobserved]
+
+
+def nobody(_mark: str) -> Unobserved:
+    """There is no way to the server itself."""
+    return NOBODY_ASKED
+
+
+def gather(target: Target, ask_server: AskServer) -> Observation:
+    """Everything that can be seen now. ``ask_server`` is given the mark of the probes."""
+    names = dns.gather(target)
+    observation = Observation(target, time.time(), names.asked, names.caa, names.bogus)
+    observation = _knocked(observation)
+    with ThreadPoolExecutor(1) as beside:
+        closed = beside.submit(_knocked_in_vain, observation)
+        observation = _connected(observation)
+        mark = secrets.token_hex(8)
+        observation = _called(observation, mark)
+        server = ask_server(mark)
+    ports = (*observation.ports, *closed.result())
+    return replace(observation, now=time.time(), ports=ports, server=server)
+
+
+def _all_addresses(observation: Observation) -> tuple[str, ...]:
+    found = (
+        a for name in observation.target.domains for a in observation.addresses(name)[:ADDRESSES]
+    )
+    return tuple(dict.fromkeys(found))
+
+
+def _knocked(observation: Observation) -> Observation:
+    numbers = dict.fromkeys((443, 80), network.OPEN_SECONDS)
+    return replace(observation, ports=network.gather(_all_addresses(observation), numbers))
+
+
+def _knocked_in_vain(observation: Observation) -> tuple[Port, ...]:
+    """One API's own port: silence is what is expected, and nothing else waits for it."""
+    port = observation.target.one_api_port
+    return (
+        network.gather(_all_addresses(observation), {port: network.CLOSED_SECONDS}) if port else ()
+    )
+
+
+def _open(observation: Observation, name: str, number: int) -> list[str]:
+    """The addresses of a name at which a port is open, IPv4 first."""
+    is_open = {
+        port.address for port in observation.ports if port == Port(port.address, number, "open")
+    }
+    return sorted((a for a in observation.addresses(name) if a in is_open), key=lambda a: ":" in a)
+
+
+def _connected(observation: Observation) -> Observation:
+    """TLS for every name, and ``/api/status``, at once."""
+    target = observation.target
+    open_443 = {name: _open(observation, name, 443) for name in target.domains}
+    looks: list[Callable[[], Any]] = [
+        partial(tls.gather, [name], addresses, target.trusted_ca_file)
+        for name, addresses in open_443.items()
+        if addresses
+    ]
+    late: list[Any] = [None, *[()] * len(looks)]
+    status, *shaken = together([lambda: _status(target, open_443), *looks], late, TOTAL)
+    handshakes = tuple(each for found in shaken for each in found)
+    return replace(observation, status=status, handshakes=handshakes)
+
+
+def _status(target: Target, open_443: Mapping[str, list[str]]) -> Exchange | None:
+    addresses = open_443[target.domain]
+    return http.status(target, addresses[0]) if addresses else None
+
+
+def _called(observation: Observation, mark: str) -> Observation:
+    """The callback routes; those of a site of unknown edition by what its status tells."""
+    target = observation.target
+    if not target.routes and judged.api_status(observation):
+        edition = editions.of_status(judged.api_status(observation))
+        target = replace(target, edition=edition.name, routes=targets.routes(edition))
+    elif not target.routes:
+        target = replace(target, routes=targets.routes(editions.get("one-hub")))
+    addresses = _open(observation, target.callback_domain, 443)
+    if not addresses or addresses[0] not in _open(observation, target.callback_domain, 80):
+        return replace(observation, target=target)
+    return replace(observation, target=target, callbacks=http.callbacks(target, addresses[0], mark))

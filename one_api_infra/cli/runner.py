@@ -1,0 +1,102 @@
+"""Running pyinfra, and believing it only as far as it can be believed.
+
+pyinfra exits 0 for an inventory that does not exist, for a limit that matches nothing, and
+after Ctrl-C; with ``--json`` a run that failed everywhere prints nothing.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from one_api_infra.desired import project
+from one_api_infra.remote import inventory
+from one_api_infra.shared.texts import _
+from one_api_infra.shared.validation import Problem, ValidationError
+
+ROOT = project.ROOT
+# In a checkout the environments' own, wherever the reader stands.
+INVENTORY = Path("inventory.py") if project.IS_PACKAGED else ROOT / "inventory.py"
+INTERRUPTED = 128 + signal.SIGINT
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run came to: pyinfra's exit code made honest, and its report (None if it died)."""
+
+    code: int
+    report: dict[str, Any] | None
+
+    @property
+    def changes(self) -> list[str]:
+        """The names of the operations that would change something (after a dry run)."""
+        plan = (self.report or {}).get("plan") or []
+        return [entry["name"] for entry in plan if entry["hosts_with_change"]]
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """How many operations there were of each outcome."""
+        results = (self.report or {}).get("results") or {}
+        return dict(results.get("totals", {}))
+
+
+def hosts(path: Path, limit: str | None) -> list[str]:
+    """The hosts that a run will touch; InvalidError if there is none."""
+    if not path.exists():
+        expected = _("an inventory file")
+        remedy = _("`one-api-infra init {path}` writes one", path=path)
+        raise ValidationError([Problem(str(path), expected, remedy)])
+    names = [name for name, _data in inventory.read(path)]
+    chosen = [name for name in names if limit is None or fnmatch(name, limit)]
+    if not chosen:
+        expected = _(
+            "a host that matches {limit}; there are: {names}",
+            limit=limit or "*",
+            names=", ".join(names) or "-",
+        )
+        raise ValidationError([Problem(str(path), expected, _("name one of them"))])
+    return chosen
+
+
+def pyinfra(path: Path, deploy: str) -> list[str]:
+    """The literal command."""
+    name = f"deploys/{deploy}.py"
+    whole = str(ROOT / name) if project.IS_PACKAGED else name
+    return [sys.executable, "-m", "pyinfra", str(path.resolve()), whole]
+
+
+def folder() -> Path:
+    """Where pyinfra runs, and leaves its log: never in the installed package."""
+    return Path.cwd() if project.IS_PACKAGED else ROOT
+
+
+def run(
+    path: Path, deploy: str, *options: str, limit: str | None = None, quiet: bool = False
+) -> Run:
+    """Run a deploy; progress goes to standard error."""
+    command = [*pyinfra(path, deploy), "--json", *options, *(("--limit", limit) if limit else ())]
+    errors = subprocess.DEVNULL if quiet else None
+    environment = os.environ | {"PYINFRA_PROGRESS": "off"}
+    process = subprocess.Popen(
+        command, cwd=folder(), stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
+    )
+    output, is_interrupted = _output(process)
+    try:
+        report = json.loads(output)
+    except ValueError:
+        interrupted = is_interrupted or "Exiting upon user request" in output
+        return Run(INTERRUPTED if interrupted else process.returncode or 1, None)
+    return Run(INTERRUPTED if is_interrupted else process.returncode, report)
+
+
+def _output(process: "subprocess.Popen[str]") -> tuple[str, bool]:
+    """What it printed, and whether somebody pressed Ctrl-C, which pyinfra got too."""
+    try:
+        return process.communicate()[0], False
+    except KeyboardInterrupt:
+        return process.communicate()[0], True

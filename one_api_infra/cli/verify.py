@@ -1,0 +1,36 @@
+"""``one-api-infra verify``: the testinfra suite against the servers of an inventory."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+from one_api_infra.cli import runner
+from one_api_infra.cli.deploy import INVENTORY, LIMIT
+from one_api_infra.desired import project
+from one_api_infra.shared.texts import _
+
+# The suite's own folder is the root: whatever the reader's folder holds is none of it.
+PYTEST = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+OPTIONS = ("-o", "addopts=-ra --import-mode=importlib", "-o", "timeout=900")
+
+
+@click.command()
+@INVENTORY
+@LIMIT
+@click.option("--junit-xml", type=click.Path(path_type=Path), help="Write JUnit's XML there.")
+@click.option("--nagios", is_flag=True, help="One line, and exit codes as Nagios knows them.")
+def verify(inventory: Path, limit: str | None, junit_xml: Path | None, nagios: bool) -> None:
+    """Verify the servers of INVENTORY: every test asks the server or looks at the wire."""
+    runner.hosts(inventory, limit)
+    command = [*PYTEST, f"--rootdir={project.ROOT}", f"-opythonpath={project.ROOT}", *OPTIONS]
+    command += [str(project.ROOT / "tests" / "server"), f"--inventory={inventory.resolve()}"]
+    command += [f"--limit={limit}"] if limit else []
+    command += [f"--junit-xml={junit_xml.resolve()}"] if junit_xml else []
+    command += ["--nagios"] if nagios else []
+    code = subprocess.run(command, check=False).returncode
+    if not (code or nagios):
+        text = _("Verified. Next: add a gateway in One API's page, and `one-api-infra status`.")
+        click.secho(text, fg="green", err=True)
+    sys.exit(code)

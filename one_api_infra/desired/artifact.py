@@ -1,0 +1,112 @@
+"""One API's executable: from the official release, a mirror, or a path; pinned by its sha256.
+
+It is fetched once, on the admin's machine, kept in a cache and uploaded: the server needs no
+way to GitHub. Not every edition publishes checksums, so the first download is recorded in a lock
+file beside the inventory and every later one must be the same.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from one_api_infra.desired.site import Site
+from one_api_infra.shared.texts import _
+from one_api_infra.shared.validation import Problem, ValidationError
+
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "one-api-infra"
+CHUNK = 1 << 20
+TIMEOUT = (10, 60)
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """The executable on this machine, and what it is."""
+
+    path: Path
+    sha256: str
+
+
+def url(site: Site, architecture: str) -> str:
+    """Where the release is: GitHub, behind the mirror's prefix if there is one."""
+    edition = site.edition
+    asset = edition.asset(architecture, site.version)
+    official = f"https://github.com/{edition.repository}/releases/download/{site.version}/{asset}"
+    return f"{site.artifact_mirror.rstrip('/')}/{official}" if site.artifact_mirror else official
+
+
+def obtain(site: Site, architecture: str, lock: Path) -> Artifact:
+    """The executable for a server, checked against the settings' sha256 or the lock file."""
+    source = site.artifact or url(site, architecture)
+    remote = urlsplit(source).scheme in {"http", "https"}
+    path = _download(source) if remote else Path(source)
+    found = Artifact(path, _sha256(path))
+    expected = site.artifact_sha256 or (_locked(lock, source) if remote else None)
+    if expected and expected != found.sha256:
+        if remote:
+            path.unlink()
+        raise _mismatch(source, expected, found.sha256, lock, pinned=bool(site.artifact_sha256))
+    if remote and not site.artifact_sha256:
+        _record(lock, source, found.sha256)
+    return found
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        expected = _("an executable that can be read: {error}", error=error)
+        problem = Problem("artifact", expected, _("name One API's executable on this machine"))
+        raise ValidationError([problem]) from None
+
+
+def _download(source: str) -> Path:
+    import requests  # noqa: PLC0415  # most runs download nothing
+
+    target = CACHE / hashlib.sha256(source.encode()).hexdigest()[:16] / Path(source).name
+    if target.exists():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with requests.get(source, stream=True, timeout=TIMEOUT) as reply:
+            reply.raise_for_status()
+            handle, name = tempfile.mkstemp(dir=target.parent)
+            with os.fdopen(handle, "wb") as stream:
+                stream.writelines(reply.iter_content(CHUNK))
+    except requests.RequestException as error:
+        expected = _("{source} can be fetched: {error}", source=source, error=error)
+        remedy = _('set "artifact_mirror", or download it yourself and set "artifact" to its path')
+        raise ValidationError([Problem("artifact", expected, remedy)]) from None
+    return Path(name).rename(target)
+
+
+def _locked(lock: Path, source: str) -> str | None:
+    recorded = json.loads(lock.read_text()) if lock.exists() else {}
+    return recorded.get(source)
+
+
+def _record(lock: Path, source: str, sha256: str) -> None:
+    recorded = json.loads(lock.read_text()) if lock.exists() else {}
+    if recorded.get(source) != sha256:
+        lock.write_text(json.dumps(recorded | {source: sha256}, indent=1, sort_keys=True) + "\n")
+
+
+def _mismatch(
+    source: str, expected: str, found: str, lock: Path, *, pinned: bool
+) -> ValidationError:
+    where = "artifact_sha256" if pinned else str(lock)
+    text = _(
+        "{source} has the sha256 {expected}; it has {found}",
+        source=source,
+        expected=expected,
+        found=found,
+    )
+    remedy = _(
+        "if the new file is what you want, change {where}; if you do not know why, do not",
+        where=where,
+    )
+    return ValidationError([Problem("artifact_sha256", text, remedy)])

@@ -1,0 +1,85 @@
+"""Everything that the concerns of a site put on a server, together."""
+
+from collections.abc import Callable
+
+from one_api_infra.desired import (
+    callback_domain,
+    callbacks,
+    certificate,
+    firewall,
+    former_domains,
+    logs,
+    monitor,
+    nginx,
+    one_api,
+    preflight,
+    system,
+    watchdog,
+)
+from one_api_infra.desired.resources import Concern, File, SnapshotSpec
+from one_api_infra.desired.site import Site
+from one_api_infra.desired.snapshot import Snapshot
+from one_api_infra.shared import paths, plain
+from one_api_infra.shared.manifest import Entry, Manifest
+from one_api_infra.shared.secret import Secret
+
+CONCERNS: tuple[Callable[[Site], Concern], ...] = (
+    preflight.concern,
+    system.concern,
+    logs.concern,
+    firewall.concern,
+    one_api.concern,
+    nginx.concern,
+    certificate.concern,
+    callback_domain.concern,
+    former_domains.concern,
+    monitor.concern,
+    watchdog.concern,
+    callbacks.concern,
+)
+# What is rendered when the server is known.
+BY_SNAPSHOT: tuple[Callable[[Site, Snapshot], object], ...] = (firewall.rules, nginx.configuration)
+
+
+def concerns(site: Site) -> tuple[Concern, ...]:
+    """All of a site."""
+    return tuple(concern(site) for concern in CONCERNS)
+
+
+def snapshot_spec(site: Site) -> SnapshotSpec:
+    """What one look must see, for all deploys."""
+    own = SnapshotSpec(paths=(paths.MANIFEST,))
+    return SnapshotSpec.merged([*(each.spec for each in concerns(site)), own])
+
+
+def check(site: Site) -> None:
+    """Render every template for a blank server, so that none fails after the first change."""
+    concerns(site)
+    for render in BY_SNAPSHOT:
+        render(site, Snapshot())
+
+
+def manifest(site: Site) -> File:
+    """All of it as a file, by which the server itself knows what it should hold."""
+    found = concerns(site)
+    made = Manifest(
+        dict(sorted(entry for each in found for entry in _entries(each).items())),
+        units=tuple(name for each in found for name in each.units),
+        users=tuple(name for each in found for name in each.users),
+        packages=tuple(name for each in found for name in each.packages),
+    )
+    return File(paths.MANIFEST, plain.write(made).encode(), "600")
+
+
+def _entries(concern: Concern) -> dict[str, Entry]:
+    """What is to stand at each path of a concern."""
+    found = {path: Entry("f", "root", "root", "600") for path in concern.secrets}
+    found |= {
+        each.path: Entry("d", each.owner, each.group, each.mode) for each in concern.directories
+    }
+    return found | {each.path: _file(each) for each in concern.files}
+
+
+def _file(file: File) -> Entry:
+    sha256 = "" if isinstance(file.content, Secret) else file.sha256
+    return Entry("f", file.owner, file.group, file.mode, sha256)

@@ -1,0 +1,283 @@
+"""nginx' configuration for a site, by the version found and the certificate that is there."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from one_api_infra.desired import certificate as certificate_files
+from one_api_infra.desired import render
+from one_api_infra.desired.resources import Concern, Directory, File, SnapshotSpec
+from one_api_infra.desired.site import Site
+from one_api_infra.desired.snapshot import Snapshot
+from one_api_infra.shared import callback, certificate, former_domains, nginx_release, paths, units
+from one_api_infra.shared.certificate import Certificate
+
+CONF = f"{paths.NGINX}/nginx.conf"
+DEFAULT_SITE = f"{paths.NGINX}/sites-enabled/default"
+LINK = f"{paths.NGINX}/one-api"
+DROP_IN_FOLDER = units.drop_ins(units.NGINX)
+DROP_IN = f"{DROP_IN_FOLDER}/one-api-infra.conf"
+INCLUDES = (
+    f"{paths.NGINX}/conf.d/one-api.conf",
+    f"{paths.NGINX}/modules-enabled/90-one-api.conf",
+)
+PARTS = (
+    *(f"{name}.conf" for name in ("main", "http", "site", "tls", "acme", "proxy", "callbacks")),
+    *(f"{name}.conf" for name in ("relay", "web", "headers", "former")),
+)
+CALLBACK_SCRIPT = "callback.js"
+LOG_RIGHTS = "www-data adm 640"
+NJS = "libnginx-mod-http-js"
+NJS_CONF = "/usr/share/nginx/modules-available/mod-http-js.conf"
+NJS_MODULE = f"{paths.NGINX}/modules-enabled/50-mod-http-js.conf"
+WORKER_CONNECTIONS = 32768  # a half-open connection takes one for ten seconds
+BACKLOG = 4096  # the kernel allows no more (net.core.somaxconn)
+# The largest request that a group of routes takes.
+BODY_LIMITS = {"callback": "64k", "login": "64k", "web": "32m", "relay": "128m"}
+CALLBACK_RATE, CALLBACK_BURST = 20, 200  # of an address, in a second and at once
+LOGIN_ROUTES = (
+    "/api/user/login",
+    "/api/user/register",
+    "/api/verification",
+    "/api/reset_password",
+    "/api/oauth/",
+)
+CIPHERS = (
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
+    "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
+)
+CURVES = "X25519:prime256v1:secp384r1"
+# Debian's, for a server on which nginx is still to be installed.
+EXPECTED = {"12": ((1, 22, 1), (3, 0)), "13": ((1, 26, 3), (3, 5))}
+FOREIGN = (
+    "for f in /etc/nginx/sites-enabled/* /etc/nginx/conf.d/*.conf; do case $f in"
+    " */one-api.conf) continue;; esac; [ -f $f ] || continue;"
+    " if [ $f = /etc/nginx/sites-enabled/default ] && dpkg-query -W -f='${Conffiles}\\n'"
+    " nginx-common | grep -q \"sites-available/default $(md5sum <$f | cut -d' ' -f1)\";"
+    ' then continue; fi; echo "file $f";'
+    " sed 's/#.*//' $f | grep -oE 'default_server|server_name[^;]*' | sort -u; done"
+)
+CONF_OWNER = (
+    "if [ ! -s /etc/nginx/nginx.conf ] ||"
+    " head -n 1 /etc/nginx/nginx.conf | grep -q one-api-infra; then echo ours;"
+    " elif dpkg-query -W -f='${Conffiles}\\n' nginx-common | grep -q"
+    " \"/etc/nginx/nginx.conf $(md5sum </etc/nginx/nginx.conf | cut -d' ' -f1)\";"
+    " then echo package; else echo admin; fi"
+)
+
+
+def njs_is_off(snapshot: Snapshot) -> bool:
+    """Whether the module's package is there and nginx does not load it."""
+    return NJS in snapshot.packages and NJS_MODULE not in snapshot.paths
+
+
+@dataclass(frozen=True)
+class Features:
+    """What the configuration depends on."""
+
+    version: tuple[int, ...]
+    openssl: tuple[int, ...]
+    ipv6: bool
+    default_server: bool
+    owns_conf: bool
+    njs: bool
+    served: Certificate | None
+    former: tuple[Certificate, ...]
+
+    @classmethod
+    def of(cls, site: Site, snapshot: Snapshot) -> "Features":
+        """The features of a server as the snapshot saw it."""
+        version, openssl = _versions(snapshot)
+        foreign = snapshot.probes.get("nginx_foreign", ())
+        mine = not foreign and snapshot.probe("nginx_conf_owner") in {"", "ours", "package"}
+        return cls(
+            version=version,
+            openssl=openssl,
+            ipv6=snapshot.probe("ipv6") != "no",
+            # Beside others' sites we are nobody's default: one of theirs may be, without a word.
+            default_server=not foreign,
+            owns_conf=mine,
+            # Without it only the number of the answer's bytes is logged.
+            njs=NJS_MODULE in snapshot.paths,
+            served=(now_served := served(site, snapshot)),
+            former=former(site, now_served, snapshot),
+        )
+
+
+def served(site: Site, snapshot: Snapshot) -> Certificate | None:
+    """The certificate that nginx is to serve now, if there is one."""
+    now = float(snapshot.probe("time") or 0)
+    found = certificate_files.certificates(snapshot)
+    external = site.certificate_file
+    return certificate.choose(found, site.domains, now, lab=site.lab, external=external)
+
+
+def former(
+    site: Site, now_served: Certificate | None, snapshot: Snapshot
+) -> tuple[Certificate, ...]:
+    """The certificates of earlier domains; none of a name that the site itself serves."""
+    own = (*site.domains, *(now_served.names if now_served else ()))
+    now = float(snapshot.probe("time") or 0)
+    return former_domains.served(snapshot.state().former, own, now, lab=site.lab)
+
+
+def _versions(snapshot: Snapshot) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    text = snapshot.probe("nginx_version")
+    nginx = re.search(r"nginx/(\d+)\.(\d+)\.(\d+)", text)
+    openssl = re.search(r"built with OpenSSL (\d+)\.(\d+)", text)
+    if nginx and openssl:
+        return _numbers(nginx), _numbers(openssl)
+    return EXPECTED.get(snapshot.probe("debian"), EXPECTED["12"])
+
+
+def _numbers(match: re.Match[str]) -> tuple[int, ...]:
+    return tuple(int(number) for number in match.groups())
+
+
+def parts(site: Site, features: Features) -> dict[str, str]:
+    """The files of ``/etc/nginx/one-api`` by name."""
+    edition = site.edition
+    names = (*site.domains, *(features.served.names if features.served else ()))
+    values: dict[str, object] = {
+        "port": site.one_api_port,
+        "names": tuple(dict.fromkeys(names)),
+        "former": _former(site, features),
+        "origin": site.origin,
+        "tls": _tls(site, features.served),
+        "ipv6": features.ipv6,
+        "default_server": features.default_server,
+        "http2_directive": features.version >= (1, 25, 1),
+        "keepalive_min_timeout": features.version >= (1, 27, 4),
+        "worker_connections": WORKER_CONNECTIONS,
+        "backlog": BACKLOG,
+        "ciphers": CIPHERS,
+        # With a group that OpenSSL does not know nginx does not start; "?" (3.3) passes it over.
+        "curves": f"?X25519MLKEM768:{CURVES}" if features.openssl >= (3, 5) else CURVES,
+        "webroot": paths.WEBROOT,
+        "callback_log": paths.CALLBACK_LOG,
+        "access_log": paths.ACCESS_LOG,
+        "disk_full": paths.DISK_FULL,
+        "callback_rate": CALLBACK_RATE,
+        "callback_burst": CALLBACK_BURST,
+        "callback_routes": edition.callback_routes,
+        "callback_headers": callback.HEADERS,
+        "callback_script": f"{LINK}/{CALLBACK_SCRIPT}",
+        "njs": features.njs,
+        "relay_prefixes": edition.relay_prefixes,
+        "closed_routes": edition.closed_routes,
+        "read_only_routes": edition.read_only_routes,
+        "login_routes": LOGIN_ROUTES,
+        "body_limits": BODY_LIMITS,
+    }
+    names = (*PARTS, CALLBACK_SCRIPT) if features.njs else PARTS
+    return {name: render.text(f"{LINK}/{name}", **values) for name in names}
+
+
+def _former(site: Site, features: Features) -> tuple[Mapping[str, object], ...]:
+    """The server blocks of the earlier domains, each name in one of them."""
+    taken = {*site.domains, *(features.served.names if features.served else ())}
+    blocks = []
+    for each in features.former:
+        names = [name for name in each.host_names if name not in taken]
+        taken.update(names)
+        files = {"certificate": each.certificate_file, "key": each.key_file}
+        blocks.append({"name": each.name, "names": names, **files})
+    return tuple(blocks)
+
+
+def _tls(site: Site, served: Certificate | None) -> Mapping[str, object] | None:
+    if served is None:
+        return None
+    names = site.domains if served.covers(site.domains) else served.names
+    return {"names": names, "certificate": served.certificate_file, "key": served.key_file}
+
+
+def conf(features: Features) -> File | None:
+    """``nginx.conf``, where it is ours to write."""
+    if not features.owns_conf:
+        return None
+    return render.file(CONF, worker_connections=WORKER_CONNECTIONS)
+
+
+def notes() -> tuple[File, ...]:
+    """What lets nginx note what it has loaded."""
+    drop_in = render.file(
+        DROP_IN,
+        loaded=paths.NGINX_LOADED,
+        loaded_sum=paths.NGINX_SUM,
+        files=WORKER_CONNECTIONS * 2,
+    )
+    return (render.file(paths.NGINX_SUM, "755"), drop_in)
+
+
+def configuration(site: Site, snapshot: Snapshot) -> dict[str, object]:
+    """The whole configuration as plain data, for the server's ``nginx`` command."""
+    features = Features.of(site, snapshot)
+    made = parts(site, features)
+    return {
+        "release": nginx_release.name(made),
+        "parts": made,
+        "files": {file.path: file.data.decode() for file in _includes(features)},
+        "absent": [DEFAULT_SITE] if features.owns_conf else [],
+    }
+
+
+def _includes(features: Features) -> Iterable[File]:
+    """The files beside the parts."""
+    main = conf(features)
+    return (*map(render.file, INCLUDES), *([main] if main else []))
+
+
+def configuration_json(site: Site, snapshot: Snapshot) -> str:
+    """The configuration as one line of JSON."""
+    return json.dumps(configuration(site, snapshot))
+
+
+def is_due(site: Site, snapshot: Snapshot) -> bool:
+    """Whether the configuration differs from what is on disk, or nginx from what it has loaded."""
+    features = Features.of(site, snapshot)
+    made = parts(site, features)
+    # The parts too: what somebody edited in place is put right.
+    own = [File(f"{LINK}/{name}", text.encode()) for name, text in made.items()]
+    beside = tuple(_includes(features))
+    own += beside
+    sums = nginx_release.sums({file.path: file.data.decode() for file in own})
+    own.append(File(paths.NGINX_WRITTEN, sums.encode(), "600"))
+    link = snapshot.paths.get(LINK)
+    target = f"one-api.d/{nginx_release.name(made)}"
+    loaded = snapshot.probes.get("nginx_loaded", ())
+    return not (
+        all(snapshot.has_file(file) for file in own)
+        and (DEFAULT_SITE not in snapshot.paths or not features.owns_conf)
+        and link is not None
+        and link.target == target
+        and snapshot.is_active(units.NGINX)
+        and snapshot.starts_at_boot(units.NGINX)
+        and set(snapshot.probes.get("logs", ())) == {LOG_RIGHTS}
+        and len(loaded) == 2
+        and loaded[0] == loaded[1]
+    )
+
+
+def concern(_site: Site) -> Concern:
+    """nginx' part; its configuration follows from its version and the certificates."""
+    written = (*INCLUDES, *(f"{LINK}/{name}" for name in (*PARTS, CALLBACK_SCRIPT)))
+    return Concern(
+        files=notes(),
+        directories=(Directory(DROP_IN_FOLDER),),
+        units=(units.NGINX,),
+        beside=SnapshotSpec(
+            paths=(*written, NJS_MODULE, CONF, DEFAULT_SITE, LINK, paths.NGINX_WRITTEN),
+            probes={
+                "nginx_version": "nginx -V",
+                "logs": f"stat -c '%U %G %a' {paths.CALLBACK_LOG} {paths.ACCESS_LOG}",
+                "nginx_foreign": FOREIGN,
+                "nginx_conf_owner": f"[ ! -e {CONF} ] || {CONF_OWNER}",
+                "nginx_loaded": f"cat {paths.NGINX_LOADED} && {paths.NGINX_SUM}",
+                "ipv6": "[ -e /proc/net/if_inet6 ] || echo no",
+                "time": "date +%s",
+                "debian": '. /etc/os-release && echo "$VERSION_ID"',
+            },
+        ),
+    )

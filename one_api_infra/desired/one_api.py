@@ -1,0 +1,178 @@
+"""One API on the server: its unit, its environment, its release."""
+
+from collections.abc import Mapping
+
+from one_api_infra.desired import environment_file, render, tiktoken
+from one_api_infra.desired.resources import Concern, Directory, File, SnapshotSpec
+from one_api_infra.desired.site import Site
+from one_api_infra.desired.snapshot import Snapshot
+from one_api_infra.desired.variables import CACHE
+from one_api_infra.shared import database, paths, started, units
+from one_api_infra.shared.secret import Secret
+
+USER = "one-api"
+
+
+def directories() -> tuple[Directory, ...]:
+    """One API's directories; those of its data and logs are systemd's to make."""
+    return (
+        Directory(paths.ONE_API_CONFIG, "700"),
+        Directory(paths.ONE_API),
+        Directory(f"{paths.ONE_API}/releases"),
+        Directory(paths.TIKTOKEN),
+    )
+
+
+def files(site: Site) -> tuple[File, ...]:
+    """The unit and the environment, and the secrets that the admin gave."""
+    unit = render.file(
+        units.path(units.ONE_API),
+        title=site.edition.title,
+        port=site.one_api_port,
+        stop_seconds=site.edition.stop_seconds,
+        data=paths.DATA,
+        sees_load=site.overload_guard,
+        logs=paths.LOGS,
+        current=paths.CURRENT,
+        environment=paths.ENVIRONMENT,
+        generated=paths.GENERATED,
+        given=paths.GIVEN,
+        started=paths.STARTED,
+        started_sum=started.SUM.replace("%", "%%"),
+    )
+    written = [unit, _environment(site)]
+    written.append(_database_unit(site))
+    if given := _given(site):
+        text = environment_file.text((name, url.reveal()) for name, url in given.items())
+        written.append(File(paths.GIVEN, Secret(text), "600"))
+    if site.root_password:
+        written.append(File(paths.ROOT_PASSWORD, Secret(site.root_password.reveal() + "\n"), "600"))
+    return tuple(written)
+
+
+def _environment(site: Site) -> File:
+    lines = environment_file.text(variables(site))
+    return render.file(paths.ENVIRONMENT, "600", lines=lines)
+
+
+def variables(site: Site) -> tuple[tuple[str, str], ...]:
+    """One API's variables without secrets, the admin's own among them."""
+    values = {
+        "PORT": str(site.one_api_port),
+        "TZ": site.time_zone,
+        "SQLITE_PATH": paths.DATABASE + site.edition.sqlite_parameters,
+        "TIKTOKEN_CACHE_DIR": paths.TIKTOKEN,
+    }
+    values |= site.edition.environment
+    origins = ",".join(dict.fromkeys((site.origin, site.callback_origin)))
+    values |= dict.fromkeys(site.edition.origin_variables, origins)
+    if site.database_url:
+        values |= database.pool(site.database_connections)
+    if not site.token_encoders:
+        values |= site.edition.offline_encoders
+    return tuple(sorted((values | dict(site.environment)).items()))
+
+
+def has_given(site: Site) -> bool:
+    """Whether the admin gave a database or a cache of their own."""
+    return bool(_given(site))
+
+
+def _given(site: Site) -> Mapping[str, Secret]:
+    urls = {site.edition.database_variable: site.database_url, CACHE: site.redis_url}
+    return {name: url for name, url in urls.items() if url}
+
+
+def _database_unit(site: Site) -> File:
+    """Who looks at the database and the cache: One API's own user."""
+    return render.file(
+        units.path(units.DATABASE),
+        user=USER,
+        given=paths.GIVEN if has_given(site) else "",
+        data=paths.DATA,
+        look=paths.agent("database"),
+        state=paths.DATABASE_STATE,
+    )
+
+
+def release(sha256: str) -> str:
+    """The name of a release: what it is, not what it calls itself (arm64 says v0.0.0)."""
+    return sha256[:16]
+
+
+def binary(sha256: str) -> str:
+    """Where a release's executable stands."""
+    return f"{paths.ONE_API}/releases/{release(sha256)}/one-api"
+
+
+def has_secrets(site: Site, snapshot: Snapshot) -> bool:
+    """Whether every secret that this edition needs has been generated."""
+    there = set(snapshot.probes.get("generated", ()))
+    return there >= set(site.edition.generated)
+
+
+def kept(site: Site) -> tuple[str, ...]:
+    """Secrets that the server makes itself; root's alone."""
+    made = (paths.GENERATED, paths.GENERATED_COPY) if site.edition.generated else ()
+    return (*made, paths.ROOT_PASSWORD, paths.ACCESS_TOKEN)
+
+
+def is_release_due(sha256: str, snapshot: Snapshot) -> bool:
+    """Whether the release is not there, or what is there is another program by now."""
+    is_known = _is_current(sha256, snapshot) and snapshot.has_state
+    return binary(sha256) not in snapshot.paths or (is_known and not snapshot.state().is_release)
+
+
+def _is_current(sha256: str, snapshot: Snapshot) -> bool:
+    current = snapshot.paths.get(paths.CURRENT)
+    return current is not None and current.target == f"{paths.ONE_API}/releases/{release(sha256)}"
+
+
+def is_due(sha256: str, snapshot: Snapshot) -> bool:
+    """Whether what runs differs from what is on disk, or does not run."""
+    started = snapshot.probes.get("started", ())
+    fresh = len(started) == 2 and started[0] == started[1]
+    fresh = fresh and snapshot.probe("process_user") in {"", USER}
+    runs = snapshot.is_active(units.ONE_API) and snapshot.starts_at_boot(units.ONE_API)
+    return not (runs and fresh and _is_current(sha256, snapshot))
+
+
+def journal_script() -> str:
+    """The command that lets SQLite write ahead, as the user whose files they are."""
+    return f"runuser -u {USER} -- {paths.agent('database-journal')}"
+
+
+def is_journal_due(site: Site, snapshot: Snapshot) -> bool:
+    """Whether SQLite still keeps its readers and its writers apart."""
+    return site.database_url is None and snapshot.state().journal == "rollback"
+
+
+def is_claimed(snapshot: Snapshot) -> bool:
+    """Whether root is ours: the stored token and password are accepted, and our key is there."""
+    told = snapshot.state().one_api
+    return told.is_ours and told.has_canary
+
+
+def concern(site: Site) -> Concern:
+    """One API's part."""
+    # A copy that differs is made anew from the one that One API reads.
+    same = f"cmp -s {paths.GENERATED} {paths.GENERATED_COPY}"
+    names = f"! {same} || cut -d= -f1 {paths.GENERATED}"
+    encoders = (f"{paths.TIKTOKEN}/{name}" for name in tiktoken.names())
+    return Concern(
+        files=files(site),
+        directories=directories(),
+        units=(units.ONE_API,),
+        users=(USER,),
+        secrets=kept(site),
+        beside=SnapshotSpec(
+            paths=(paths.CURRENT, paths.GIVEN, *encoders),
+            patterns=(f"{paths.ONE_API}/releases/*/one-api",),
+            probes={
+                "generated": names,
+                "started": f"cat {paths.STARTED} && {started.SUM}",
+                "process_user": f"stat -c %U /proc/$(systemctl show -P MainPID {units.ONE_API})",
+                "architecture": "dpkg --print-architecture",
+            },
+        ),
+    )

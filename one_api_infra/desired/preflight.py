@@ -1,0 +1,207 @@
+"""What must hold before anything is changed, judged from one look and the DNS answers."""
+
+import re
+import shlex
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+from one_api_infra.checks import catalogue, dns, host, network, target
+from one_api_infra.checks.database import excess
+from one_api_infra.checks.observation import Names, Observation
+from one_api_infra.checks.verdict import State
+from one_api_infra.desired import firewall
+from one_api_infra.desired.resources import Concern, SnapshotSpec
+from one_api_infra.desired.site import Site
+from one_api_infra.desired.snapshot import Snapshot
+from one_api_infra.shared import database, paths, units
+from one_api_infra.shared.database import Address
+from one_api_infra.shared.server_observation import Database, Holder
+from one_api_infra.shared.validation import Problem
+
+SYSTEMS = {("debian", "12"), ("debian", "13")}
+ARCHITECTURES = {"amd64", "arm64"}
+FREE_MIB = 1024
+OUR_PROGRAMS = {"nginx"}
+
+SHARED_NAMES = (units.path(units.ONE_API), f"{paths.NGINX}/conf.d/one-api.conf")
+
+EDITION = f"""sed -n 's/.*"edition": "\\([a-z-]*\\)".*/\\1/p' {paths.SITE} 2>/dev/null"""
+
+Check = Callable[[Site, Snapshot], Iterable[Problem]]
+
+
+def judge(
+    site: Site, snapshot: Snapshot, names: Names, connected_to: str, now: float | None = None
+) -> tuple[Problem, ...]:
+    """Every problem, the waived ones too.
+
+    ``connected_to`` is the address by which the admin reaches the server: behind a cloud's NAT
+    the server itself does not know its public address.
+    """
+    now = time.time() if now is None else now
+    found = [problem for check in CHECKS for problem in check(site, snapshot)]
+    found += _clock(snapshot, now)
+    own = tuple(re.findall(r"inet6? ([^/ ]+)", snapshot.probe("addresses")))
+    known = replace(target.of_settings(site.public(), (connected_to, *own)), waive=())
+    observation = Observation(known, now, names.asked, names.caa, names.bogus)
+    return (*found, *_names(observation))
+
+
+def _names(snapshot: Observation) -> Iterable[Problem]:
+    """The level of DNS, by the very judgements of every other use."""
+    for verdict in catalogue.judge(snapshot, dns.CHECKS):
+        if verdict.state is State.FAILED:
+            yield Problem(verdict.id, f"{verdict.cause} ({verdict.evidence})", verdict.remedy)
+
+
+def _system(_site: Site, snapshot: Snapshot) -> Iterable[Problem]:
+    release = _release(snapshot)
+    if (release.get("ID"), release.get("VERSION_ID")) not in SYSTEMS:
+        name = release.get("PRETTY_NAME", "?")
+        yield catalogue.problem("system.distribution", name=name)
+    yield from architecture(snapshot.probe("architecture"))
+    if snapshot.probe("uid") != "0":
+        yield catalogue.problem("system.root", uid=snapshot.probe("uid"))
+
+
+def architecture(name: str) -> Iterable[Problem]:
+    """Whether there are releases of One API for this Debian architecture."""
+    if name not in ARCHITECTURES:
+        yield catalogue.problem("system.architecture", name=name)
+
+
+def _release(snapshot: Snapshot) -> Mapping[str, str]:
+    pairs = (line.partition("=") for line in snapshot.probes.get("os_release", ()))
+    return {name: value.strip('"') for name, _sign, value in pairs}
+
+
+def _disk(_site: Site, snapshot: Snapshot) -> Iterable[Problem]:
+    for line in sorted(set(snapshot.probes.get("disk", ())[1:])):
+        mount, free = line.rsplit(maxsplit=1)
+        if lack := host.lacking(mount, int(free) / 1024, FREE_MIB):
+            yield catalogue.problem("system.disk", "full", **lack)
+
+
+def _ports(_site: Site, snapshot: Snapshot) -> Iterable[Problem]:
+    for port in (80, 443):
+        holder = firewall.listeners(snapshot).get(port)
+        if holder and holder not in OUR_PROGRAMS:
+            held = network.stop(Holder(holder, 0, f"{holder}.service"), str(port))
+            yield catalogue.problem("network.port_taken", "taken", **held)
+
+
+def _one_api_port(site: Site, snapshot: Snapshot) -> Iterable[Problem]:
+    holder = _all_listeners(snapshot).get(site.one_api_port)
+    if holder and not snapshot.is_active(units.ONE_API):
+        held = network.stop(Holder(holder, 0, f"{holder}.service"), str(site.one_api_port))
+        yield catalogue.problem("network.port_taken", "one_api", **held)
+
+
+def _all_listeners(snapshot: Snapshot) -> dict[int, str]:
+    lines = (
+        line.replace("127.0.0.1:", "0.0.0.0:") for line in snapshot.probes.get("listeners", ())
+    )
+    return firewall.listeners(Snapshot(probes={"listeners": tuple(lines)}))
+
+
+def _closed_ports(site: Site, snapshot: Snapshot) -> Iterable[Problem]:
+    for port, name in firewall.closed(site, snapshot).items():
+        entry = port if port.isdigit() else f'"{port}"'
+        yield catalogue.problem("firewall.closes_port", name=name, port=port, entry=entry)
+
+
+def _foreign_site(site: Site, snapshot: Snapshot) -> Iterable[Problem]:
+    path = ""
+    for line in snapshot.probes.get("nginx_foreign", ()):
+        if line.startswith("file "):
+            path = line.removeprefix("file ")
+            continue
+        for name in site.domains:
+            if name in re.split(r"[\s;]+", line):
+                yield catalogue.problem("nginx.foreign_site", name=name, path=path)
+
+
+def _foreign_one_api(_site: Site, snapshot: Snapshot) -> Iterable[Problem]:
+    """An installation by hand, which has the same names by upstream's advice."""
+    if {paths.ZIPAPP, paths.SITE} & set(snapshot.paths):
+        return
+    ours = set(snapshot.probes.get("ours", ()))
+    for path in SHARED_NAMES:
+        if path in snapshot.paths and path not in ours:
+            yield catalogue.problem("one_api.foreign", path=path)
+
+
+def edition(site: Site, snapshot: Snapshot) -> Iterable[Problem]:
+    """Another edition would migrate the data of this one, and the way back is lost."""
+    theirs = snapshot.probe("edition")
+    if theirs not in {"", site.edition.name}:
+        yield catalogue.problem("one_api.edition", theirs=theirs, ours=site.edition.name)
+
+
+def _clock(snapshot: Snapshot, now: float) -> Iterable[Problem]:
+    theirs = float(snapshot.probe("time") or now)
+    if host.is_off(theirs - now):
+        yield catalogue.problem("system.clock", "off", seconds=round(theirs - now))
+
+
+def _database(site: Site, snapshot: Snapshot) -> Iterable[Problem]:
+    """Whether the admin's own database can be reached, and has connections enough."""
+    address = _address(site)
+    if address is None:
+        return
+    if snapshot.probe("database") != "open":
+        yield catalogue.problem("database.reachable", host=address.host, port=address.port)
+    state = snapshot.state().database
+    if (
+        isinstance(state, Database)
+        and state.limit
+        and (many := excess(state, str(site.database_connections)))
+    ):
+        yield catalogue.problem("database.connections", "many", **many)
+
+
+def _address(site: Site) -> Address | None:
+    """Where the database is to be reached over the network."""
+    found = database.parse(site.database_url.reveal()) if site.database_url else None
+    return found if found and found.host else None
+
+
+CHECKS: tuple[Check, ...] = (
+    _database,
+    _system,
+    _disk,
+    _ports,
+    _one_api_port,
+    _closed_ports,
+    _foreign_site,
+    _foreign_one_api,
+    edition,
+)
+
+
+def _database_probes(site: Site) -> Mapping[str, str]:
+    address = _address(site)
+    if address is None:
+        return {}
+    way = shlex.quote(f"</dev/tcp/{address.host}/{address.port}")
+    return {
+        "database": f"timeout 5 bash -c {way} 2>/dev/null && echo open",
+    }
+
+
+def concern(site: Site) -> Concern:
+    """What is looked at before anything is changed."""
+    return Concern(
+        beside=SnapshotSpec(
+            probes={
+                **_database_probes(site),
+                "ours": f"grep -slF one-api-infra {' '.join(SHARED_NAMES)}",
+                "edition": EDITION,
+                "uid": "id -u",
+                "os_release": "cat /etc/os-release",
+                "disk": "df -k --output=target,avail / /var /opt /etc",
+                "addresses": "ip -o addr show scope global",
+            }
+        )
+    )

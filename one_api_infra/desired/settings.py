@@ -1,0 +1,256 @@
+"""The settings of a site: their names, what each accepts, and their defaults.
+
+This table is the only list. The example inventories, the READMEs and the errors follow it, and
+tests hold them to it.
+"""
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from one_api_infra.checks import catalogue
+from one_api_infra.desired import environment_file, parsers, variables
+from one_api_infra.desired.domain import Domain
+from one_api_infra.desired.parsers import Parser, matching, refuse
+from one_api_infra.shared import database, editions
+from one_api_infra.shared.secret import Secret
+from one_api_infra.shared.texts import _
+from one_api_infra.shared.validation import Problem, ValidationError
+
+REQUIRED = object()
+LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
+LETS_ENCRYPT_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting; ``parse`` returns the value as the site keeps it or raises InvalidError."""
+
+    parse: Parser
+    default: Any = None
+
+
+def _artifact(value: Any, path: str) -> str:
+    if not (parsers.is_url(value) or (parsers.is_line(value) and value.strip(" -"))):
+        raise refuse(path, _("a URL or a file"), _("name One API's executable on this machine"))
+    return str(value)
+
+
+def _secret_url(value: Any, path: str) -> Secret:
+    secret = parsers.secret(value, path)
+    if not parsers.is_url(secret.reveal()):
+        raise refuse(path, _("a URL"), _("write it with https:// in front"))
+    return secret
+
+
+def _database_url(value: Any, path: str) -> Secret:
+    secret = parsers.secret(value, path)
+    try:
+        database.parse(secret.reveal())
+    except ValueError:
+        expected = _("a PostgreSQL or MySQL database in One API's own form")
+        remedy = _("write postgres://user:password@host/db or user:password@tcp(host:3306)/db")
+        raise refuse(path, expected, remedy) from None
+    return secret
+
+
+def _redis_url(value: Any, path: str) -> Secret:
+    secret = parsers.secret(value, path)
+    if not re.fullmatch(r"(rediss?|unix)://\S+", secret.reveal()):
+        raise refuse(path, _("the URL of a Redis"), _("write redis://:password@host:6379/0"))
+    return secret
+
+
+def _root_password(value: Any, path: str) -> Secret:
+    secret = parsers.secret(value, path)
+    # One API's validator, all three editions; what else it takes, it cannot always read again.
+    if not re.fullmatch(r"[!-~]{8,20}", secret.reveal()):
+        expected = _("8 to 20 letters, digits and signs without a blank, as One API demands")
+        raise refuse(path, expected, _("choose another, or leave it out to have one generated"))
+    return secret
+
+
+def _variables(value: Any, path: str) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, Mapping):
+        raise refuse(path, _("names and values"), _('write {"NAME": "value"}'))
+    pairs = sorted(value.items(), key=lambda pair: str(pair[0]))
+    return tuple(
+        (_variable(key, f"{path}.{key}"), _value_of(text, f"{path}.{key}")) for key, text in pairs
+    )
+
+
+_variable = matching(r"[A-Z][A-Z0-9_]{0,99}", "a variable's name in capitals", "write it as NAME")
+
+
+def _value_of(value: Any, path: str) -> str:
+    if not environment_file.is_value(value):
+        expected = _(
+            "text that a process' environment can hold, of {most} bytes at most",
+            most=environment_file.MOST,
+        )
+        raise refuse(path, expected, _("write the value in quotes"))
+    return str(value)
+
+
+def _domain(value: Any, path: str) -> Domain:
+    return Domain.parse(value, path)
+
+
+def _lab_domain(value: Any, path: str) -> Domain:
+    return Domain.parse(value, path, lab=True)
+
+
+def _alert_url(value: Any, path: str) -> Secret:
+    secret = parsers.secret(value, path)
+    if not re.fullmatch(r"[a-z][a-z0-9+]*://\S+", secret.reveal()):
+        expected = _("a channel's URL as apprise takes it")
+        raise refuse(path, expected, _("write it as dingtalk://token or mailto://…"))
+    return secret
+
+
+def _check_id(value: Any, path: str) -> str:
+    if not isinstance(value, str) or value not in catalogue.BY_ID:
+        expected = _("the id of a check; it is {value}", value=parsers.brief(value))
+        near = parsers.nearest(value, catalogue.BY_ID)
+        raise refuse(path, expected, _('write "{near}"', near=near))
+    return value
+
+
+_profile = matching(r"[a-z0-9]{1,40}", "a profile's name", "write it as tlsserver")
+
+SETTINGS: dict[str, Setting] = {
+    "domain": Setting(_domain, REQUIRED),
+    "callback_domain": Setting(_domain),
+    "acme_email": Setting(parsers.email),
+    "edition": Setting(parsers.choice(*editions.EDITIONS), "one-hub"),
+    "version": Setting(parsers.version),
+    "artifact": Setting(_artifact),
+    "artifact_mirror": Setting(parsers.url),
+    "artifact_sha256": Setting(parsers.sha256),
+    "one_api_port": Setting(parsers.port, 3000),
+    "root_password": Setting(_root_password),
+    "database_url": Setting(_database_url),
+    "database_connections": Setting(parsers.number(2, 100_000), 50),
+    "redis_url": Setting(_redis_url),
+    "overload_guard": Setting(parsers.flag, False),
+    "environment": Setting(_variables, ()),
+    "token_encoders": Setting(parsers.flag, True),
+    "tiktoken_data": Setting(parsers.file_path),
+    "time_zone": Setting(parsers.time_zone, "Asia/Shanghai"),
+    "certificate": Setting(parsers.choice("acme", "external"), "acme"),
+    "certificate_file": Setting(parsers.file_path),
+    "certificate_key_file": Setting(parsers.file_path),
+    "acme_server": Setting(parsers.url, LETS_ENCRYPT),
+    "acme_staging_server": Setting(parsers.url),
+    "acme_ca_file": Setting(parsers.file_path),
+    "trusted_ca_file": Setting(parsers.file_path),
+    "acme_profile": Setting(_profile),
+    "key_type": Setting(parsers.choice("ecdsa", "rsa"), "ecdsa"),
+    "certbot": Setting(parsers.choice("venv", "distribution"), "venv"),
+    "pip_index": Setting(parsers.url),
+    "connections_per_address": Setting(parsers.number(2, 100_000), 512),
+    "open_ports": Setting(parsers.listing(parsers.open_port), ()),
+    "public_addresses": Setting(parsers.listing(parsers.address), ()),
+    "dns_resolvers": Setting(parsers.listing(parsers.address), ()),
+    "log_days": Setting(parsers.number(1, 3650), 180),
+    "callbacks": Setting(parsers.choice("on", "off"), "on"),
+    "gateway_networks": Setting(parsers.listing(parsers.network), ()),
+    "reconcile": Setting(parsers.choice("act", "report"), "act"),
+    "alert_urls": Setting(parsers.listing(_alert_url), ()),
+    "alert_quiet_minutes": Setting(parsers.number(1, 10_080), 60),
+    "heartbeat_url": Setting(_secret_url),
+    "language": Setting(parsers.choice("zh_CN", "en"), "zh_CN"),
+    "waive": Setting(parsers.listing(_check_id), ()),
+    "lab": Setting(parsers.flag, False),
+}
+
+
+def parse(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Every setting's value, defaults filled in; raises InvalidError with all problems at once."""
+    problems = [_unknown(name) for name in data if name not in SETTINGS]
+    values: dict[str, Any] = {}
+    for name, setting in SETTINGS.items():
+        try:
+            values[name] = _value(name, setting, data)
+        except ValidationError as error:
+            problems += error.problems
+    problems += _contradictions(values) if not problems else []
+    if problems:
+        raise ValidationError(problems)
+    return values
+
+
+def _value(name: str, setting: Setting, data: Mapping[str, Any]) -> Any:
+    if name in data and (data[name] is not None or setting.default is not None):
+        in_lab = data.get("lab") is True and setting.parse is _domain
+        return (_lab_domain if in_lab else setting.parse)(data[name], name)
+    if setting.default is REQUIRED:
+        raise refuse(name, _("this setting is needed"), _('add "{name}": … to the host', name=name))
+    return setting.default
+
+
+def _unknown(name: str) -> Problem:
+    near = difflib.get_close_matches(str(name), SETTINGS, n=1, cutoff=0.5)
+    remedy = _('write "{near}"', near=near[0]) if near else _("remove it")
+    return Problem(str(name), _("there is no such setting"), remedy)
+
+
+def _contradictions(values: Mapping[str, Any]) -> list[Problem]:
+    """Rules over more than one setting."""
+    return [problem for rule in RULES for problem in rule(values)]
+
+
+def _external(values: Mapping[str, Any]) -> Iterable[Problem]:
+    if values["certificate"] != "external":
+        if not values["acme_email"]:
+            expected = _("the CA needs an address to write to")
+            yield Problem("acme_email", expected, _('add "acme_email": "you@DOMAIN"'))
+        return
+    for name in ("certificate_file", "certificate_key_file"):
+        if not values[name]:
+            expected = _('certificate = "external" needs this path on the server')
+            yield Problem(name, expected, _("name the file, or remove `certificate`"))
+
+
+def _plain_downloads(values: Mapping[str, Any]) -> Iterable[Problem]:
+    for name in ("artifact", "artifact_mirror"):
+        is_plain = str(values[name] or "").startswith("http://")
+        if is_plain and not values["artifact_sha256"]:
+            expected = _("over http:// anybody on the way can send another program")
+            remedy = _("write it with https:// in front, or add `artifact_sha256`")
+            yield Problem(name, expected, remedy)
+
+
+def _ports(values: Mapping[str, Any]) -> Iterable[Problem]:
+    port = values["one_api_port"]
+    if port in {22, 80, 443}:
+        expected = _("a port that ssh and nginx do not use")
+        yield Problem("one_api_port", expected, _("leave it out: 3000 is right"))
+    if port in values["open_ports"]:
+        expected = _(
+            "no port of One API's: nginx is the way to it, and open it is everybody's,"
+            " with its first password too"
+        )
+        yield Problem("open_ports", expected, _("remove {port} from it", port=port))
+
+
+def _certbot(values: Mapping[str, Any]) -> Iterable[Problem]:
+    if values["certbot"] == "distribution" and values["acme_profile"]:
+        expected = _("profiles need certbot 4.1 or newer")
+        yield Problem("acme_profile", expected, _('remove "certbot": "distribution"'))
+
+
+def _owned_variables(values: Mapping[str, Any]) -> Iterable[Problem]:
+    """What the toolkit writes itself has one place; its checks stand on that."""
+    owned = variables.owned(editions.get(values["edition"]))
+    for name, _value in values["environment"]:
+        if name in owned:
+            setting = owned[name]
+            remedy = _('set "{name}" instead', name=setting) if setting else _("remove it")
+            expected = _("a variable that one-api-infra does not set itself")
+            yield Problem(f"environment.{name}", expected, remedy)
+
+
+RULES = (_external, _plain_downloads, _ports, _certbot, _owned_variables)

@@ -1,0 +1,127 @@
+"""A site: everything about it, derived once from its settings."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
+
+from one_api_infra.desired import settings
+from one_api_infra.desired.domain import Domain
+from one_api_infra.shared import editions
+from one_api_infra.shared.editions.edition import Edition
+from one_api_infra.shared.secret import Secret
+from one_api_infra.shared.site_file import SiteFile
+
+INVENTORY = "inventory.py"
+CONNECTION_PREFIXES = ("ssh_", "_", "docker_", "vagrant_", "local_", "fake_")
+
+
+@dataclass(frozen=True)
+class Site:
+    """The validated settings of one host; see ``settings.SETTINGS`` for what each field takes."""
+
+    domain: Domain
+    callback_domain: Domain
+    acme_email: str | None
+    edition: Edition
+    version: str
+    artifact: str | None
+    artifact_mirror: str | None
+    artifact_sha256: str | None
+    one_api_port: int
+    root_password: Secret | None
+    database_url: Secret | None
+    database_connections: int
+    redis_url: Secret | None
+    overload_guard: bool
+    environment: tuple[tuple[str, str], ...]
+    token_encoders: bool
+    tiktoken_data: str | None
+    time_zone: str
+    certificate: str
+    certificate_file: str | None
+    certificate_key_file: str | None
+    acme_server: str
+    acme_staging_server: str | None
+    acme_ca_file: str | None
+    trusted_ca_file: str | None
+    acme_profile: str | None
+    key_type: str
+    certbot: str
+    pip_index: str | None
+    connections_per_address: int
+    open_ports: tuple[int | str, ...]
+    public_addresses: tuple[str, ...]
+    dns_resolvers: tuple[str, ...]
+    log_days: int
+    callbacks: str
+    gateway_networks: tuple[str, ...]
+    reconcile: str
+    alert_urls: tuple[Secret, ...]
+    alert_quiet_minutes: int
+    heartbeat_url: Secret | None
+    language: str
+    waive: tuple[str, ...]
+    lab: bool
+    inventory: str
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any], inventory: str = INVENTORY) -> "Site":
+        """The site that a host's data describe, as its ``inventory`` is named to people.
+
+        Keys that belong to pyinfra's connectors (``ssh_user``, ``_sudo``…) are passed over.
+        Raises InvalidError with every problem at once.
+        """
+        own = {name: value for name, value in data.items() if not _is_connection(name)}
+        values = settings.parse(own)
+        edition = editions.get(values["edition"])
+        values |= {
+            "edition": edition,
+            "version": values["version"] or edition.version,
+            "callback_domain": values["callback_domain"] or values["domain"],
+            "acme_staging_server": _staging(values),
+            "inventory": inventory,
+        }
+        return cls(**values)
+
+    @cached_property
+    def domains(self) -> tuple[Domain, ...]:
+        """The names that the certificate covers, the site's own first."""
+        return tuple(dict.fromkeys((self.domain, self.callback_domain)))
+
+    @property
+    def origin(self) -> str:
+        """One API's ServerAddress."""
+        return self.domain.origin
+
+    @property
+    def open_tcp_ports(self) -> tuple[int, ...]:
+        """The admin's own TCP ports."""
+        return tuple(port for port in self.open_ports if isinstance(port, int))
+
+    @property
+    def open_udp_ports(self) -> tuple[int, ...]:
+        """The admin's own UDP ports."""
+        named = (port for port in self.open_ports if isinstance(port, str))
+        return tuple(int(port.removesuffix("/udp")) for port in named)
+
+    @property
+    def callback_origin(self) -> str:
+        """What a notify URL begins with."""
+        return self.callback_domain.origin
+
+    def public(self) -> SiteFile:
+        """What the server is told of the settings: nothing that is or can hold a secret."""
+        values = {field.name: getattr(self, field.name) for field in fields(SiteFile)}
+        names = {"domain": str(self.domain), "callback_domain": str(self.callback_domain)}
+        return SiteFile(**values | names | {"edition": self.edition.name})
+
+
+def _is_connection(name: str) -> bool:
+    return str(name).startswith(CONNECTION_PREFIXES)
+
+
+def _staging(values: Mapping[str, Any]) -> str | None:
+    if values["acme_staging_server"] or values["acme_server"] != settings.LETS_ENCRYPT:
+        return values["acme_staging_server"]  # type: ignore[no-any-return]
+    return settings.LETS_ENCRYPT_STAGING

@@ -1,0 +1,209 @@
+"""One look at a server: the state of everything declared, read by a single command.
+
+A command over ssh costs 2.4 round trips, so the number of commands is the time that a run
+takes. All operations of all deploys compare against one snapshot.
+"""
+
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from one_api_infra.desired.resources import Directory, File, SnapshotSpec
+from one_api_infra.shared import plain
+from one_api_infra.shared.plain import PlainError
+from one_api_infra.shared.state import State
+
+MARK = "\x1eone-api-infra:"
+SLOW = "probe state"
+UNIT_PROPERTIES = (
+    "Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,ActiveEnterTimestamp,Listen"
+)
+FIND = "-maxdepth 0 -printf '%y|%u|%g|%m|%p|%l\\n' 2>/dev/null"
+
+
+@dataclass(frozen=True)
+class PathState:
+    """``kind`` is what ``find -printf %y`` calls it: ``f``, ``d``, ``l`` (a link), ..."""
+
+    kind: str
+    owner: str
+    group: str
+    mode: str
+    sha256: str = ""
+    target: str = ""
+
+
+@dataclass
+class Snapshot:
+    """What one look saw. An operation that changes a path notes it here; see ``note``."""
+
+    paths: dict[str, PathState] = field(default_factory=dict)
+    packages: dict[str, str] = field(default_factory=dict)
+    units: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    users: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    probes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    written: set[str] = field(default_factory=set)
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether something was written since: probes may see it otherwise now."""
+        return bool(self.written)
+
+    def has_file(self, file: File) -> bool:
+        """Whether the file is there, as wanted in every respect."""
+        return self.paths.get(file.path) == file_state(file)
+
+    def has_directory(self, directory: Directory) -> bool:
+        """Whether the directory is there with owner and mode as wanted."""
+        return self.paths.get(directory.path) == directory_state(directory)
+
+    def probe(self, name: str) -> str:
+        """A probe's output as one text."""
+        return "\n".join(self.probes.get(name, ()))
+
+    def state(self) -> State:
+        """What the agent on the server tells; empty where there is none yet."""
+        return self._told() or State()
+
+    @property
+    def has_state(self) -> bool:
+        """Whether the agent on the server told its state."""
+        return self._told() is not None
+
+    @property
+    def is_state_lost(self) -> bool:
+        """Whether there is an agent on the server that could not tell its state."""
+        return bool(self.probe("state")) and not self.has_state
+
+    def _told(self) -> State | None:
+        try:
+            return plain.read(State, self.probe("state"))
+        except PlainError:
+            return None
+
+    def unit(self, name: str, prop: str) -> str:
+        """A property of a unit; empty for a unit that does not exist."""
+        return self.units.get(name, {}).get(prop, "")
+
+    def is_active(self, name: str) -> bool:
+        """Whether a unit runs (a one-shot that remains counts)."""
+        return self.unit(name, "ActiveState") in {"active", "reloading"}
+
+    def starts_at_boot(self, name: str) -> bool:
+        """Whether a unit is enabled, and not masked."""
+        return self.unit(name, "UnitFileState") == "enabled"
+
+    def note(self, path: str, state: PathState | None) -> None:
+        """Remember what an operation has just made of a path."""
+        self.written.add(path)
+        if state is None:
+            self.paths.pop(path, None)
+        else:
+            self.paths[path] = state
+
+
+def file_state(file: File) -> PathState:
+    """The state of a file that is as wanted."""
+    return PathState("f", file.owner, file.group, file.mode, file.sha256)
+
+
+def directory_state(directory: Directory) -> PathState:
+    """The state of a directory that is as wanted."""
+    return PathState("d", directory.owner, directory.group, directory.mode)
+
+
+def script(wanted: SnapshotSpec) -> str:
+    """The shell command that looks; it reads only, and succeeds on a blank server too.
+
+    The agent takes as long as all the rest: it runs beside it, its output waits in a pipe.
+    """
+    path = "export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    sections = dict(_sections(wanted))
+    slow = sections.pop(SLOW, None)
+    shown = [line for name, command in sections.items() for line in _shown(name, command)]
+    if slow:
+        shown = [f"{{ {slow}; }} 2>&1 | {{", *shown, _mark(SLOW), "cat", "}"]
+    return "\n".join([path, *shown, "true"])
+
+
+def _shown(name: str, command: str) -> tuple[str, str]:
+    return _mark(name), f"{{ {command}; }} 2>&1 </dev/null"
+
+
+def _mark(name: str) -> str:
+    return f"printf '\\036one-api-infra:%s\\n' {shlex.quote(name)}"
+
+
+def _sections(wanted: SnapshotSpec) -> Iterator[tuple[str, str]]:
+    paths = " ".join(map(shlex.quote, wanted.paths))
+    if wanted.paths:
+        yield "paths", f"find {' '.join([paths, *wanted.patterns])} {FIND}"
+        yield "sha256", f"sha256sum -- {paths} 2>/dev/null"
+    if wanted.packages:
+        names = " ".join(map(shlex.quote, wanted.packages))
+        form = "${Package}|${db:Status-Status}|${Version}\\n"
+        yield "packages", f"dpkg-query -W -f={shlex.quote(form)} {names} 2>/dev/null"
+    if wanted.units:
+        names = " ".join(map(shlex.quote, wanted.units))
+        yield "units", f"systemctl show --timestamp=unix --property={UNIT_PROPERTIES} -- {names}"
+    if wanted.users:
+        yield "users", f"getent passwd {' '.join(map(shlex.quote, wanted.users))}"
+    for name, command in wanted.probes.items():
+        yield f"probe {name}", command
+
+
+def parse(lines: Iterable[str]) -> Snapshot:
+    """The snapshot that the script's output describes."""
+    sections = _split(lines)
+    hashes = dict(_hash(line) for line in sections.get("sha256", []))
+    snapshot = Snapshot(
+        packages=dict(_packages(sections.get("packages", []))),
+        units={block.get("Id", ""): block for block in _blocks(sections.get("units", []))},
+        users={line.split(":")[0]: tuple(line.split(":")) for line in sections.get("users", [])},
+        probes={
+            name.removeprefix("probe "): tuple(body)
+            for name, body in sections.items()
+            if name.startswith("probe ")
+        },
+    )
+    for line in sections.get("paths", []):
+        kind, owner, group, mode, path, target = line.split("|", 5)
+        sha256 = hashes.get(path, "") if kind == "f" else ""
+        snapshot.paths[path] = PathState(kind, owner, group, mode, sha256, target)
+    return snapshot
+
+
+def _split(lines: Iterable[str]) -> dict[str, list[str]]:
+    sections: dict[str, list[str]] = {}
+    name = ""
+    for line in lines:
+        # A probe's last line may have no end, and the next mark stands behind it.
+        rest, mark, following = line.partition(MARK)
+        if name and (rest or not mark):
+            sections[name].append(rest)
+        if mark:
+            name, sections[following] = following, []
+    return sections
+
+
+def _hash(line: str) -> tuple[str, str]:
+    digest, path = line.split("  ", 1)
+    return path, digest
+
+
+def _packages(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for line in lines:
+        name, status, version = line.split("|")
+        if status == "installed":
+            yield name, version
+
+
+def _blocks(lines: Iterable[str]) -> Iterator[dict[str, str]]:
+    block: dict[str, str] = {}
+    for line in [*lines, ""]:
+        if not line and block:
+            yield block
+            block = {}
+        elif "=" in line:
+            key, value = line.split("=", 1)
+            block[key] = f"{block[key]}\n{value}" if key in block else value  # a socket's Listen

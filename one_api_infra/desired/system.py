@@ -1,0 +1,154 @@
+"""The system below the site: packages, time, updates, and the agent that runs on the server."""
+
+import shlex
+
+from one_api_infra.checks import catalogue
+from one_api_infra.desired import logs, render, zipapp
+from one_api_infra.desired.resources import Concern, Directory, File, SnapshotSpec
+from one_api_infra.desired.site import Site
+from one_api_infra.desired.snapshot import Snapshot
+from one_api_infra.shared import paths, plain
+from one_api_infra.shared.validation import Problem
+
+PACKAGES = (
+    "ca-certificates",
+    "iproute2",
+    "libnginx-mod-http-js",
+    "logrotate",
+    "nftables",
+    "nginx",
+    "python3",
+    "python3-venv",
+    "tzdata",
+    "unattended-upgrades",
+)
+TIME_DAEMONS = ("chrony", "ntpsec", "openntpd", "systemd-timesyncd")
+TIMESYNCD = "systemd-timesyncd.service"
+UPDATER = "unattended-upgrades.service"
+JOURNAL = "/etc/systemd/journald.conf.d/one-api-infra.conf"
+UPDATES = "/etc/apt/apt.conf.d/52one-api-infra"
+# Root runs it: no archive that runs code of its own, and nothing but what was tried.
+PIP_SAFE = "--require-hashes --only-binary :all: --no-deps"
+VENV = f"{paths.AGENT}/venv"
+SYSCTL = "/etc/sysctl.d/60-one-api-infra.conf"
+JOURNALD = "systemd-journald.service"
+
+
+def packages_of(site: Site) -> tuple[str, ...]:
+    """The packages that a site needs, whatever its server."""
+    return (*PACKAGES, "certbot") if site.certbot == "distribution" else PACKAGES
+
+
+def packages(site: Site, snapshot: Snapshot) -> tuple[str, ...]:
+    """The packages that a server needs; an admin's own time daemon is not replaced."""
+    has_time = any(name in snapshot.packages for name in TIME_DAEMONS)
+    return packages_of(site) if has_time else (*packages_of(site), "systemd-timesyncd")
+
+
+def directories() -> tuple[Directory, ...]:
+    """The toolkit's own directories."""
+    return (
+        Directory(paths.AGENT),
+        Directory(paths.CONFIG),
+        Directory(paths.STATE),
+        # nginx' workers reopen the callback log here after it was rotated; the file is 0640.
+        Directory(logs.FOLDER),
+        Directory(JOURNAL.rsplit("/", 1)[0]),
+        Directory(SYSCTL.rsplit("/", 1)[0]),
+    )
+
+
+def agent_files(site: Site) -> tuple[File, ...]:
+    """The agent, what it needs, and the site's settings."""
+    return (
+        render.file(paths.REQUIREMENTS),
+        File(paths.ZIPAPP, zipapp.build()),
+        File(paths.SITE, plain.write(site.public()).encode()),
+    )
+
+
+def files(site: Site) -> tuple[File, ...]:
+    """Files of the system itself."""
+    return (
+        render.file(UPDATES),
+        render.file(JOURNAL),
+        render.file(SYSCTL),
+    )
+
+
+def agent_problems(snapshot: Snapshot) -> tuple[Problem, ...]:
+    """Nothing is known of certificates and payments where the agent fails: change nothing then."""
+    if not snapshot.is_state_lost:
+        return ()
+    words, command = snapshot.probe("state"), paths.agent("state")
+    return (catalogue.problem("system.agent", words=words, command=command),)
+
+
+def venv_mark() -> str:
+    """What the virtual environment was made of: the hash of its requirements."""
+    return render.file(paths.REQUIREMENTS).sha256
+
+
+def venv_is_complete(snapshot: Snapshot) -> bool:
+    """Whether the virtual environment holds what is asked for, whole, and its Python runs."""
+    lines = snapshot.probes.get("venv", ())
+    return len(lines) == 3 and lines[0] == f"{venv_mark()} {lines[1]} {lines[2]}"
+
+
+def _venv_sum(folder: str) -> str:
+    """The shell command for the sum of the names and sizes of what stands in it."""
+    files = f"find {folder}/ -name __pycache__ -prune -o -type f ! -name installed"
+    return f"{files} -printf '%P %s\\n' | LC_ALL=C sort | sha256sum | cut -c1-64"
+
+
+def venv_script(site: Site) -> str:
+    """Build the virtual environment beside the old one and swap a link; a kill leaves the old."""
+    index = f" --index-url {shlex.quote(site.pip_index)}" if site.pip_index else ""
+    new = f"{paths.AGENT}/venv-{venv_mark()[:12]}-$(date +%s)"
+    return (
+        f"set -e; exec 9>{paths.AGENT}/venv.lock; flock 9; new={new};"
+        " trap 'rm -rf $new' EXIT; python3 -m venv $new;"
+        f" $new/bin/pip install -q --disable-pip-version-check{index} {PIP_SAFE}"
+        f" -r {paths.REQUIREMENTS};"
+        f' echo "{venv_mark()} $(python3 -V) $({_venv_sum("$new")})" >$new/installed;'
+        f" ln -sfn $new {paths.AGENT}/venv.new && mv -fT {paths.AGENT}/venv.new {VENV};"
+        f" trap - EXIT; find {paths.AGENT} -maxdepth 1 -name 'venv-*' ! -path $new"
+        " -exec rm -rf {} +"
+    )
+
+
+def time_is_ours(snapshot: Snapshot) -> bool:
+    """Whether systemd-timesyncd is to run: not in a container, whose time is its host's."""
+    in_container = snapshot.probe("virtualisation") not in {"", "none"}
+    return "systemd-timesyncd" in snapshot.packages and not in_container
+
+
+def probing_is_off(snapshot: Snapshot) -> bool:
+    """Whether TCP does not find out what size of packets the way takes."""
+    return snapshot.probe("mtu_probing") != "1"
+
+
+def journal_is_stale(snapshot: Snapshot) -> bool:
+    """Whether the journal started before its configuration was written, and runs with the old."""
+    written, started = snapshot.probe("journal"), snapshot.unit(JOURNALD, "ActiveEnterTimestamp")
+    return written.isdigit() and int(written) > int(started.removeprefix("@") or 0)
+
+
+def concern(site: Site) -> Concern:
+    """The system's part."""
+    return Concern(
+        files=(*agent_files(site), *files(site)),
+        directories=directories(),
+        units=(UPDATER,),
+        packages=packages_of(site),
+        beside=SnapshotSpec(
+            packages=(*TIME_DAEMONS, "certbot"),
+            units=(TIMESYNCD, JOURNALD),
+            probes={
+                "venv": f"cat {VENV}/installed && {paths.PYTHON} -V && {_venv_sum(VENV)}",
+                "virtualisation": "systemd-detect-virt --container",
+                "mtu_probing": "cat /proc/sys/net/ipv4/tcp_mtu_probing",
+                "journal": f"stat -c %Y {JOURNAL}",
+            },
+        ),
+    )

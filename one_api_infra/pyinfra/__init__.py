@@ -1,1 +1,0 @@
-"""Our facts and operations: thin, all thinking is in the core."""

@@ -1,0 +1,125 @@
+"""Reaching a server of the inventory by the ssh program, as its host data say."""
+
+import base64
+import hashlib
+import os
+import shlex
+import socket
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+CONNECT_SECONDS = 15.0
+SUDO_PASSWORD = "ONE_API_INFRA_SUDO_PASSWORD"  # noqa: S105  # the variable's name
+# Makes an executable that tells sudo its password, which stands in no argument.
+ASKPASS = 'umask 077; f=$(mktemp "${XDG_RUNTIME_DIR:-/tmp}/askpass.XXXXXXXXXX") && '
+ASKPASS += 'cat >"$f" && chmod 700 "$f" && echo "$f"'
+# ssh's name for each of pyinfra's.
+OPTIONS = {
+    "ssh_hostname": "HostName",
+    "ssh_user": "User",
+    "ssh_port": "Port",
+    "ssh_key": "IdentityFile",
+    "ssh_known_hosts_file": "UserKnownHostsFile",
+    "ssh_strict_host_key_checking": "StrictHostKeyChecking",
+}
+
+
+def stanza(name: str, data: Mapping[str, Any], folder: Path) -> str:
+    """A host's part of an ssh configuration, with a shared connection in ``folder``."""
+    options = {"HostName": name} | {
+        option: data[key] for key, option in OPTIONS.items() if data.get(key) is not None
+    }
+    options |= {"ControlMaster": "auto", "ControlPath": folder / f"{name}.socket"}
+    options |= {"ControlPersist": "30s", "BatchMode": "yes", "ConnectTimeout": 10}
+    lines = [f"    {option} {value}" for option, value in options.items()]
+    return "\n".join([f"Host {name}", *lines, *_included(data)])
+
+
+def _included(data: Mapping[str, Any]) -> list[str]:
+    """The admin's own configuration, for jump hosts and the like: what stands first wins."""
+    return [f"Include {data['ssh_config_file']}"] if data.get("ssh_config_file") else []
+
+
+def fingerprint(key: bytes) -> str:
+    """A server's public key in OpenSSH's short form, ``SHA256:`` and 43 characters."""
+    return "SHA256:" + base64.b64encode(hashlib.sha256(key).digest()).decode().rstrip("=")
+
+
+def askpass(answer: str) -> str:
+    """The program that ``ASKPASS`` reads from its input."""
+    return f"#!/bin/sh\nprintf '%s\\n' {shlex.quote(answer)}\n"
+
+
+def address(name: str) -> str:
+    """The IP address of a name, or the name itself where it cannot be looked up here."""
+    try:
+        return str(socket.getaddrinfo(name, None, proto=socket.IPPROTO_TCP)[0][4][0])
+    except OSError:
+        return name
+
+
+class Server:
+    """A server, and how to run commands on it, all over one connection."""
+
+    def __init__(self, name: str, data: Mapping[str, Any]) -> None:
+        self.name = name
+        self.data = data
+        self.folder = tempfile.TemporaryDirectory(prefix="one-api-infra-")
+        self.configuration = Path(self.folder.name) / "ssh_config"
+        self.configuration.write_text(stanza(name, data, Path(self.folder.name)) + "\n")
+
+    def run(self, command: str, seconds: float) -> tuple[str, str]:
+        """The command's standard output as root, and what went wrong (empty if nothing did)."""
+        shell, stdin = command, ""
+        if self.data.get("_sudo"):
+            shell, stdin = as_root(command), password(self.data)
+        return _output(["ssh", "-F", str(self.configuration), self.name, shell], seconds, stdin)
+
+    def make_askpass(self) -> str:
+        """The path of a program that tells sudo its password; empty where nobody gave one."""
+        given = password(self.data).rstrip("\n")
+        if not (self.data.get("_sudo") and given):
+            return ""
+        command = ["ssh", "-F", str(self.configuration), self.name, ASKPASS]
+        return _output(command, CONNECT_SECONDS, askpass(given))[0].strip()
+
+    def remove_askpass(self, path: str) -> None:
+        """Remove that program."""
+        command = f"rm -f -- {shlex.quote(path)}"
+        _output(["ssh", "-F", str(self.configuration), self.name, command], CONNECT_SECONDS, "")
+
+
+def as_root(command: str) -> str:
+    """The command by sudo, whose password, if it wants one, is the first line of the input."""
+    quoted = shlex.quote(command)
+    return (
+        f"if sudo -n true 2>/dev/null; then exec sudo -n sh -c {quoted};"
+        f" else exec sudo -S -p '' sh -c {quoted}; fi"
+    )
+
+
+def password(data: Mapping[str, Any]) -> str:
+    """The line for sudo: the host's own password, else the environment's; empty without one."""
+    found = data.get("_sudo_password") or os.environ.get(SUDO_PASSWORD, "")
+    return f"{found}\n" if found else ""
+
+
+def _output(command: Sequence[str], seconds: float, stdin: str) -> tuple[str, str]:
+    try:
+        done = subprocess.run(
+            command,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=seconds,
+        )
+    except subprocess.TimeoutExpired:
+        return "", f"no answer by ssh within {seconds:.0f} s"
+    except OSError as error:
+        return "", str(error)
+    return done.stdout, done.stderr.strip()[-300:] if done.returncode else ""

@@ -1,0 +1,158 @@
+"""The callback service's commands on the server: a run, one order, the report."""
+
+import contextlib
+import os
+import sqlite3
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from one_api_infra.server import database, notify, report
+from one_api_infra.server.callbacks import summary, worker
+from one_api_infra.server.callbacks.gateways import client
+from one_api_infra.server.callbacks.ledger import Ledger
+from one_api_infra.server.callbacks.loopback import Loopback
+from one_api_infra.server.callbacks.order_sources import ORDER_SOURCES
+from one_api_infra.server.callbacks.order_sources.order_source import OrderSource
+from one_api_infra.server.local import CommandError, edition, read_of, site, write
+from one_api_infra.server.local import run as run_program
+from one_api_infra.shared import paths, plain, units
+from one_api_infra.shared.editions.api import Api, ApiError
+from one_api_infra.shared.editions.edition import Edition
+from one_api_infra.shared.plain import PlainError
+from one_api_infra.shared.server_observation import Callbacks, CallbacksState
+from one_api_infra.shared.site_file import SiteFile
+from one_api_infra.shared.texts import _
+
+USER = "one-api-callbacks"
+DAMAGED = f"{paths.LEDGER}.damaged"
+LOCK = f"{paths.CALLBACKS}/lock"
+TIMEOUT = 10.0
+
+
+def run() -> None:
+    """One run of the callback service; a second one at the same time does nothing."""
+    current = site()
+    os.environ["ONE_API_INFRA_LANGUAGE"] = current.language
+    with worker.alone(Path(LOCK)) as mine:
+        if not mine:
+            return
+        with _put_aside_if_damaged():
+            _run(current)
+
+
+@contextlib.contextmanager
+def _put_aside_if_damaged() -> Iterator[None]:
+    """A damaged ledger is kept beside; the next run makes it anew from the log and the orders."""
+    try:
+        yield
+    except sqlite3.OperationalError:
+        raise  # a full disk, a lock: it is whole
+    except sqlite3.DatabaseError as error:
+        Path(paths.LEDGER).rename(DAMAGED)
+        for end in ("-wal", "-shm"):
+            Path(f"{paths.LEDGER}{end}").unlink(missing_ok=True)
+        words = _(
+            "The ledger was damaged ({error}): it is now {path}, and is made anew from the callback"
+            " log and One API's orders.",
+            error=error,
+            path=DAMAGED,
+        )
+        raise CommandError(words) from None
+
+
+def _run(current: SiteFile) -> None:
+    """One run on the ledger."""
+    with contextlib.closing(Ledger(paths.LEDGER)) as ledger:
+        ledger.check(time.time())
+        made = worker.Worker(
+            ledger,
+            source(current),
+            Loopback(base(current)),
+            Path(paths.CALLBACK_LOG),
+            current.reconcile == "act",
+            current.log_days,
+        )
+        try:
+            made.run(time.time())
+            ledger.note(worker.RAN, time.time())  # a long run is no outage
+        except ApiError as error:
+            print(_("One API's orders could not be read: {error}", error=error), file=sys.stderr)
+        now = time.time()
+        is_next_day = report.keep(ledger, current, now)
+        day = summary.message(ledger, current.domain, now) if is_next_day else {}
+        urls = _credential("alert-urls", paths.ALERT_URLS)
+        channels = notify.channels(urls)
+        worker.tell(ledger, current.domain, channels, lambda box: notify.send(box, urls), day)
+        _leave_state(ledger)
+
+
+def trust(site: SiteFile) -> Mapping[str, str]:
+    """The variables by which libraries find ``trusted_ca_file``, as the service's unit has them."""
+    if not site.trusted_ca_file:
+        return {}
+    return {"REQUESTS_CA_BUNDLE": paths.TRUSTED_CA, "SSL_CERT_FILE": paths.TRUSTED_CA}
+
+
+def base(site: SiteFile) -> str:
+    """One API on loopback."""
+    return f"http://127.0.0.1:{site.one_api_port}"
+
+
+def source(site: SiteFile) -> OrderSource:
+    """The books of the site's edition; CommandError where they cannot be read."""
+    chosen = edition(site)
+    if not chosen.order_source:
+        raise CommandError(
+            _("The callback service cannot read the orders of {edition}.", edition=chosen.title)
+        )
+    client.allow(site.gateway_networks)
+    token = _credential("access-token", paths.ACCESS_TOKEN)
+    api = Api(chosen, base(site), token.read_text().strip())
+    api.timeout = TIMEOUT
+    return ORDER_SOURCES[chosen.order_source](api, _epay_key(chosen))
+
+
+def _epay_key(chosen: Edition) -> str:
+    """The key where One API has one for all epay orders, in an option."""
+    if not chosen.epay_key_option:
+        return ""
+    path = Path(os.environ.get("CREDENTIALS_DIRECTORY", "")) / "database"
+    with contextlib.suppress(OSError, ValueError, PlainError):
+        return database.left(path).epay_key.strip()
+    return ""
+
+
+def _credential(name: str, path: str) -> Path:
+    """Where a secret stands: systemd hands it to the unit, root reads it where it is kept."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    return Path(folder) / name if folder else Path(path)
+
+
+def _leave_state(ledger: Ledger) -> None:
+    """What the monitor wants to know: it cannot open the ledger without a right to write."""
+    count = "SELECT count(*) FROM cases WHERE closed IS NULL AND class != 'invalid_signature'"
+    cases = ledger.db.execute(count).fetchone()[0]
+    state = CallbacksState(
+        ran=float(ledger.note(worker.RAN) or 0),
+        cases=cases,
+        is_blind=ledger.note(worker.BLIND) == "1",
+        strangers=float(ledger.note(worker.STRANGERS) or 0),
+        is_rebuilt=Path(DAMAGED).exists(),
+        is_behind=ledger.note(worker.BEHIND) == "1",
+    )
+    write(paths.CALLBACKS_STATE, plain.write(state), 0o640)
+
+
+def observe(site: SiteFile) -> Callbacks | None:
+    """How the callback service is: for ``observe``; None where it is off."""
+    if site.callbacks == "off":
+        return None
+    state = CallbacksState()
+    # What the service cannot leave is as old as can be. Everybody on this server may read it: it is
+    # numbers and truths alone, whatever the callback service's user writes there.
+    with contextlib.suppress(OSError, PlainError):
+        state = plain.read(CallbacksState, read_of(USER, paths.CALLBACKS_STATE))
+    is_active = run_program("systemctl", "is-active", units.CALLBACKS_TIMER)[0] == 0
+    return Callbacks(is_active, state)

@@ -1,0 +1,139 @@
+"""From the callback log and One API's orders into the ledger."""
+
+import json
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from one_api_infra.server.callbacks import log
+from one_api_infra.server.callbacks.gateways import GATEWAYS
+from one_api_infra.server.callbacks.gateways.gateway import Account, Claim
+from one_api_infra.server.callbacks.ledger import Ledger, callback_row, is_genuine
+from one_api_infra.server.callbacks.order_sources.order_source import OrderSource
+from one_api_infra.server.callbacks.schedule import HORIZON, in_turn
+from one_api_infra.shared.callback import Callback, parse
+
+PLACE = "log_place"
+ACCOUNTS = "accounts"
+ORDERS_READ, ORDERS_BEGIN, EDITION = "orders_read", "orders_begin", "edition"
+FIRST = 3 * HORIZON  # how far the first look goes back: a credit's order is older than the credit
+LOOKUPS = 200  # single orders in a run; One API limits its callers, the callback service too
+OVERLAP = 120.0  # seconds that are read again: clocks differ, and a row may be written late
+NOBODY = Claim("", "", None, "", "", is_paid=False, is_genuine=False)
+
+Accounts = Mapping[str, Account]
+
+
+def accounts(found: Sequence[Account]) -> Accounts:
+    """Accounts by what a callback tells: the payment row's uuid, or the path."""
+    return {key: account for account in found for key in (account.row, account.path) if key}
+
+
+def keep_accounts(ledger: Ledger, known: Accounts) -> None:
+    """Note which payment row is which kind of gateway, for the report; rows that are gone stay."""
+    kinds = json.loads(ledger.note(ACCOUNTS) or "{}")
+    kinds |= {account.row: account.gateway for account in known.values()}
+    ledger.note(ACCOUNTS, json.dumps(kinds))
+
+
+@dataclass(frozen=True)
+class Read:
+    """What was read: lines, those of them that strangers sent, and whether that was all."""
+
+    lines: int = 0
+    strangers: int = 0
+    is_whole: bool = True
+
+
+def read_log(ledger: Ledger, path: Path, known: Accounts, seconds: float = math.inf) -> Read:
+    """Put new callbacks in, as far as the time goes: a flood must not delay what is mended."""
+    until = time.monotonic() + seconds
+    lines_read = strangers = 0
+    for lines, place in log.batches(path, log.Place.parse(ledger.note(PLACE))):
+        rows = [row for line in lines if (row := _safe_row(line, known))]
+        with ledger.transaction():
+            ledger.add_callbacks(rows)
+            ledger.note(PLACE, place.plain())
+        lines_read += len(lines)
+        strangers += sum(not is_genuine(row) for row in rows)
+        if lines and time.monotonic() > until:
+            return Read(lines_read, strangers, is_whole=False)
+    return Read(lines_read, strangers)
+
+
+def _safe_row(line: bytes, known: Accounts) -> tuple[Any, ...] | None:
+    """A callback's row; a line that nobody foresaw is passed over, since it would come for ever."""
+    try:
+        return _row(line, known)
+    except Exception:
+        return None
+
+
+def _row(line: bytes, known: Accounts) -> tuple[Any, ...] | None:
+    """A callback's row; None for what says nothing of an order (a probe, a scanner, no JSON)."""
+    callback = parse(line)
+    if callback is None:
+        return None
+    account = known.get(callback.row) or known.get(callback.path)
+    if account is None:
+        return _nobodys(callback, line)
+    gateway = GATEWAYS[account.gateway]
+    claim = gateway.claim(callback, account)
+    if claim is None or (claim.is_genuine and not claim.number):  # not of an order of ours
+        return None
+    taken = gateway.is_accepted(callback.status, callback.answer, callback.answer_bytes)
+    return callback_row(callback, gateway.kind, claim, is_accepted=taken, line=line)
+
+
+def _nobodys(callback: Callback, line: bytes) -> tuple[Any, ...] | None:
+    """A callback for a payment row that is gone: nobody can verify it, but it is shown."""
+    number = callback.parameters.get("out_trade_no", "")
+    claim = Claim(number, "", None, "", "", is_paid=False, is_genuine=False)
+    if not number:
+        return None
+    return callback_row(callback, "", claim, is_accepted=False, line=line)
+
+
+def read_orders(ledger: Ledger, source: OrderSource, now: float) -> None:
+    """Put in what One API knows of orders and credits since the last time.
+
+    Orders that the ledger holds as pending and One API does no longer are looked up one by one,
+    and so are those that a callback names and the ledger does not know: they may be old.
+    """
+    since = float(ledger.note(ORDERS_READ) or now - FIRST) - OVERLAP
+    # Credits first: one that comes in between would have no order else, and be another's second.
+    credited, corrected = list(source.credits(since)), list(source.corrections(since))
+    found = {order.number: order for order in source.orders(since)}
+    gone = [number for number in _pending(ledger, now) if number not in found][:LOOKUPS]
+    for number in (*gone, *_strangers(ledger, now)[:LOOKUPS]):
+        if number not in found and (current := source.order(number)):
+            found[number] = current
+    with ledger.transaction():
+        ledger.add_orders(found.values(), now)
+        ledger.add_credits(credited)
+        ledger.add_corrections(corrected)
+        ledger.note(EDITION, source.edition.order_source)
+        ledger.note(ORDERS_BEGIN, ledger.note(ORDERS_BEGIN) or since)
+        ledger.note(ORDERS_READ, now)
+
+
+def _pending(ledger: Ledger, now: float) -> list[str]:
+    """Orders that may have ended: young ones, and those that a callback says are paid."""
+    orders = ledger.orders(
+        "status = 'pending' AND (created >= :since OR number IN (SELECT number FROM callbacks"
+        " WHERE is_genuine = 1 AND is_paid = 1 AND at >= :since)"
+        " OR number IN (SELECT number FROM cases WHERE closed IS NULL)) ORDER BY created",
+        {"since": now - HORIZON},
+    )
+    return [order.number for order in in_turn(orders)]
+
+
+def _strangers(ledger: Ledger, now: float) -> list[str]:
+    query = (
+        "SELECT DISTINCT number FROM callbacks LEFT JOIN orders USING (number)"
+        " WHERE is_genuine = 1 AND is_paid = 1 AND orders.number IS NULL AND at > ?"
+    )
+    return [row["number"] for row in ledger.db.execute(query, (now - HORIZON,)).fetchall()]

@@ -1,0 +1,118 @@
+"""Orders, credits and corrections as One API's orders hold them, and whose each credit is."""
+
+import math
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+EARLY = 5.0  # seconds that a credit's clock may be behind its order's
+NEAR = 5.0  # seconds between a callback that is taken and One API's line about the credit
+LATE = 120.0  # seconds after which a credit that no order waits for is one too many
+
+
+class Status(StrEnum):
+    """An order's state in One API."""
+
+    PENDING = "pending"
+    SUCCESS = "success"
+    CLOSED = "closed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Order:
+    """An order. ``row`` is its payment row's uuid; ``created`` in seconds since 1970."""
+
+    number: str
+    user: int
+    row: str
+    money: Decimal
+    currency: str
+    quota: int
+    status: Status
+    created: float
+    gateway_number: str = ""
+
+
+@dataclass(frozen=True)
+class Credit:
+    """One API's word that a user's payment was credited; ``number`` where it names the order."""
+
+    id: int
+    user: int
+    quota: int
+    at: float
+    number: str = ""
+
+
+@dataclass(frozen=True)
+class Correction:
+    """Quota that a person added to a user, or took (negative), with what they remarked."""
+
+    id: int
+    user: int
+    quota: int
+    at: float
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class Success:
+    """An order that One API says succeeded: when it was seen to (0: unseen), and its credits."""
+
+    order: Order
+    at: float
+    credits: int
+
+
+def assign(orders: Iterable[Success], credits: Iterable[Credit], now: float) -> dict[int, str]:
+    """The order's number for each credit's id, as far as it can be told yet.
+
+    One Hub's log names no order. Among a user's orders of one quota a credit goes to the one whose
+    callback was taken with it, else to the oldest that has none, and what is left once nobody can
+    be waiting for it any more to the nearest: an order's second credit.
+    """
+    groups: dict[tuple[int, int], list[Success]] = defaultdict(list)
+    for each in orders:
+        groups[each.order.user, each.order.quota].append(each)
+    free: dict[tuple[int, int], list[Credit]] = defaultdict(list)
+    for credit in sorted(credits, key=lambda each: each.at):
+        free[credit.user, credit.quota].append(credit)
+    found: dict[int, str] = {}
+    for key, left in free.items():
+        found |= _assign(groups.get(key, []), left, now)
+    return found
+
+
+def _assign(orders: Sequence[Success], free: list[Credit], now: float) -> dict[int, str]:
+    found: dict[int, str] = {}
+
+    def take(order: Success, low: float, high: float) -> bool:
+        at = bisect_left(free, low, key=lambda each: each.at)
+        if at == len(free) or free[at].at > high:
+            return False
+        found[free.pop(at).id] = order.order.number
+        return True
+
+    waiting = sorted((each for each in orders if not each.credits), key=lambda each: each.at)
+    # One Hub's log knows whole seconds.
+    waiting = [each for each in waiting if not take(each, int(each.at) - 1, each.at + NEAR)]
+    for each in sorted(waiting, key=lambda each: each.order.created):
+        take(each, each.order.created - EARLY, math.inf)
+    counts = Counter({each.order.number: each.credits for each in orders}) + Counter(found.values())
+    for credit in free:
+        older = [each for each in orders if each.order.created <= credit.at + EARLY]
+        if older and now - credit.at > LATE:
+            number = min(older, key=lambda each: _likelihood(each, credit, counts)).order.number
+            found[credit.id] = number
+            counts[number] += 1
+    return found
+
+
+def _likelihood(order: Success, credit: Credit, counts: Counter[str]) -> tuple[bool, int, float]:
+    """Least for the order whose second credit it is: by its callback's time, else a share each."""
+    distance = abs(credit.at - (order.at or order.order.created))
+    return not (order.at and distance <= NEAR), counts[order.order.number], distance

@@ -1,0 +1,13 @@
+"""One API's orders, by the edition's name: those whose orders can be read."""
+
+from collections.abc import Callable, Mapping
+
+from one_api_infra.server.callbacks.order_sources.new_api import NewApiOrders
+from one_api_infra.server.callbacks.order_sources.one_hub import OneHubOrders
+from one_api_infra.server.callbacks.order_sources.order_source import OrderSource
+from one_api_infra.shared.editions.api import Api
+
+ORDER_SOURCES: Mapping[str, Callable[[Api, str], OrderSource]] = {
+    "one-hub": OneHubOrders,
+    "new-api": NewApiOrders,
+}

@@ -1,0 +1,181 @@
+"""New API's orders: one epay account in its options, orders, and a log that names no order.
+
+Orders are listed since v0.9 (controller/topup.go: GetAllTopUps, AdminCompleteTopUp). Since
+50e5377e (2026-08-11; v1.0.0-rc.25) a callback's order and credit are one transaction, and so is
+ManualCompleteTopUp of before; both note ``complete_time``: such an order is its own credit. The
+EpayNotify of before changed the order, then the quota, then wrote its line, and noted no time: of
+such an order only the line tells whether it was credited, whatever release runs today.
+"""
+
+import json
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote
+
+from one_api_infra.server.callbacks.gateways import GATEWAYS
+from one_api_infra.server.callbacks.gateways.gateway import Account
+from one_api_infra.server.callbacks.order import Correction, Credit, Order, Status
+from one_api_infra.server.callbacks.order_sources.order_source import PAGE
+from one_api_infra.server.callbacks.schedule import HORIZON
+from one_api_infra.shared.editions.api import Api, ApiError
+
+LIST = "/api/user/topup"
+TOPUP, MANAGE = 1, 3  # the log's types of credits and of what administrators did
+PAID = re.compile(r"^使用在线充值成功.*支付金额：([0-9.]+)$")  # model/log.go: RecordTopupLog
+COMPLETED = re.compile(r"^管理员补单成功.*支付金额：([0-9.]+)$")  # ManualCompleteTopUp
+NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+TOGETHER = 5  # seconds between an order's completion and its line
+CHANGES = {"user.quota_add": 1, "user.quota_subtract": -1}  # controller/user.go: ManageUser
+# How many of what a log's line counts in make a dollar, by the site's way to show quota: an option.
+DISPLAY = "general_setting.quota_display_type"
+RATES = {"CNY": "USDExchangeRate", "CUSTOM": "general_setting.custom_currency_exchange_rate"}
+NOTIFY = "/api/user/epay/notify"
+QUOTA_PER_UNIT = "500000"
+STATUS = {"pending": Status.PENDING, "success": Status.SUCCESS, "failed": Status.FAILED}
+
+
+class NewApiOrders:
+    """By the management API, which does not tell the epay account's ``key``: it is handed over."""
+
+    can_complete = True
+    is_blind = False
+
+    def __init__(self, api: Api, key: str) -> None:
+        self.api = api
+        self.edition = api.edition
+        self.key = key
+        self._quota_per_unit = Decimal(QUOTA_PER_UNIT)
+        self._quota_shown = self._quota_per_unit  # a quota for one of what the log counts in
+
+    def accounts(self) -> Sequence[Account]:
+        options = self.api.options()
+        self._quota_per_unit = Decimal(options.get("QuotaPerUnit") or QUOTA_PER_UNIT)
+        display = options.get(DISPLAY, "")
+        rate = Decimal(options.get(RATES.get(display, ""), "") or 1)
+        self._quota_shown = Decimal(1) if display == "TOKENS" else self._quota_per_unit / rate
+        config = {
+            "pay_domain": options.get("PayAddress", ""),
+            "partner_id": options.get("EpayId", ""),
+            "key": self.key,
+        }
+        # Without the key no callback can be judged: none is called forged for that.
+        self.is_blind = bool(config["pay_domain"] and config["partner_id"] and not self.key)
+        return [GATEWAYS["epay"].account("epay", NOTIFY, config)] if all(config.values()) else []
+
+    def orders(self, since: float) -> Iterator[Order]:
+        return map(self._order, self._rows(since))
+
+    def order(self, number: str) -> Order | None:
+        rows = self._pages(f"{LIST}?keyword={quote(number, safe='')}")
+        return next((self._order(row) for row in rows if row["trade_no"] == number), None)
+
+    def credits(self, since: float) -> Iterator[Credit]:
+        rows = [row for row in self._rows(since) if row["status"] == "success"]
+        for row in rows:
+            if row["complete_time"] >= max(since, 1):
+                order = self._order(row)
+                at = float(row["complete_time"])
+                yield Credit(row["id"], order.user, order.quota, at, order.number)
+        if any(not row["complete_time"] for row in rows):
+            yield from self._logged(rows, since)
+
+    def _logged(self, rows: Sequence[Mapping[str, Any]], since: float) -> Iterator[Credit]:
+        """What the log says was credited without a transaction."""
+        whole = [row for row in rows if row["complete_time"]]
+        quotas = {_key(row): self._order(row).quota for row in rows if not row["complete_time"]}
+        lines = list(self._pages(f"/api/log/?type={TOPUP}&start_timestamp={int(since)}"))
+        for line in lines:  # first, since a completion by hand has a line of its own kind
+            _take(whole, line, COMPLETED)
+        for line in lines:
+            key = _paid(line, PAID)
+            if key in quotas and not _take(whole, line, PAID):
+                at = float(line["created_at"])
+                yield Credit(-line["id"], line["user_id"], quotas[key], at)
+
+    def corrections(self, since: float) -> Iterator[Correction]:
+        for line in self._pages(f"/api/log/?type={MANAGE}&start_timestamp={int(since)}"):
+            if found := self._correction(line):
+                yield found
+
+    def _correction(self, line: Mapping[str, Any]) -> Correction | None:
+        """What one line of the audit tells; its sum is a text as the site shows quota."""
+        try:
+            done = json.loads(line.get("other") or "{}").get("op") or {}
+        except ValueError:
+            return None
+        told = done.get("params") or {}
+        shown = NUMBER.search(str(told.get("quota")))
+        if done.get("action") not in CHANGES or not shown:
+            return None
+        quota = CHANGES[done["action"]] * round(Decimal(shown[0]) * self._quota_shown)
+        user = int(told.get("target_user_id") or line["user_id"])
+        return Correction(line["id"], user, quota, float(line["created_at"]))
+
+    def is_gone(self, row: str) -> bool:
+        return False
+
+    def close_overdue(self) -> None:
+        """It closes none."""
+
+    def complete(self, number: str) -> str:
+        answer = self.api.request("POST", f"{LIST}/complete", {"trade_no": number})
+        return "completed" if answer.get("success") else str(answer.get("message"))
+
+    def _order(self, row: Mapping[str, Any]) -> Order:
+        provider = row.get("payment_provider") or "epay"
+        units = row["money"] if provider == "stripe" else row["amount"]
+        return Order(
+            number=str(row["trade_no"]),
+            user=int(row["user_id"]),
+            row=provider,
+            money=round(Decimal(str(row["money"])), 2),
+            currency="CNY" if provider == "epay" else "",
+            quota=int(Decimal(str(units)) * self._quota_per_unit),
+            status=STATUS.get(row["status"], Status.CLOSED),
+            created=float(row["create_time"]),
+        )
+
+    def _rows(self, since: float) -> Iterator[Mapping[str, Any]]:
+        # New API closes no order: what nobody paid in a day is not read again.
+        floor = min(since, time.time() - HORIZON)
+        for row in self._pages(LIST):
+            if row["create_time"] < floor:
+                return
+            yield row
+
+    def _pages(self, path: str) -> Iterator[Mapping[str, Any]]:
+        mark = "&" if "?" in path else "?"
+        page = 1
+        while True:
+            answer = self.api.request("GET", f"{path}{mark}p={page}&page_size={PAGE}")
+            if not answer.get("success"):
+                raise ApiError(f"{path}: {answer.get('message') or answer}")
+            data = answer["data"]
+            yield from data["items"] or []
+            if page * PAGE >= data["total"] or not data["items"]:
+                return
+            page += 1
+
+
+def _key(row: Mapping[str, Any]) -> tuple[int, Decimal]:
+    """Whose payment of how much, as the log writes it."""
+    return int(row["user_id"]), round(Decimal(str(row["money"])), 6)
+
+
+def _paid(line: Mapping[str, Any], kind: re.Pattern[str]) -> tuple[int, Decimal] | None:
+    """The same of a line of the log; None of another kind."""
+    found = kind.match(str(line["content"]))
+    return (int(line["user_id"]), Decimal(found[1])) if found else None
+
+
+def _take(whole: list[Mapping[str, Any]], line: Mapping[str, Any], kind: re.Pattern[str]) -> bool:
+    """Whether a line is that of an order that noted its time, which is taken from the list."""
+    key = _paid(line, kind)
+    for row in whole if key else ():
+        if _key(row) == key and abs(row["complete_time"] - line["created_at"]) <= TOGETHER:
+            whole.remove(row)
+            return True
+    return False

@@ -1,0 +1,205 @@
+"""Replay and reconciliation: what One API did not credit is sent to it again, by its own way.
+
+One API credits an order once, because it asks whether the order is pending. So it is asked anew
+right before each sending, and so are its orders for what a person has added by hand meanwhile. An
+act is written down before it is done: a run that is killed in between finds it, and waits until One
+API must be through with it.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from one_api_infra.server.callbacks import asking, audit, auditor, schedule
+from one_api_infra.server.callbacks.gateways import GATEWAYS
+from one_api_infra.server.callbacks.gateways.gateway import (
+    Account,
+    AskError,
+    CallbackRequest,
+    PaymentStatus,
+    Reply,
+)
+from one_api_infra.server.callbacks.intake import Accounts
+from one_api_infra.server.callbacks.ledger import Ledger, claim
+from one_api_infra.server.callbacks.loopback import Send, as_it_came, readable
+from one_api_infra.server.callbacks.order import Order, Status
+from one_api_infra.server.callbacks.order_sources.order_source import OrderSource
+from one_api_infra.shared.callback import Callback, clean, parse
+
+REPLAY, RECONCILE, CLOSE = "replay", "reconcile", "close"
+OVERDUE = 600.0  # seconds between two tries to let One API close what is beyond help
+CREDITED, REFUSED, INTERRUPTED = "credited", "refused", "interrupted"
+
+
+@dataclass(frozen=True)
+class Reconciler:
+    """What mends. ``now`` is the run's time; ``acts`` is false where only reports are wanted."""
+
+    ledger: Ledger
+    source: OrderSource
+    accounts: Accounts
+    send: Send
+    now: float
+    acts: bool = True
+
+    def replay(self) -> None:
+        """Send genuine callbacks of orders that are still pending again, oldest first."""
+        query = (
+            "SELECT callbacks.* FROM callbacks JOIN orders USING (number)"
+            " WHERE orders.status = 'pending' AND done_at IS NULL AND is_genuine = 1"
+            " AND is_paid = 1 AND line IS NOT NULL GROUP BY number HAVING at = max(at) ORDER BY at"
+        )
+        for row in self.ledger.db.execute(query).fetchall():
+            if not self._is_open(row["account"]):
+                continue
+            gateway = GATEWAYS[row["gateway"]]
+            attempts, last = self._attempts(row["number"], row["id"])
+            due = schedule.resend_due(row["at"], attempts, last, self.now, gateway.deadline)
+            callback = parse(row["line"]) if due else None
+            order = self.ledger.orders("number = ?", row["number"])[0]
+            if callback and not audit.differs(order, claim(row)):
+                made = self._made(callback, gateway.kind)
+                self._act(order.number, callback.id, REPLAY, partial(self._sent, made))
+
+    def _is_open(self, row: str) -> bool:
+        """Whether One API takes callbacks for a payment row, as far as it tells."""
+        account = self.accounts.get(row)
+        return account is None or account.is_enabled
+
+    def _made(self, callback: Callback, kind: str) -> CallbackRequest:
+        if kind != "epay":
+            return as_it_came(callback)
+        return readable(callback, self.source.edition.epay_methods)
+
+    def ask(self, orders: Sequence[Order], outage_ended: float) -> None:
+        """Ask the gateways for orders that are not settled, as their schedule says.
+
+        Accounts are asked side by side, each for one order after the other: who waited longest
+        first, and each user in turn.
+        """
+        due: dict[str, list[Order]] = defaultdict(list)
+        waited = sorted(orders, key=lambda each: self.ledger.asked(each.number) or 0)
+        for order in schedule.in_turn(waited):
+            if self._is_due(order, outage_ended):
+                due[order.row].append(order)
+        for order, reply in asking.side_by_side(due, self._reply, self._begin):
+            self._keep(order, reply)
+
+    def question(self, order: Order) -> Reply | None:
+        """What the gateway says of one order now; None where nobody can be asked."""
+        if order.row not in self.accounts:
+            return None
+        found = asking.side_by_side({order.row: [order]}, self._reply, lambda _order: None)
+        return next((reply for _order, reply in found), None)
+
+    def _begin(self, order: Order) -> None:
+        """Note that it is asked for: a question that never ends must not be the first again."""
+        self.ledger.add_question(order.number, self.now)
+
+    def _keep(self, order: Order, reply: Reply) -> None:
+        """Note a word; "paid" is not forgotten because the gateway is silent now."""
+        known = self.ledger.reply(order.number)
+        if known and known.status is PaymentStatus.PAID and reply.status is PaymentStatus.UNKNOWN:
+            reply = known
+        self.ledger.add_reply(order.number, reply, self.now)
+
+    def reconcile(self) -> None:
+        """Credit what the gateway says is paid, where One API has a way in."""
+        for order in self.ledger.orders(
+            "status = 'pending' AND done_at IS NULL AND number IN"
+            " (SELECT number FROM replies WHERE status = 'paid') ORDER BY created"
+        ):
+            reply, account = self.ledger.reply(order.number), self.accounts.get(order.row)
+            if reply is None or account is None:
+                continue
+            if not (account.is_enabled or self.source.can_complete):
+                continue
+            if not audit.may_credit(order, account.merchant, reply):
+                continue
+            attempts, last = self._attempts(order.number, "")
+            if schedule.resend_due(0, attempts, last, self.now, None):
+                self._credit(order.number, account, reply)
+
+    def _credit(self, number: str, account: Account, reply: Reply) -> None:
+        """By One API's own completion if it has one, else by the notification the key makes."""
+        if self.source.can_complete:
+            self._act(number, "", RECONCILE, partial(self.source.complete, number))
+        elif made := GATEWAYS[account.gateway].callback_request(account, reply):
+            self._act(number, "", RECONCILE, partial(self._sent, made))
+
+    def _sent(self, made: CallbackRequest) -> str:
+        answer = self.send(made)
+        return f"{answer.status} {clean(answer.body[:80].decode('utf-8', 'replace'))}"
+
+    def close_overdue(self, orders: Sequence[Order]) -> None:
+        """Let One API close orders that nobody, gateway or service, can have credited any more.
+
+        What is closed takes no callback, so that it can be credited by hand without a doubt.
+        """
+        last = float(self.ledger.note(CLOSE) or 0)
+        if self.acts and orders and self.now - last > OVERDUE:
+            self.ledger.note(CLOSE, self.now)
+            self.source.close_overdue()
+
+    def end_interrupted(self) -> None:
+        """Acts of a run that died: what came of them, the order tells."""
+        query = "SELECT id FROM acts WHERE ended IS NULL AND started < ?"
+        for row in self.ledger.db.execute(query, (self.now - schedule.LEASE,)).fetchall():
+            self.ledger.end_act(row["id"], INTERRUPTED, self.now)
+
+    def _attempts(self, number: str, callback: str) -> tuple[int, float | None]:
+        """How often this was sent, and when last, by whatever act."""
+        query = (
+            "SELECT count(*) FILTER (WHERE callback = ?), max(started) FROM acts WHERE number = ?"
+        )
+        count, last = self.ledger.db.execute(query, (callback, number)).fetchone()
+        return max(count, 1 if last else 0), last
+
+    def _act(self, number: str, callback: str, kind: str, do: Callable[[], str]) -> None:
+        """Do it, if the order waits for it and nobody was or is at it.
+
+        ``do`` tells One API's answer.
+        """
+        open_act = "SELECT 1 FROM acts WHERE number = ? AND ended IS NULL"
+        if not self.acts or self.ledger.db.execute(open_act, (number,)).fetchone():
+            return
+        current = self.source.order(number)
+        if current is None or current.status is not Status.PENDING or self._by_hand(current):
+            return
+        act = self.ledger.start_act(number, callback, kind, self.now)
+        words = do()
+        after = self.source.order(number)
+        done = after is not None and after.status is Status.SUCCESS
+        with self.ledger.transaction():
+            self.ledger.end_act(act, CREDITED if done else f"{REFUSED}: {words}", self.now)
+            if after:
+                self.ledger.add_orders([after], self.now)
+
+    def _by_hand(self, order: Order) -> bool:
+        """Whether a person has credited it, or may have, as One API tells at this moment."""
+        self.ledger.add_corrections(self.source.corrections(order.created))
+        if self.ledger.corrected(order.number) > 0:
+            return True
+        return auditor.is_held(self.ledger, order)
+
+    def _is_due(self, order: Order, outage_ended: float) -> bool:
+        if order.row not in self.accounts:
+            return False
+        asked = self.ledger.asked(order.number)
+        return schedule.ask_due(order.created, asked, self.now, outage_ended)
+
+    def _reply(self, order: Order) -> Reply:
+        account: Account = self.accounts[order.row]
+        try:
+            reply = GATEWAYS[account.gateway].ask(account, order.number, order.created)
+        except AskError:
+            raise
+        except Exception as error:  # libraries and hostile answers; nobody's order may stop the run
+            raise AskError(type(error).__name__) from None
+        if reply.status is not PaymentStatus.UNKNOWN and reply.number != order.number:
+            # Some clones ignore the number and tell of their latest order.
+            return Reply(
+                PaymentStatus.UNKNOWN, order.number, detail=f"tells of {reply.number[:50]}"
+            )
+        return reply

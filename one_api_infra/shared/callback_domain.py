@@ -1,0 +1,35 @@
+"""The callback domain (回调域名) in One API: where it stands, and in which form it should."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from one_api_infra.shared.editions.edition import Edition
+from one_api_infra.shared.place import Place
+
+
+def origin(domain: str) -> str:
+    """The form in which One API keeps a domain: no port, no slash at the end."""
+    return f"https://{domain}"
+
+
+def places(
+    edition: Edition,
+    options: Mapping[str, str],
+    payments: Sequence[Mapping[str, Any]],
+    origin: str,
+    callback_origin: str,
+) -> tuple[Place, ...]:
+    """Every place of the domain, with what stands there and what should.
+
+    The wanted form is ``https://DOMAIN`` without a slash: one-hub and new-api put the path
+    behind the stored value as it is, so that a bare domain gives a notify URL without a scheme
+    and a slash at the end one with ``//``, which is answered by the web page.
+    """
+    wanted = dict.fromkeys(edition.address_options, origin)
+    wanted |= dict.fromkeys(edition.callback_options, callback_origin)
+    found = [Place("option", key, options.get(key, ""), value) for key, value in wanted.items()]
+    found += [
+        Place("payment", str(row["id"]), row.get("notify_domain") or "", callback_origin)
+        for row in payments
+    ]
+    return tuple(found)

@@ -1,0 +1,88 @@
+"""What makes a certificate fit to be served, judged from what was observed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from one_api_infra.shared import paths
+
+HOOK = f"{paths.LETSENCRYPT}/renewal-hooks/deploy/one-api-infra"
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A certificate on disk. Times are seconds since 1970; ``names`` are its SANs, no CN."""
+
+    name: str
+    certificate_file: str
+    key_file: str
+    names: tuple[str, ...]
+    not_before: float
+    not_after: float
+    serial: str
+    issuer: str
+    key_matches: bool
+    self_signed: bool
+    key_is_private: bool
+
+    @property
+    def host_names(self) -> tuple[str, ...]:
+        """The names that a client can ask for: no wildcards."""
+        return tuple(name for name in self.names if not name.startswith("*."))
+
+    def covers(self, names: Sequence[str]) -> bool:
+        """Whether every name is among the SANs, exactly or by a wildcard of one label."""
+        return all(
+            name in self.names or f"*.{name.partition('.')[2]}" in self.names for name in names
+        )
+
+    def is_valid(self, now: float) -> bool:
+        """Whether it may be served: in its time, with its key."""
+        return self.key_matches and self.not_before <= now < self.not_after
+
+
+def choose(
+    certificates: Sequence[Certificate],
+    names: Sequence[str],
+    now: float,
+    *,
+    lab: bool,
+    external: str | None = None,
+) -> Certificate | None:
+    """The certificate to serve: the one for ``names``, else one that was served before.
+
+    After a change of the domain the old name is served until the new certificate is there, so
+    that orders on their way still find their callback URL; likewise until the file ``external``
+    can be served.
+    """
+    fit = [each for each in certificates if each.is_valid(now) and (lab or not each.self_signed)]
+    fit.sort(
+        key=lambda each: (
+            each.certificate_file == external,
+            each.covers(names),
+            each.not_before,
+        ),
+        reverse=True,
+    )
+    return fit[0] if fit else None
+
+
+def notes(server: str, key_type: str, profile: str | None) -> dict[str, str]:
+    """What certbot's notes on a site's certificate must say for it to be renewed as it was made."""
+    wanted = {"server": server, "key_type": key_type, "authenticator": "webroot"}
+    return wanted | ({"required_profile": profile} if profile else {})
+
+
+def differing(wanted: Mapping[str, str], found: Mapping[str, str]) -> dict[str, str]:
+    """The notes that are others than they should be; certbot leaves out what is its default."""
+    others = {key: found[key] for key in wanted if found.get(key, wanted[key]) != wanted[key]}
+    hooks = {key: found[key] for key in ("pre_hook", "post_hook") if found.get(key)}
+    return others | hooks
+
+
+def renew_before(lifetime: float) -> str:
+    """``renew_before_expiry`` for a certbot without ARI: a third of the lifetime is left.
+
+    certbot before 4.1 renews 30 days before the end whatever the lifetime, so that a six-day
+    certificate is ordered at every run until the CA's limit stops it.
+    """
+    return f"{max(int(lifetime / 3 / 3600), 1)} hours"

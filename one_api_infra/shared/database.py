@@ -1,0 +1,89 @@
+"""One API's database as ``database_url`` names it, and how many connections One API may open."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from one_api_infra.shared.secret import Secret
+
+POSTGRESQL, MYSQL, SQLITE = "postgresql", "mysql", "sqlite"
+PORTS = {POSTGRESQL: 5432, MYSQL: 3306}
+# go-sql-driver/mysql: user:password@protocol(address)/name?parameters
+MYSQL_URL = re.compile(
+    r"(?P<user>[^:/@]+)(?::(?P<password>.*))?@(?P<protocol>tcp|unix)\((?P<address>[^)]+)\)"
+    r"/(?P<name>[^?]*)(?:\?(?P<parameters>.*))?"
+)
+# It reaches a shell's /dev/tcp, and a name with other signs is none.
+HOST = re.compile(r"[A-Za-z0-9._:-]{1,253}")
+SPARE = 5  # connections that are left to backups and to people
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a database is; ``socket`` in the place of host and port where it is a file.
+
+    ``tls`` is ``off``, ``preferred``, ``unverified`` or ``verified``.
+    """
+
+    kind: str
+    user: str
+    password: Secret
+    name: str
+    host: str = ""
+    port: int = 0
+    socket: str = ""
+    tls: str = "preferred"
+
+
+def parse(url: str) -> Address:
+    """The address of a URL in One API's own form; ValueError if it is none."""
+    if url.startswith(("postgres://", "postgresql://")):
+        return _postgresql(url)
+    found = MYSQL_URL.fullmatch(url)
+    if not found:
+        raise ValueError("neither postgres://… nor user:password@tcp(host:3306)/name")
+    modes = {"true": "verified", "skip-verify": "unverified", "preferred": "preferred"}
+    parameters = dict(parse_qsl(found["parameters"] or ""))
+    known = (MYSQL, found["user"], Secret(found["password"] or ""), found["name"])
+    tls = modes.get(parameters.get("tls", ""), "off")
+    if found["protocol"] == "unix":
+        return Address(*known, socket=found["address"], tls="off")
+    host, port = _host(found["address"], PORTS[MYSQL])
+    return Address(*known, host, port, tls=tls)
+
+
+def _postgresql(url: str) -> Address:
+    parts = urlsplit(url)
+    parameters = dict(parse_qsl(parts.query))
+    modes = {"disable": "off", "require": "unverified"}
+    modes |= {"verify-ca": "verified", "verify-full": "verified"}
+    host = parts.hostname or parameters.get("host", "")
+    known = (POSTGRESQL, unquote(parts.username or ""), Secret(unquote(parts.password or "")))
+    name, port = unquote(parts.path[1:]), parts.port or PORTS[POSTGRESQL]
+    tls = modes.get(parameters.get("sslmode", ""), "preferred")
+    if not (host.startswith("/") or not host or HOST.fullmatch(host)):
+        raise ValueError(f"no host: {host}")
+    if host.startswith("/"):
+        return Address(*known, name, socket=f"{host}/.s.PGSQL.{port}", tls="off")
+    return Address(*known, name, host or "localhost", port, tls=tls)
+
+
+def _host(address: str, port: int) -> tuple[str, int]:
+    found = re.fullmatch(r"\[?(?P<host>[^\]]+?)\]?(?::(?P<port>\d+))?", address)
+    if not found or not HOST.fullmatch(found["host"]):
+        raise ValueError(f"no host: {address}")
+    return found["host"], int(found["port"] or port)
+
+
+def pool(connections: int) -> Mapping[str, str]:
+    """One API's variables for so many connections: its own 1,000 are refused by every server."""
+    return {
+        "SQL_MAX_OPEN_CONNS": str(connections),
+        "SQL_MAX_IDLE_CONNS": str(max(connections // 2, 1)),
+    }
+
+
+def allowed(limit: int, reserved: int, clients: int) -> int:
+    """How many connections each of ``clients`` hosts may open at a server of ``limit``."""
+    return max((limit - reserved - SPARE) // max(clients, 1), 1)

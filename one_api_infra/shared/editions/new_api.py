@@ -1,0 +1,54 @@
+"""New API (QuantumNous/new-api): one epay gateway, its callback address in an option."""
+
+from one_api_infra.shared.editions.edition import EMPTY, Answer, CallbackRoute, Edition
+
+EDITION = Edition(
+    name="new-api",
+    title="New API",
+    status_mark="self_use_mode_enabled",
+    version="v1.0.0-rc.40",
+    repository="QuantumNous/new-api",
+    assets={"amd64": "new-api-{version}", "arm64": "new-api-arm64-{version}"},
+    environment={
+        "GLOBAL_API_RATE_LIMIT_ENABLE": "false",
+        "GLOBAL_WEB_RATE_LIMIT_ENABLE": "false",
+        "BATCH_UPDATE_ENABLED": "false",
+        "MEMORY_CACHE_ENABLED": "true",
+        "SYNC_FREQUENCY": "60",
+        "SESSION_COOKIE_SECURE": "true",  # else the refresh cookie goes over plain HTTP too
+    },
+    generated={"SESSION_SECRET": 48, "CRYPTO_SECRET": 48},
+    database_variable="SQL_DSN",
+    root="setup",
+    address_options=("ServerAddress",),
+    callback_options=("CustomCallbackAddress",),
+    payment_rows=False,
+    order_source="new-api",
+    restart_on_domain=False,
+    user_header="New-Api-User",
+    offline_encoders=EMPTY,
+    fetches_tiktoken=False,
+    relay_prefixes=("/v1/", "/v1beta/", "/pg/", "/mj/", "/suno/"),
+    callback_routes=(
+        CallbackRoute("= /api/user/epay/notify", ("GET", "POST"), Answer(200, "fail"), "epay"),
+        CallbackRoute(
+            "= /api/subscription/epay/notify", ("GET", "POST"), Answer(200, None), "epay"
+        ),
+        CallbackRoute("= /api/stripe/webhook", ("POST",), Answer(400, None), "stripe"),
+        CallbackRoute("= /api/creem/webhook", ("POST",), Answer(401, None), "creem"),
+        CallbackRoute("= /api/waffo/webhook", ("POST",), Answer(400, None), "waffo"),
+        CallbackRoute("^~ /api/waffo-pancake/webhook/", ("POST",), Answer(401, None), "waffo"),
+    ),
+    # Its first page asks GET /api/setup, and shows every visitor an error where that is refused.
+    stop_seconds=135,  # it waits up to 120 s for requests under way (SHUTDOWN_TIMEOUT_SECONDS)
+    closed_routes=(),
+    read_only_routes=("/api/setup",),
+    epay_key_option="EpayKey",
+    sqlite_parameters="?_busy_timeout=30000",  # ms; its own, lost with the path that we set
+    origin_variables=("SESSION_COOKIE_TRUSTED_URL",),  # common/session_cookie.go
+    # setting/operation_setting/payment_setting.go: without both every callback is refused.
+    compliance={
+        "payment_setting.compliance_confirmed": "true",
+        "payment_setting.compliance_terms_version": "v1",
+    },
+)

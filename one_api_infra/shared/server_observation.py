@@ -1,0 +1,300 @@
+"""What the agent on a server tells of it: one frozen value, written by ``server/observe.py`` alone.
+
+Times are seconds since 1970, durations seconds, sizes MiB. Of keys, passwords and tokens nothing
+is here but whether they are there.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from one_api_infra.shared.certificate import Certificate
+from one_api_infra.shared.manifest import Deviation
+from one_api_infra.shared.place import Place
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Unobserved:
+    """In the place of what could not be looked at: why not.
+
+    ``fault`` is the one of the check ``system.agent`` that tells of it, where all is unseen.
+    """
+
+    unseen: str
+    fault: str = ""
+
+
+NOBODY_ASKED = Unobserved("", "outside")
+
+
+class NotObservedError(Exception):
+    """A check needs what could not be looked at."""
+
+    def __init__(self, unseen: Unobserved) -> None:
+        super().__init__(unseen.unseen)
+        self.unseen = unseen
+
+
+def observed(part: T | Unobserved) -> T:
+    """What was seen; NotObservedError where it could not be."""
+    if isinstance(part, Unobserved):
+        raise NotObservedError(part)
+    return part
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A file system; ``inodes`` are those that are free, in percent."""
+
+    free: float
+    size: float
+    inodes: float
+
+
+@dataclass(frozen=True)
+class Lacking:
+    """Users and Debian packages that are to be there and are not."""
+
+    users: tuple[str, ...]
+    packages: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who listens on a port: the program, and its unit, or its process where it has none."""
+
+    program: str
+    process: int
+    unit: str
+
+
+@dataclass(frozen=True)
+class Firewall:
+    """``is_as_loaded``: nobody has changed the loaded rules since the deploy brought them.
+
+    ``published``: ports that Docker hands on before the firewall is asked, as ``80/tcp``.
+    """
+
+    is_loaded: bool
+    is_as_loaded: bool
+    is_guarded: bool
+    published: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Nginx:
+    """Whether nginx runs with what is on disk, and what is on disk is as it was written.
+
+    ``rivals`` are files of other sites that have one of our names. ``problem`` is why it would not
+    start with what is on disk, ``closed`` a folder of its own in which it may not write.
+    """
+
+    is_loaded: bool
+    is_as_written: bool
+    rivals: tuple[str, ...]
+    problem: str
+    closed: str
+
+
+@dataclass(frozen=True)
+class CallbackLog:
+    """``probes`` are the lines of this look's own requests."""
+
+    path: str
+    probes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Hook:
+    """The deploy hook: its last run, and whether it can run at all."""
+
+    ok: bool
+    message: str
+    can_run: bool
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What became of a try at certbot; ``reason`` is empty if it succeeded (``acme.REASONS``)."""
+
+    at: float
+    reason: str
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """The renewal's timer and its last run; ``ran`` is 0 where there was none since the boot.
+
+    ``last`` is what the last run came to, ``rehearsal`` the last try of a renewal that changes
+    nothing: None if there was none yet. ``notes`` are certbot's own on the site's certificate,
+    ``has_account`` whether the account that they name is there.
+    """
+
+    is_active: bool
+    is_enabled: bool
+    result: str
+    ran: float
+    hook: Hook
+    notes: Mapping[str, str]
+    has_account: bool
+    last: Attempt | None
+    rehearsal: Attempt | None
+    has_staging: bool
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """The monitor itself; ``undelivered`` names channels that took no alert."""
+
+    is_active: bool
+    ran: float
+    channels: int
+    is_watched: bool
+    undelivered: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CallbacksState:
+    """What the callbacks' agent leaves of itself; ``strangers`` is a rate in callbacks a second."""
+
+    ran: float = 0.0
+    cases: int = 0
+    is_blind: bool = False
+    strangers: float = 0.0
+    is_behind: bool = False
+    is_rebuilt: bool = False
+
+
+@dataclass(frozen=True)
+class Callbacks:
+    """The callbacks' agent."""
+
+    is_active: bool
+    state: CallbacksState
+
+
+@dataclass(frozen=True)
+class Cache:
+    """One API's own cache (Redis, Valkey); ``error`` is empty where it answers."""
+
+    error: str
+
+
+@dataclass(frozen=True)
+class Database:
+    """What the database tells to One API's user; ``limit`` is 0 where none counts (SQLite).
+
+    ``error``: why it does not answer; ``refusal``: why it takes no writes. ``obstacle`` says of
+    SQLite what stands behind either: ``gone``, ``rights``, ``read_only``,
+    ``locked`` or ``damaged``;
+    ``journal`` is its mode (``wal``, ``delete``). ``is_local``: it is a server on this host.
+    """
+
+    at: float
+    kind: str
+    error: str
+    refusal: str = ""
+    obstacle: str = ""
+    limit: int = 0
+    reserved: int = 0
+    clients: int = 0
+    journal: str = ""
+    is_local: bool = False
+    server_address: str | None = None
+    has_epay_key: bool = False
+    cache: Cache | None = None
+
+
+@dataclass(frozen=True)
+class Payment:
+    """A payment row; ``missing`` are the names of settings that its gateway needs."""
+
+    id: int
+    type: str
+    is_enabled: bool
+    missing: tuple[str, ...]
+    is_plain: bool
+
+
+@dataclass(frozen=True)
+class StoredSettings:
+    """What One API's management API tells. ``canary`` is ``opens``, ``dead``, ``missing`` or empty.
+
+    ``is_compliant`` is None where the edition asks for no consent.
+    """
+
+    places: tuple[Place, ...]
+    payments: tuple[Payment, ...]
+    is_compliant: bool | None
+    canary: str
+
+
+@dataclass(frozen=True)
+class Process:
+    """One API's main process; ``user`` is empty where it does not run.
+
+    ``is_loaded``: it was started from what is on disk now. ``is_release``: the program on disk is
+    the one that its folder is named after. ``restarts`` are systemd's own since the
+    last start by hand, ``age`` is seconds since the last of them, ``died_of`` what ended the one
+    before (``oom-kill``, ``exit-code``…). ``lost`` are files of its database that it holds open
+    while their names are gone, each with the handle by which root can still copy it; ``holders``
+    are other processes that have the database's file open.
+    """
+
+    user: str
+    is_loaded: bool
+    is_release: bool
+    restarts: int
+    age: float
+    died_of: str
+    lost: Mapping[str, str]
+    drop_ins: tuple[str, ...]
+    holders: tuple[Holder, ...]
+
+
+@dataclass(frozen=True)
+class OneApi:
+    """One API: its unit, its process' variables that decide about callbacks, its own word."""
+
+    is_active: bool
+    port: int
+    process: Process
+    error: str
+    environment: Mapping[str, str]
+    is_ours: bool
+    server_address: str | None
+    database: Database | Unobserved
+    stored: StoredSettings | Unobserved
+
+
+@dataclass(frozen=True)
+class Server:
+    """All of it. What a site does not have is None: no renewal of its own, no callbacks' agent.
+
+    ``resolver`` is the name that could not be looked up, if so.
+    """
+
+    now: float
+    uptime: float
+    clock_is_kept: bool | Unobserved
+    mounts: Mapping[str, Mount] | Unobserved
+    memory_available: float | Unobserved
+    holders: Mapping[str, Holder] | Unobserved
+    failed_units: tuple[str, ...] | Unobserved
+    idle_units: Mapping[str, str] | Unobserved
+    drop_ins: Mapping[str, str] | Unobserved
+    lacking: Lacking | Unobserved
+    deviations: tuple[Deviation, ...] | Unobserved
+    firewall: Firewall | Unobserved
+    nginx: Nginx | Unobserved
+    resolver: str | Unobserved
+    callback_log: CallbackLog | Unobserved
+    acme_account: str | Unobserved
+    certificates: tuple[Certificate, ...] | Unobserved
+    renewal: Renewal | Unobserved | None
+    monitor: Monitor | Unobserved
+    callbacks: Callbacks | Unobserved | None
+    one_api: OneApi | Unobserved

@@ -1,0 +1,31 @@
+"""The systemd units of a site, and where they stand."""
+
+FOLDER = "/etc/systemd/system"
+
+NGINX = "nginx.service"
+ONE_API = "one-api.service"
+DATABASE = "one-api-database.service"
+FIREWALL = "one-api-firewall.service"
+CERTIFICATE, CERTIFICATE_TIMER = "one-api-certificate.service", "one-api-certificate.timer"
+REHEARSAL, REHEARSAL_TIMER = "one-api-rehearsal.service", "one-api-rehearsal.timer"
+FORMER_DOMAINS = "one-api-former-domains.service"
+FORMER_DOMAINS_TIMER = "one-api-former-domains.timer"
+CALLBACKS, CALLBACKS_TIMER = "one-api-callbacks.service", "one-api-callbacks.timer"
+OBSERVE, LOOK = "one-api-observe.service", "one-api-look.service"
+MONITOR, MONITOR_TIMER = "one-api-monitor.service", "one-api-monitor.timer"
+WATCHDOG, WATCHDOG_TIMER = "one-api-watchdog.service", "one-api-watchdog.timer"
+DISK = "one-api-disk.service"
+LOGROTATE, LOGROTATE_TIMER = "one-api-logrotate.service", "one-api-logrotate.timer"
+LOGS = "one-api-logs.service"
+
+CERTIFICATE_TIMERS = (CERTIFICATE_TIMER, REHEARSAL_TIMER)
+
+
+def path(unit: str) -> str:
+    """The unit's file."""
+    return f"{FOLDER}/{unit}"
+
+
+def drop_ins(unit: str) -> str:
+    """The folder of what is added to the unit of a package."""
+    return f"{FOLDER}/{unit}.d"

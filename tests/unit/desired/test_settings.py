@@ -1,0 +1,175 @@
+"""Settings: all problems at once, the nearest name for a misspelt one."""
+
+import shlex
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from one_api_infra.desired import parsers, system
+from one_api_infra.desired.settings import LETS_ENCRYPT_STAGING, SETTINGS
+from one_api_infra.desired.site import Site
+from one_api_infra.shared.validation import ValidationError
+from tests.unit.examples import SETTINGS as SMALLEST
+from tests.unit.examples import site
+
+REFUSED: list[tuple[dict[str, Any], str, str]] = [
+    ({"domian": "x"}, "domian", 'write "domain"'),
+    ({"callbackdomain": "x"}, "callbackdomain", 'write "callback_domain"'),
+    ({"zzz": 1}, "zzz", "remove it"),
+    ({"edition": "onehub"}, "edition", 'write "one-hub"'),
+    ({"one_api_port": "3000"}, "one_api_port", "without quotes"),
+    ({"one_api_port": True}, "one_api_port", "without quotes"),
+    ({"one_api_port": 443}, "one_api_port", "3000 is right"),
+    ({"open_ports": 8080}, "open_ports", "square brackets"),
+    ({"open_ports": [8080, 0]}, "open_ports[1]", "without quotes"),
+    ({"open_ports": ["51820/sctp"]}, "open_ports[0]", "without quotes"),
+    ({"open_ports": ["70000/udp"]}, "open_ports[0]", "without quotes"),
+    ({"acme_email": "nobody"}, "acme_email", "admin@example.com"),
+    ({"acme_email": None}, "acme_email", "acme_email"),
+    ({"root_password": "short"}, "root_password", "generated"),
+    ({"root_password": "x" * 21}, "root_password", "generated"),
+    ({"database_url": ""}, "database_url", "os.environ"),
+    ({"database_url": "mysql://u:p@h/d"}, "database_url", "@tcp(host:3306)"),
+    ({"database_connections": 1}, "database_connections", "number"),
+    ({"redis_url": "localhost:6379"}, "redis_url", "redis://"),
+    ({"overload_guard": "yes"}, "overload_guard", "True"),
+    ({"artifact_sha256": "abc"}, "artifact_sha256", "sha256sum"),
+    ({"artifact_mirror": "mirror.com"}, "artifact_mirror", "https://"),
+    ({"certificate": "self-signed"}, "certificate", 'write "'),
+    ({"certificate": "external"}, "certificate_file", "name the file"),
+    ({"certbot": "distribution", "acme_profile": "tlsserver"}, "acme_profile", "distribution"),
+    ({"environment": {"lower": "x"}}, "environment.lower", "NAME"),
+    ({"environment": {"NAME": "a\0b"}}, "environment.NAME", "quotes"),
+    ({"environment": {"NAME": "\ud800"}}, "environment.NAME", "quotes"),
+    ({"environment": {"NAME": "x" * 32769}}, "environment.NAME", "quotes"),
+    ({"environment": {"NAME": 1}}, "environment.NAME", "quotes"),
+    ({"environment": {None: "x"}}, "environment.None", "NAME"),
+    ({"environment": {"PORT": "1"}}, "environment.PORT", '"one_api_port"'),
+    ({"environment": {"SQLITE_PATH": "/x"}}, "environment.SQLITE_PATH", "remove it"),
+    ({"environment": {"SQL_DSN": "x"}}, "environment.SQL_DSN", '"database_url"'),
+    ({"environment": {"SESSION_SECRET": "x"}}, "environment.SESSION_SECRET", "remove it"),
+    (
+        {"environment": {"GLOBAL_API_RATE_LIMIT": "1"}},
+        "environment.GLOBAL_API_RATE_LIMIT",
+        "remove",
+    ),
+    ({"open_ports": [8080, 3000]}, "open_ports", "remove 3000"),
+    ({"open_ports": [8080], "one_api_port": 8080}, "open_ports", "remove 8080"),
+    ({"pip_index": "https://x.example.com/$(id) "}, "pip_index", "https://"),
+    ({"pip_index": "http://["}, "pip_index", "https://"),
+    ({"pip_index": "https://x.example.com:99999/"}, "pip_index", "https://"),
+    ({"acme_email": "-x@example.com"}, "acme_email", "admin@example.com"),
+    ({"acme_email": "x@example.com --staging"}, "acme_email", "admin@example.com"),
+    ({"root_password": "abcd efgh"}, "root_password", "generated"),
+    ({"root_password": "abcdefgh\r"}, "root_password", "os.environ"),
+    ({"root_password": "密码密码密码密码密码"}, "root_password", "generated"),
+    ({"log_days": 10**30}, "log_days", "without quotes"),
+    ({"alert_quiet_minutes": 10**30}, "alert_quiet_minutes", "without quotes"),
+    ({"time_zone": "Mars/Olympus"}, "time_zone", "Asia/Shanghai"),
+    ({"time_zone": "Asia/Shangai"}, "time_zone", "Asia/Shanghai"),
+    ({"time_zone": "PRC"}, "time_zone", 'write "'),
+    ({"time_zone": "../../etc/passwd"}, "time_zone", 'write "'),
+    ({"certificate_file": "/etc/x;}.pem"}, "certificate_file", "first /"),
+    ({"certificate_file": "/etc/x$y.pem"}, "certificate_file", "first /"),
+    ({"database_url": "postgres://u:p@$(id)/d"}, "database_url", "@tcp(host:3306)"),
+    ({"database_url": "u:p@tcp($(id):3306)/d"}, "database_url", "@tcp(host:3306)"),
+    ({"gateway_networks": [1]}, "gateway_networks[0]", "10.0.0.0/8"),
+    ({"public_addresses": [1]}, "public_addresses[0]", "203.0.113.10"),
+    ({"waive": [[]]}, "waive[0]", 'write "'),
+    ({"environment": ["NAME"]}, "environment", "NAME"),
+    ({"public_addresses": ["here"]}, "public_addresses[0]", "203.0.113.10"),
+    ({"log_days": 0}, "log_days", "without quotes"),
+    ({"lab": "yes"}, "lab", "True or False"),
+    ({"waive": ["dns"]}, "waive[0]", "dns."),
+    ({"version": "latest"}, "version", "v0.14.27"),
+    ({"time_zone": "a b"}, "time_zone", 'write "'),
+    ({"tiktoken_data": "here"}, "tiktoken_data", "first /"),
+]
+
+
+@pytest.mark.parametrize(("settings", "path", "remedy"), REFUSED, ids=lambda value: str(value)[:40])
+def test_refused(settings: dict[str, Any], path: str, remedy: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        site(**settings)
+    problem = caught.value.problems[0]
+    assert problem.path == path
+    assert remedy in problem.remedy
+
+
+def test_all_problems_at_once() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Site.parse({"domain": "https://x.com", "editon": "y", "one_api_port": 0})
+    paths = [problem.path for problem in caught.value.problems]
+    assert paths == ["editon", "domain", "one_api_port"]
+
+
+def test_smallest_site() -> None:
+    small = site()
+    assert small.edition.name == "one-hub"
+    assert small.version == small.edition.version
+    assert small.callback_domain == small.domain
+    assert small.acme_staging_server == LETS_ENCRYPT_STAGING
+    assert small.domains == ("pay.site-example.com",)
+
+
+def test_another_ca_has_no_staging_of_lets_encrypts() -> None:
+    assert site(acme_server="https://ca.site-example.com/dir").acme_staging_server is None
+
+
+def test_connection_data_is_passed_over() -> None:
+    assert Site.parse(SMALLEST | {"ssh_user": "x", "_sudo": True}).domain
+
+
+def test_every_setting_is_a_field_of_the_site() -> None:
+    assert {*SETTINGS, "inventory"} == set(Site.__dataclass_fields__)
+
+
+def test_secrets_are_not_public() -> None:
+    public = site(root_password="abcdefgh1", database_url="postgres://u:p@h/d").public()
+    assert {"root_password", "database_url"}.isdisjoint(asdict(public))
+    assert "abcdefgh1" not in repr(site(root_password="abcdefgh1"))
+
+
+GARBAGE = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
+    lambda inner: (
+        st.lists(inner) | st.tuples(inner) | st.dictionaries(st.text() | st.none(), inner)
+    ),
+)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+@given(value=GARBAGE)
+@example("x" * 2**20)
+@example("\ud800")
+@example("a\0b")
+@example("a\rb")
+def test_whatever_stands_there_is_taken_or_refused(name: str, value: Any) -> None:
+    try:
+        made = site(**{name: value})
+    except ValidationError as error:
+        assert all(len(f"{each.expected}{each.path}") < 1000 for each in error.problems)
+        return
+    assert made.environment or not _has_control(repr_of(made))
+
+
+def repr_of(made: Site) -> str:
+    """All texts of a site but its variables, which may hold what they like."""
+    return "".join(str(getattr(made, field)) for field in SETTINGS if field != "environment")
+
+
+def _has_control(text: str) -> bool:
+    return any(ord(each) < 32 or 0x7F <= ord(each) < 0xA0 for each in text)
+
+
+@given(value=st.from_regex(parsers.URL, fullmatch=True))
+def test_an_index_reaches_pip_whole(value: str) -> None:
+    try:
+        made = site(pip_index=value)
+    except ValidationError:
+        return
+    words = shlex.split(system.venv_script(made))
+    assert words[words.index("--index-url") + 1] == value

@@ -1,0 +1,244 @@
+"""What each gateway's callback says, and whom it is believed."""
+
+import base64
+import hashlib
+import hmac
+import json
+from decimal import Decimal
+from urllib.parse import quote_from_bytes
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa as rsa_keys
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from hypothesis import given
+from hypothesis import strategies as st
+
+from one_api_infra.server.callbacks.gateways import GATEWAYS, alipay, epay, rsa, stripe, wxpay
+from one_api_infra.server.callbacks.gateways.gateway import Account, Claim, PaymentStatus, Reply
+from one_api_infra.shared.callback import Callback, parse
+from tests.unit.server.callbacks.lines import ACCOUNT, KEY, PATH, callback_request, line
+
+PRIVATE = rsa_keys.generate_private_key(65537, 2048)
+PRIVATE_TEXT = base64.b64encode(
+    PRIVATE.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+).decode()
+PUBLIC_TEXT = base64.b64encode(
+    PRIVATE.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+).decode()
+APIV3 = "0123456789abcdef0123456789abcdef"
+WHSEC = "whsec_0123456789"
+FORM = {"type": "application/x-www-form-urlencoded", "method": "POST"}
+
+
+def called(uri: str = PATH, body: bytes = b"", **changed: object) -> Callback:
+    found = parse(line(uri, body, **changed))
+    assert found
+    return found
+
+
+def account(kind: str, **config: str) -> Account:
+    return GATEWAYS[kind].account("row", PATH, config)
+
+
+def said(kind: str, callback: Callback, known: Account) -> Claim:
+    found = GATEWAYS[kind].claim(callback, known)
+    assert found
+    return found
+
+
+def test_epay_v1() -> None:
+    found = said("epay", called(callback_request("1", money="73")), ACCOUNT)
+    assert found.is_genuine
+    assert found.is_paid
+    assert (found.number, found.gateway_number) == ("1", "G1")
+    assert found.money == Decimal("73.00")
+    assert (found.currency, found.merchant) == ("", "1001")
+
+
+@pytest.mark.parametrize("change", [{"key": "other"}, {"pid": "1002"}])
+def test_epay_of_somebody_else_is_not_genuine(change: dict[str, str]) -> None:
+    assert not said("epay", called(callback_request("1", **change)), ACCOUNT).is_genuine
+
+
+def test_epay_altered_is_not_genuine() -> None:
+    uri = callback_request("1").replace("money=73.00", "money=0.01")
+    assert not said("epay", called(uri), ACCOUNT).is_genuine
+
+
+def test_epay_without_a_key_believes_nobody() -> None:
+    uri = callback_request("1", key="")
+    assert not said("epay", called(uri), account("epay", partner_id="1001")).is_genuine
+
+
+def test_epay_v2() -> None:
+    fields = {
+        "pid": "1001",
+        "out_trade_no": "2",
+        "trade_no": "G2",
+        "money": "1",
+        "trade_status": "TRADE_SUCCESS",
+    }
+    sign = rsa.sign(epay.text(fields), PRIVATE_TEXT)
+    query = "&".join(f"{k}={v}" for k, v in fields.items())
+    uri = f"{PATH}?{query}&sign={quote_from_bytes(sign.encode(), safe='')}&sign_type=RSA"
+    known = account("epay", partner_id="1001", public_key=PUBLIC_TEXT)
+    assert said("epay", called(uri), known).is_genuine
+    assert not said("epay", called(uri.replace("money=1", "money=2")), known).is_genuine
+
+
+@pytest.mark.parametrize(
+    ("answered", "expected"),
+    [
+        ({"status": 1, "endtime": "2026-11-22 10:00:00"}, PaymentStatus.PAID),
+        ({"status": "1", "trade_status": "TRADE_SUCCESS"}, PaymentStatus.PAID),
+        ({"status": 1, "trade_status": "WAIT_BUYER_PAY"}, PaymentStatus.UNCLEAR),
+        ({"status": 1, "endtime": None}, PaymentStatus.UNCLEAR),
+        ({"status": 1}, PaymentStatus.UNCLEAR),
+        ({"status": 0, "endtime": "2026-11-22 10:00:00"}, PaymentStatus.WAITING),
+        ({"status": 2}, PaymentStatus.CLOSED),
+        ({}, PaymentStatus.WAITING),
+    ],
+)
+def test_epay_that_lies_is_not_believed(
+    answered: dict[str, object], expected: PaymentStatus
+) -> None:
+    assert epay._status(answered) is expected
+
+
+def test_epay_notification_is_what_the_gateway_would_send() -> None:
+    reply = Reply(PaymentStatus.PAID, "7", "G7", Decimal("73.00"), "CNY", "1001")
+    made = GATEWAYS["epay"].callback_request(ACCOUNT, reply)
+    assert made
+    found = said("epay", called(made.uri), ACCOUNT)
+    assert (found.is_genuine, found.is_paid, found.gateway_number) == (True, True, "G7")
+    assert KEY not in made.uri
+
+
+def test_alipay_in_gbk() -> None:
+    fields = {
+        "app_id": "2021",
+        "charset": "GBK",
+        "out_trade_no": "3",
+        "trade_no": "A3",
+        "subject": "充值",
+        "total_amount": "73.00",
+        "trade_status": "TRADE_SUCCESS",
+    }
+    text = "&".join(f"{k}={fields[k]}" for k in sorted(fields)).encode("gbk")
+    fields |= {"sign": rsa.sign(text, PRIVATE_TEXT), "sign_type": "RSA2"}
+    body = "&".join(
+        f"{k}={quote_from_bytes(v.encode('gbk'), safe='')}" for k, v in fields.items()
+    ).encode()
+    known = account("alipay", app_id="2021", public_key=PUBLIC_TEXT)
+    found = said("alipay", called(body=body, **FORM), known)
+    assert (found.is_genuine, found.is_paid, found.money) == (True, True, Decimal(73))
+    altered = body.replace(b"73.00", b"74.00")
+    assert not said("alipay", called(body=altered, **FORM), known).is_genuine
+
+
+def test_alipay_answer_is_believed_when_it_is_signed() -> None:
+    inner = (
+        '{"code":"10000","out_trade_no":"3","trade_no":"A3",'
+        '"trade_status":"TRADE_SUCCESS","total_amount":"73.00"}'
+    )
+    sign = rsa.sign(inner, PRIVATE_TEXT)
+    known = account("alipay", app_id="2021", public_key=PUBLIC_TEXT)
+    whole = f'{{"alipay_trade_query_response":{inner},"sign":"{sign}"}}'.encode()
+    reply = alipay._reply(alipay._answered(whole, known), known, "3")
+    assert (reply.status, reply.money, reply.gateway_number) == (
+        PaymentStatus.PAID,
+        Decimal(73),
+        "A3",
+    )
+    with pytest.raises(ValueError, match="signature"):
+        alipay._answered(whole.replace(b"73.00", b"74.00"), known)
+
+
+def sealed(key: str = APIV3, **changed: object) -> bytes:
+    inner = {
+        "mchid": "1900",
+        "out_trade_no": "4",
+        "transaction_id": "W4",
+        "trade_state": "SUCCESS",
+        "amount": {"total": 7300, "currency": "CNY"},
+    } | changed
+    nonce, extra = b"0123456789ab", b"transaction"
+    text = AESGCM(key.encode()).encrypt(nonce, json.dumps(inner).encode(), extra)
+    resource = {
+        "algorithm": "AEAD_AES_256_GCM",
+        "nonce": nonce.decode(),
+        "associated_data": extra.decode(),
+        "ciphertext": base64.b64encode(text).decode(),
+    }
+    return json.dumps({"event_type": "TRANSACTION.SUCCESS", "resource": resource}).encode()
+
+
+def test_wxpay() -> None:
+    known = account("wxpay", mch_id="1900", mch_apiv3_key=APIV3)
+    signed = {"method": "POST", "wechatpay-signature": "abc"}
+    found = said("wxpay", called(body=sealed(), **signed), known)
+    assert (found.is_genuine, found.is_paid, found.money) == (True, True, Decimal(73))
+    assert not said("wxpay", called(body=sealed(key="f" * 32), **signed), known).is_genuine
+    assert not said("wxpay", called(body=sealed(mchid="1901"), **signed), known).is_genuine
+    probe = {"method": "POST", "wechatpay-signature": f"{wxpay.PROBE}x"}
+    assert said("wxpay", called(body=b"{}", **probe), known).is_test
+    assert GATEWAYS["wxpay"].claim(called(), known) is None
+
+
+def test_stripe() -> None:
+    session = {
+        "client_reference_id": "5",
+        "payment_intent": "pi_5",
+        "payment_status": "paid",
+        "amount_total": 1000,
+        "currency": "usd",
+    }
+    body = json.dumps({"type": stripe.COMPLETED, "data": {"object": session}}).encode()
+    sign = hmac.new(WHSEC.encode(), b"1000." + body, hashlib.sha256).hexdigest()
+    known = account("stripe", secret_key="sk_test_1", webhook_secret=WHSEC)
+    header = {"method": "POST", "stripe-signature": f"t=1000,v1={sign}"}
+    found = said("stripe", called(body=body, **header), known)
+    assert (found.is_genuine, found.money, found.currency) == (True, Decimal(10), "USD")
+    assert not said("stripe", called(body=body + b" ", **header), known).is_genuine
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "answer", "taken"),
+    [
+        ("epay", 200, b"success", True),
+        ("epay", 200, b"fail", False),
+        ("epay", 200, b'{"success":false,"message":"payment not found"}', False),
+        ("epay", 502, b"success", False),
+        ("alipay", 200, b"success", True),
+        ("alipay", 200, b"failure", False),
+        ("wxpay", 204, b"", True),
+        ("wxpay", 400, b"", False),
+        ("wxpay", 200, b'{"success":false}', False),
+        ("stripe", 200, b"", True),
+        ("stripe", 500, b"", False),
+    ],
+)
+def test_taken(kind: str, status: int, answer: bytes, taken: bool) -> None:
+    assert GATEWAYS[kind].is_accepted(status, answer, len(answer)) is taken
+
+
+@given(st.sampled_from(sorted(GATEWAYS)), st.text(), st.binary(), st.text())
+def test_no_callback_is_an_error(kind: str, query: str, body: bytes, header: str) -> None:
+    config = {
+        "key": KEY,
+        "partner_id": "1",
+        "app_id": "2",
+        "public_key": PUBLIC_TEXT,
+        "mch_id": "3",
+        "mch_apiv3_key": APIV3,
+        "webhook_secret": WHSEC,
+    }
+    signed = {"wechatpay-signature": header, "stripe-signature": header}
+    callback = called(f"{PATH}?{query}", body, **FORM, **signed)
+    found = GATEWAYS[kind].claim(callback, account(kind, **config))
+    assert found is None or not found.is_genuine
