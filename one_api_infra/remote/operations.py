@@ -1,11 +1,10 @@
-"""Operations: read the snapshot, compare, and yield at most one command each.
+"""Operations: read the snapshot, compare (``desired/changes.py``), and yield at most one command.
 
 What depends on the server is passed as a function of the snapshot and asked for when the
 operation runs: a value read while the deploy file is read would be that of before the run.
 """
 
 import base64
-import shlex
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -16,6 +15,8 @@ from pyinfra.api.exceptions import ConnectError
 from pyinfra.connectors.base import BaseConnector
 
 from one_api_infra.checks import remedy
+from one_api_infra.desired import changes
+from one_api_infra.desired.changes import Change
 from one_api_infra.desired.resources import Directory, File
 from one_api_infra.desired.snapshot import Snapshot, directory_state, file_state
 from one_api_infra.remote import inventory, lock
@@ -28,140 +29,86 @@ Asked = Callable[[Snapshot], bool]
 
 CONNECT_TRIES = 3
 CONNECT_PAUSE = 5.0  # seconds; three tries fit into the roll-back's time
-APT = "DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -q"
-# Nothing waits for the lock of the package lists but a loop: after a run that was killed, or
-# while the system updates itself, somebody else holds it for a while.
-UPDATE = f"for _try in 1 2 3 4 5 6 7 8 9; do {APT} update && break; sleep 10; done"
-# Written beside its target with owner and mode set first, then renamed: never half, never at the
-# wrong mode, and the content stands in no argument and no log. A folder in its place is set aside.
-WRITE = (
-    "umask 077 &&"
-    " {{ [ -L {path} ] || [ ! -d {path} ] || mv -T {path} {path}.aside.$(date +%s); }} &&"
-    " t=$(mktemp {temporary}) && {{ base64 -d >$t && chown {owner}:{group} $t &&"
-    " chmod {mode} $t && mv -fT $t {path} || {{ rm -f $t; exit 1; }}; }}"
-)
 
 
-# One that was deleted comes back with the number that its files and processes still have.
-USER_ADD = (
-    "group=--user-group; ! getent group {user} >/dev/null || group='--gid '{user};"
-    " number=; old=$(stat -c %u {home} 2>/dev/null || echo 0);"
-    ' [ "$old" = 0 ] || getent passwd "$old" >/dev/null || number="--uid $old";'
-    " useradd --system $group $number --no-create-home --shell /usr/sbin/nologin"
-    " --home-dir {home} {user}"
-)
+def _carry_out(change: Change | None, name: str) -> Commands:
+    """Yield a change, or say that there is none."""
+    if change is None:
+        current_host().noop(name)
+        return
+    yield from lock.held(current_host())
+    yield _string(change)
+
+
+def _string(change: Change) -> StringCommand:
+    if change.stdin is None:
+        return StringCommand(change.command)
+    return StringCommand(change.command, _stdin=change.stdin)
 
 
 @operation()
 def file(file: File) -> Commands:
     """Write a file, atomically, if it is not as wanted."""
-    if gather(probes=False).has_file(file):
-        current_host().noop(file.path)
-        return
-    quoted = {name: shlex.quote(value) for name, value in _places(file).items()}
-    yield from lock.held(current_host())
-    yield StringCommand(WRITE.format(**quoted), _stdin=base64.encodebytes(file.data).decode())
-    gather(probes=False).note(file.path, file_state(file))
-
-
-def _places(file: File) -> dict[str, str]:
-    parent, name = file.path.rsplit("/", 1)
-    temporary = f"{parent}/.{name}.XXXXXXXX"
-    places = {"path": file.path, "temporary": temporary, "mode": file.mode}
-    return places | {"owner": file.owner, "group": file.group}
+    change = changes.file(gather(probes=False), file)
+    yield from _carry_out(change, file.path)
+    if change:
+        gather(probes=False).note(file.path, file_state(file))
 
 
 @operation()
 def directory(directory: Directory) -> Commands:
     """Make a directory with owner and mode."""
-    if gather(probes=False).has_directory(directory):
-        current_host().noop(directory.path)
-        return
-    path, mode = shlex.quote(directory.path), shlex.quote(directory.mode)
-    owner = shlex.quote(f"{directory.owner}:{directory.group}")
-    yield from lock.held(current_host())
-    yield StringCommand(f"mkdir -p {path} && chown {owner} {path} && chmod {mode} {path}")
-    gather(probes=False).note(directory.path, directory_state(directory))
+    change = changes.directory(gather(probes=False), directory)
+    yield from _carry_out(change, directory.path)
+    if change:
+        gather(probes=False).note(directory.path, directory_state(directory))
 
 
 @operation()
 def private(path: str) -> Commands:
     """Let a file that the server has made be root's alone; one that is not there stays so."""
-    there = gather(probes=False).paths.get(path)
-    if there is None or (there.owner, there.group, there.mode) == ("root", "root", "600"):
-        current_host().noop(path)
-        return
-    yield from lock.held(current_host())
-    yield StringCommand(f"chown root:root {shlex.quote(path)} && chmod 600 {shlex.quote(path)}")
-    forget()
+    change = changes.private(gather(probes=False), path)
+    yield from _carry_out(change, path)
+    if change:
+        forget()
 
 
 @operation()
 def absent(path: str) -> Commands:
     """Remove a file or link."""
-    if path not in gather(probes=False).paths:
-        current_host().noop(path)
-        return
-    yield from lock.held(current_host())
-    yield StringCommand(f"rm -f -- {shlex.quote(path)}")
-    gather(probes=False).note(path, None)
+    change = changes.absent(gather(probes=False), path)
+    yield from _carry_out(change, path)
+    if change:
+        gather(probes=False).note(path, None)
 
 
 @operation()
 def user(user: str, home: str) -> Commands:
     """Make a system user without a shell or a password."""
-    if user in gather(probes=False).users:
-        current_host().noop(user)
-        return
-    yield from lock.held(current_host())
-    yield StringCommand(USER_ADD.format(user=shlex.quote(user), home=shlex.quote(home)))
-    forget()
+    change = changes.user(gather(probes=False), user, home)
+    yield from _carry_out(change, user)
+    if change:
+        forget()
 
 
 @operation()
 def packages(names: Callable[[Snapshot], tuple[str, ...]]) -> Commands:
     """Install Debian packages that are missing, without what they merely recommend."""
-    missing = [name for name in names(gather()) if name not in gather().packages]
-    if not missing:
-        current_host().noop("all installed")
-        return
-    wanted = " ".join(map(shlex.quote, missing))
-    # dpkg first: after a power cut it refuses everything until it has finished its work.
-    finish = "dpkg --configure -a --force-confold;"
-    yield from lock.held(current_host())
-    yield StringCommand(f"{finish} {UPDATE} && {APT} install -y --no-install-recommends {wanted}")
-    forget()
+    change = changes.packages(gather(), names(gather()))
+    yield from _carry_out(change, "all installed")
+    if change:
+        forget()
 
 
 @operation()
 def unit(unit: str, *, wanted: Asked | None = None, beside: tuple[str, ...] = ()) -> Commands:
-    """Let a unit be enabled and run; ``wanted`` says whether it is to run on this server at all.
-
-    systemd is told of changed unit files when it says that it needs to be; ``beside`` are units
-    that this one starts, and whose files may have changed too.
-    """
+    """Let a unit be enabled and run; ``wanted`` says whether it is to run on this server at all."""
     snapshot = gather()
-    steps = _steps(snapshot, unit)
-    if any(snapshot.unit(name, "NeedDaemonReload") == "yes" for name in beside):
-        steps.append("true")  # the reload itself is all they need
-    if not steps or (wanted and not wanted(snapshot)):
-        current_host().noop(unit)
-        return
-    yield from lock.held(current_host())
-    yield StringCommand(" && ".join(["systemctl daemon-reload", *steps]))
-    forget()
-
-
-def _steps(snapshot: Snapshot, unit: str) -> list[str]:
-    steps = []
-    if snapshot.unit(unit, "LoadState") == "masked":
-        steps.append(f"systemctl unmask --quiet {shlex.quote(unit)}")
-        steps.append(f"systemctl unmask --quiet --runtime {shlex.quote(unit)}")
-    if snapshot.unit(unit, "UnitFileState") not in {"enabled", "static", "alias", "generated"}:
-        steps.append(f"systemctl enable --quiet {shlex.quote(unit)}")
-    if not snapshot.is_active(unit) or snapshot.unit(unit, "NeedDaemonReload") == "yes":
-        steps.append(f"systemctl restart {shlex.quote(unit)}")
-    return steps
+    is_wanted = wanted is None or wanted(snapshot)
+    change = changes.unit(snapshot, unit, beside) if is_wanted else None
+    yield from _carry_out(change, unit)
+    if change:
+        forget()
 
 
 @operation()
@@ -178,12 +125,11 @@ def command(
     when this run has written them; no other file matters to it, so that it needs no second look.
     """
     snapshot = gather(probes=follows is None)
-    if not (snapshot.written.intersection(follows or ()) or due(snapshot)):
-        current_host().noop("nothing to do")
-        return
-    yield from lock.held(current_host())
-    yield StringCommand(script, _stdin=stdin(snapshot)) if stdin else StringCommand(script)
-    forget()
+    is_due = snapshot.written.intersection(follows or ()) or due(snapshot)
+    change = Change(script, stdin(snapshot) if stdin else None) if is_due else None
+    yield from _carry_out(change, "nothing to do")
+    if change:
+        forget()
 
 
 @operation()
@@ -195,11 +141,7 @@ def upload(source: str, path: str, sha256: str, *, due: Asked, mode: str = "755"
     arrival = f"/tmp/one-api-infra-{sha256}"  # noqa: S108  # checked by its hash before use
     yield from lock.held(current_host())
     yield FileUploadCommand(str(Path(source)), arrival)
-    target, new = shlex.quote(path), shlex.quote(f"{path}.new")
-    yield StringCommand(
-        f"install -D -m {mode} {arrival} {new} && rm -f {arrival} &&"
-        f" echo {sha256}'  '{new} | sha256sum --quiet -c - && mv -fT {new} {target}"
-    )
+    yield _string(changes.placed(path, arrival, sha256, mode))
     forget()
 
 

@@ -1,0 +1,160 @@
+"""Each change is nothing where all is as wanted, and its command does what it says."""
+
+import getpass
+import grp
+import os
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from one_api_infra.desired import changes
+from one_api_infra.desired.changes import Change
+from one_api_infra.desired.resources import Directory, File, SnapshotSpec
+from one_api_infra.desired.snapshot import Snapshot, parse, script
+from one_api_infra.shared.secret import Secret
+
+NAME = "it's; a $file"
+UNIT = "one-api.service"
+WELL = {"LoadState": "loaded", "UnitFileState": "enabled", "ActiveState": "active"}
+BLANK = Snapshot()
+
+
+def own(path: Path, content: bytes | Secret = b"content", mode: str = "640") -> File:
+    """A file that this test's user may own."""
+    return File(str(path), content, mode, getpass.getuser(), grp.getgrgid(os.getgid()).gr_name)
+
+
+def look(*paths: Path) -> Snapshot:
+    wanted = SnapshotSpec(paths=tuple(map(str, paths)))
+    output = subprocess.check_output(["sh", "-c", script(wanted)], text=True)
+    return parse(output.removesuffix("\n").split("\n"))
+
+
+def carry_out(change: Change | None) -> int:
+    assert change
+    done = subprocess.run(["sh", "-c", change.command], input=change.stdin, text=True, check=False)
+    return done.returncode
+
+
+@pytest.mark.parametrize("content", [b"content", b"", bytes(range(256)) * 400, Secret("s3cret")])
+@pytest.mark.parametrize("before", ["nothing", "other", "mode", "folder", "link", "broken link"])
+def test_file(tmp_path: Path, before: str, content: bytes | Secret) -> None:
+    path = tmp_path / NAME
+    match before:
+        case "other":
+            path.write_text("something else")
+        case "mode":
+            path.write_bytes(own(path, content).data)
+            path.chmod(0o666)
+        case "folder":
+            path.mkdir()
+            (path / "kept").touch()
+        case "link":
+            (tmp_path / "elsewhere").mkdir()
+            path.symlink_to(tmp_path / "elsewhere")
+        case "broken link":
+            path.symlink_to(tmp_path / "nowhere")
+    wanted = own(path, content)
+    assert carry_out(changes.file(look(path), wanted)) == 0
+    assert path.read_bytes() == wanted.data
+    assert not path.is_symlink()
+    assert changes.file(look(path), wanted) is None
+    assert not list(tmp_path.glob(".*"))
+    assert [each.name for each in tmp_path.rglob("kept")] == ["kept"] * (before == "folder")
+
+
+def test_file_that_cannot_be_written_leaves_the_old(tmp_path: Path) -> None:
+    path = tmp_path / NAME
+    path.write_text("old")
+    wanted = replace(own(path), owner="nobody-here")
+    assert carry_out(changes.file(look(path), wanted)) != 0
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_secret_stands_in_no_command() -> None:
+    change = changes.file(BLANK, File("/etc/x", Secret("s3cret"), "600"))
+    assert change
+    assert "s3cret" not in change.command + repr(change)
+
+
+def test_directory(tmp_path: Path) -> None:
+    path = tmp_path / NAME / "below"
+    wanted = Directory(str(path), "750", getpass.getuser(), grp.getgrgid(os.getgid()).gr_name)
+    assert carry_out(changes.directory(look(path), wanted)) == 0
+    assert changes.directory(look(path), wanted) is None
+    path.chmod(0o777)
+    assert carry_out(changes.directory(look(path), wanted)) == 0
+    assert changes.directory(look(path), wanted) is None
+
+
+def test_absent(tmp_path: Path) -> None:
+    path = tmp_path / NAME
+    assert changes.absent(look(path), str(path)) is None
+    path.symlink_to(tmp_path / "nowhere")
+    assert carry_out(changes.absent(look(path), str(path))) == 0
+    assert changes.absent(look(path), str(path)) is None
+
+
+def test_private_is_for_what_is_there(tmp_path: Path) -> None:
+    path = tmp_path / NAME
+    assert changes.private(look(path), str(path)) is None
+    path.write_text("key")
+    path.chmod(0o644)
+    assert changes.private(look(path), str(path))
+
+
+def test_placed_only_with_the_right_sum(tmp_path: Path) -> None:
+    arrival, path = tmp_path / "arrival", tmp_path / "place"
+    arrival.write_bytes(b"release")
+    path.write_bytes(b"old")
+    right = File("", b"release").sha256
+    assert carry_out(changes.placed(str(path), str(arrival), "0" * 64, "755")) != 0
+    assert path.read_bytes() == b"old"
+    arrival.write_bytes(b"release")
+    assert carry_out(changes.placed(str(path), str(arrival), right, "755")) == 0
+    assert path.read_bytes() == b"release"
+    assert path.stat().st_mode & 0o777 == 0o755
+    assert not arrival.exists()
+
+
+def test_user_is_made_once() -> None:
+    change = changes.user(BLANK, "one-api", "/var/lib/one-api")
+    assert change
+    assert "nologin --home-dir /var/lib/one-api one-api" in change.command
+    assert changes.user(Snapshot(users={"one-api": ("one-api",)}), "one-api", "/x") is None
+
+
+def test_only_missing_packages_are_installed() -> None:
+    change = changes.packages(Snapshot(packages={"nginx": "1"}), ("nginx", "nftables"))
+    assert change
+    assert change.command.endswith("--no-install-recommends nftables")
+    assert changes.packages(Snapshot(packages={"nginx": "1"}), ("nginx",)) is None
+
+
+@pytest.mark.parametrize(
+    ("found", "steps"),
+    [
+        ({}, None),
+        ({"UnitFileState": "static"}, None),
+        ({"ActiveState": "failed"}, ["restart"]),
+        ({"ActiveState": "inactive", "UnitFileState": "disabled"}, ["enable", "restart"]),
+        ({"NeedDaemonReload": "yes"}, ["restart"]),
+        (
+            {"LoadState": "masked", "UnitFileState": "masked", "ActiveState": "inactive"},
+            ["unmask", "unmask", "enable", "restart"],
+        ),
+    ],
+)
+def test_unit(found: dict[str, str], steps: list[str] | None) -> None:
+    change = changes.unit(Snapshot(units={UNIT: WELL | found}), UNIT)
+    told = [each.split()[1] for each in change.command.split(" && ")] if change else None
+    assert told == (["daemon-reload", *steps] if steps else None)
+
+
+def test_unit_follows_the_files_of_those_beside_it() -> None:
+    stale = Snapshot(units={UNIT: WELL, "a.timer": {"NeedDaemonReload": "yes"}})
+    assert changes.unit(stale, UNIT) is None
+    assert changes.unit(stale, UNIT, beside=("a.timer",)) == Change("systemctl daemon-reload")
