@@ -79,10 +79,14 @@ def _remove(part: Path) -> None:
 def _without_hooks(name: str) -> None:
     """Take hooks that are not ours out of certbot's notes, which keeps them at every renewal."""
     path = Path(f"{paths.LETSENCRYPT}/renewal/{name}.conf")
-    lines = path.read_text().splitlines() if path.exists() else []
-    kept = [line for line in lines if not HOOKS.match(line)]
-    if kept != lines:
-        write(path, "\n".join(kept) + "\n", 0o644)
+    text = path.read_text() if path.exists() else ""
+    if (kept := without_hooks(text)) != text:
+        write(path, kept, 0o644)
+
+
+def without_hooks(notes: str) -> str:
+    """certbot's notes on a lineage without the lines that call other programs."""
+    return "".join(line for line in notes.splitlines(keepends=True) if not HOOKS.match(line))
 
 
 def _certonly(site: SiteFile, server: str) -> list[str]:
@@ -140,9 +144,13 @@ def _set_renewal(site: SiteFile) -> None:
         return
     lineage = next(each for each in certificate.observe(site) if each.name == site.domain)
     path = Path(f"{paths.LETSENCRYPT}/renewal/{lineage.name}.conf")
-    lines = [line for line in path.read_text().splitlines() if "renew_before_expiry" not in line]
-    first = f"renew_before_expiry = {renew_before(lineage.not_after - lineage.not_before)}"
-    write(path, "\n".join([first, *lines]) + "\n", 0o644)
+    write(path, renewing(path.read_text(), lineage.not_after - lineage.not_before), 0o644)
+
+
+def renewing(notes: str, lifetime: float) -> str:
+    """certbot's notes, renewing in time for certificates of that lifetime (seconds)."""
+    lines = [line for line in notes.splitlines() if "renew_before_expiry" not in line]
+    return "\n".join([f"renew_before_expiry = {renew_before(lifetime)}", *lines]) + "\n"
 
 
 def remove_obsolete() -> None:
@@ -217,6 +225,10 @@ def renew() -> None:
 def renewal(name: str) -> dict[str, str]:
     """certbot's notes on a lineage: ``server``, ``key_type``, ``required_profile``…"""
     path = Path(f"{paths.LETSENCRYPT}/renewal/{name}.conf")
-    lines = path.read_text().splitlines() if path.exists() else []
-    pairs = (line.partition(" = ") for line in lines if " = " in line)
+    return parse(path.read_text()) if path.exists() else {}
+
+
+def parse(notes: str) -> dict[str, str]:
+    """The pairs of certbot's notes."""
+    pairs = (line.partition(" = ") for line in notes.splitlines() if " = " in line)
     return {key.strip(): value.strip() for key, _sign, value in pairs}

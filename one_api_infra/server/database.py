@@ -64,9 +64,9 @@ def look() -> None:
     given = _given()
     found, key = Database(time.time(), SQLITE, ""), ""
     try:
-        found = _placed(found, given.get(URL, ""))
+        found = placed(found, given.get(URL, ""))
         with _open(given.get(URL, "")) as (kind, query):
-            found = _limits(replace(found, kind=kind), query)
+            found = limits(replace(found, kind=kind), query)
             found = replace(found, server_address=_option(kind, query, "ServerAddress"))
             found = replace(found, refusal=_refusal(query))
             if kind == SQLITE:
@@ -74,7 +74,7 @@ def look() -> None:
             if name := edition(site()).epay_key_option:
                 key = _option(kind, query, name)
     except Exception as error:  # of three drivers; each is a database that does not answer
-        found = replace(found, error=_reason(error))
+        found = replace(found, error=reason(error))
     if found.kind == SQLITE:
         found = replace(found, obstacle=_obstacle(found))
     cache = Cache(_cache(given[CACHE])) if CACHE in given else None
@@ -179,7 +179,7 @@ def _tls(address: Address) -> ssl.SSLContext | None:
     return context
 
 
-def _placed(found: Database, url: str) -> Database:
+def placed(found: Database, url: str) -> Database:
     """With its kind, and whether it is a server of this host, before anybody has connected."""
     if not url:
         return found
@@ -193,7 +193,7 @@ def _refusal(query: Query) -> str:
     try:
         query(WRITE)
     except Exception as error:
-        return _reason(error)
+        return reason(error)
     return ""
 
 
@@ -222,7 +222,7 @@ def _option(kind: str, query: Query, name: str) -> str:
     return str(found[0][0] or "") if found else ""
 
 
-def _limits(found: Database, query: Query) -> Database:
+def limits(found: Database, query: Query) -> Database:
     """With how many connections there may be, are kept back, and how many hosts share them."""
     if found.kind == POSTGRESQL:
         (limit,), (kept,) = query("SHOW max_connections")[0], query(RESERVED)[0]
@@ -248,11 +248,11 @@ def _cache(url: str) -> str:
         with contextlib.closing(client):
             client.ping()
     except Exception as error:
-        return _reason(error)
+        return reason(error)
     return ""
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """An error without what may hold a password: the server's own words, on one line."""
     told = error.args[0] if error.args else ""
     words = told.get("M", "") if isinstance(told, dict) else " ".join(map(str, error.args))

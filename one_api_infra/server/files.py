@@ -39,12 +39,12 @@ def manifest() -> Manifest:
 def deviations() -> tuple[Deviation, ...]:
     """All that is gone, changed, or has other rights."""
     compared = (
-        deviation(path, wanted, _entry(Path(path))) for path, wanted in manifest().entries.items()
+        deviation(path, wanted, entry(Path(path))) for path, wanted in manifest().entries.items()
     )
     return tuple(each for each in compared if each)
 
 
-def _entry(path: Path) -> Entry | None:
+def entry(path: Path) -> Entry | None:
     """What stands there; a file that is empty has no hash, as one that is too large."""
     try:
         found = path.lstat()
@@ -83,7 +83,7 @@ def idle_units() -> Mapping[str, str]:
     blocks = [
         dict(line.split("=", 1) for line in each.splitlines()) for each in shown.split("\n\n")
     ]
-    states = {name: _state(block) for name, block in zip(names, blocks, strict=True)}
+    states = {name: idleness(block) for name, block in zip(names, blocks, strict=True)}
     return {name: state for name, state in states.items() if state}
 
 
@@ -112,7 +112,8 @@ def drop_ins() -> Mapping[str, str]:
     return found
 
 
-def _state(block: Mapping[str, str]) -> str:
+def idleness(block: Mapping[str, str]) -> str:
+    """Why a unit with these properties does not run, or would not at the next start."""
     if block["LoadState"] == "masked":
         return "masked"
     if block["LoadState"] != "loaded":

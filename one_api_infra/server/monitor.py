@@ -118,10 +118,18 @@ def _server(now: float) -> Server | Unobserved:
 
 def _state() -> dict[str, Any]:
     """What the last run knew; a file that cannot be read is as none."""
+    try:
+        return parse_state(_newest())
+    except OSError:
+        return parse_state("")
+
+
+def parse_state(text: str) -> dict[str, Any]:
+    """The state of a file's text; what is missing there, or no state at all, is as new."""
     fresh = {"memory": {}, "outbox": [], "undelivered": [], "ran": 0, "rooms": []}
     try:
-        return fresh | dict(json.loads(_newest()))
-    except (OSError, ValueError, TypeError):
+        return fresh | dict(json.loads(text))
+    except (ValueError, TypeError):
         return fresh
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from one_api_infra.server import certificate, files
-from one_api_infra.server.local import CommandError, link, must, run, site, tail, write
+from one_api_infra.server.local import CommandError, must, run, site, tail, write
+from one_api_infra.server.nginx_files import are_relieved, install, swap
 from one_api_infra.shared import nginx_release, paths, units
 from one_api_infra.shared.site_file import SiteFile
 from one_api_infra.shared.texts import _
@@ -55,21 +56,18 @@ def let_serve(configuration: Mapping[str, Any], *, staged: bool = True) -> None:
     _prepare()
     if staged:
         test(configuration)
-    shutil.rmtree(PREVIOUS, ignore_errors=True)
-    shutil.copytree(paths.NGINX, PREVIOUS, symlinks=True)
-    install(configuration, Path(paths.NGINX))
-    if found := "" if staged else problem():
-        put_back()
-        raise CommandError(found)
-    if wrong := _reload():
-        put_back()
+
+    def serve() -> str | None:
+        return ("" if staged else problem()) or _reload()
+
+    if wrong := swap(configuration, Path(paths.NGINX), Path(PREVIOUS), serve):
+        run("systemctl", "reload-or-restart", units.NGINX)
         raise CommandError(
             _(
                 "nginx did not serve with the new configuration; the old one is back: {problem}",
                 problem=wrong,
             )
         )
-    _forget_old_releases(configuration["release"])
     parts = {f"{LINK}/{name}": text for name, text in configuration["parts"].items()}
     write(paths.NGINX_WRITTEN, nginx_release.sums(parts | configuration["files"]))
 
@@ -150,34 +148,6 @@ def test(configuration: Mapping[str, Any]) -> None:
         )
 
 
-def install(configuration: Mapping[str, Any], root: Path) -> None:
-    """Write the parts beside the old ones, then swap the link; the includes come last."""
-    release = root / "one-api.d" / str(configuration["release"])
-    release.mkdir(parents=True, exist_ok=True)
-    for name, text in configuration["parts"].items():
-        write(release / name, text, 0o644)
-    link(root / "one-api", f"one-api.d/{configuration['release']}")
-    for path, text in configuration["files"].items():
-        write(root / Path(path).relative_to(paths.NGINX), text, 0o644)
-    for path in configuration["absent"]:
-        (root / Path(path).relative_to(paths.NGINX)).unlink(missing_ok=True)
-
-
-def put_back() -> None:
-    """Restore what was there before ``install``."""
-    previous = Path(PREVIOUS)
-    for path in sorted(Path(paths.NGINX).rglob("*"), reverse=True):
-        there = previous / path.relative_to(paths.NGINX)
-        if there.exists() or there.is_symlink():
-            continue
-        if path.is_dir() and not path.is_symlink():
-            path.rmdir()
-        else:
-            path.unlink()
-    must("cp", "--archive", "--force", "--no-target-directory", PREVIOUS, paths.NGINX)
-    run("systemctl", "reload-or-restart", units.NGINX)
-
-
 def _reload() -> str | None:
     """Reload (or start) and wait until it serves; what is wrong otherwise."""
     must("systemctl", "daemon-reload")
@@ -217,15 +187,10 @@ def _wait(before: set[str], token: str) -> str | None:
     problem: str | None = _("it did not start new workers")
     while time.monotonic() < deadline:
         # An old worker answers too, until it is told to go: it would prove the old configuration.
-        if _are_relieved(before) and (problem := _serves(token)) is None:
+        if are_relieved(before, _workers(), _is_leaving) and (problem := _serves(token)) is None:
             return None
         time.sleep(0.05)
     return f"{problem}\n{tail(_error_log())}"
-
-
-def _are_relieved(before: set[str]) -> bool:
-    """Whether there are new workers, and all of the old ones take no more connections."""
-    return bool(_workers() - before) and all(_is_leaving(pid) for pid in before)
 
 
 def _is_leaving(pid: str) -> bool:
@@ -263,9 +228,3 @@ def _workers() -> set[str]:
 def _error_log() -> list[str]:
     path = Path("/var/log/nginx/error.log")
     return path.read_text(errors="replace").splitlines()[-5:] if path.exists() else []
-
-
-def _forget_old_releases(current: str) -> None:
-    for path in Path(f"{paths.NGINX}/one-api.d").iterdir():
-        if path.name != current:
-            shutil.rmtree(path)

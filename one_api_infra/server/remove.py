@@ -26,7 +26,7 @@ MARK = "one-api"  # in the name of every folder that is ours alone
 def callbacks() -> None:
     """Stop and remove the callback service; the log and the site stay."""
     _stop((units.CALLBACKS_TIMER, units.CALLBACKS))
-    _remove([paths.CALLBACKS])
+    remove_paths([paths.CALLBACKS])
     run("userdel", "one-api-callbacks")
     must("systemctl", "daemon-reload")
 
@@ -41,20 +41,20 @@ def remove(data: str = "keep") -> None:
     """Stop and remove everything that the toolkit made; with ``delete`` the data too."""
     manifest, made = files.manifest(), [*_nginx_files(), *MADE, *_runtime()]
     kept = () if data == "delete" else DATA
-    _stop(_units(manifest))
+    _stop(own_units(manifest))
     run(paths.PORT_GUARD, "--remove")
     _restore_nginx()
-    _remove([*manifest.entries, *made, *DATA], without=(*LAST, *kept))
+    remove_paths([*manifest.entries, *made, *DATA], without=(*LAST, *kept))
     for user in manifest.users:
         if data == "delete" or user != OWNER_OF_DATA:
             run("userdel", user)
     must("systemctl", "daemon-reload")
     if run("nginx", "-t", "-q")[0] == 0:
         run("systemctl", "reload-or-restart", units.NGINX)
-    _remove(LAST)
+    remove_paths(LAST)
 
 
-def _units(manifest: Manifest) -> list[str]:
+def own_units(manifest: Manifest) -> list[str]:
     """Our own, timers first; the firewall last, since it guards One API's port."""
     found = [
         path.rpartition("/")[2]
@@ -77,7 +77,7 @@ def _runtime() -> list[str]:
     return [str(path) for path in (*Path("/run").glob(f"{MARK}*"), *aside)]
 
 
-def _remove(found: Iterable[str], without: tuple[str, ...] = ()) -> None:
+def remove_paths(found: Iterable[str], without: tuple[str, ...] = ()) -> None:
     """Files and folders of ours; a folder that others use too only when it is empty."""
     for path in sorted(map(Path, found), reverse=True):
         if any(path.is_relative_to(each) for each in without):
