@@ -40,7 +40,7 @@ def deploy(  # noqa: PLR0913, PLR0917  # one an option
         return
     done = runner.run(inventory, only, "-y", limit=limit)
     _print(done, as_json=as_json)
-    _next_step(done, inventory)
+    next_step(done, inventory)
     sys.exit(done.code)
 
 
@@ -57,7 +57,8 @@ def _print(run: runner.Run, *, as_json: bool) -> None:
         click.echo(json.dumps(run.report, indent=1))
 
 
-def _next_step(run: runner.Run, inventory: Path) -> None:
+def next_step(run: runner.Run, inventory: Path) -> None:
+    """Say how the run ended, and what to do now."""
     if run.code == runner.INTERRUPTED:
         text = _(
             "Interrupted. The step that was under way still runs on the server until it ends, and"

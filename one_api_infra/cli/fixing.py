@@ -1,7 +1,7 @@
 """``one-api-infra status --fix``: what only repairs is carried out, each after a question."""
 
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,23 @@ def judged(name: str, data: Mapping[str, Any], path: Path) -> Verdicts:
 def fix(name: str, path: Path, found: Verdicts) -> Verdicts:
     """Offer the remedies in the order of the way, looking anew after each; the last look."""
     data = dict(inventories.read(path))[name]
+    server = Server(name, data)
+    return one_by_one(
+        found,
+        lambda verdict: _carry_out(server, name, path, verdict),
+        lambda: judged(name, data, path),
+    )
+
+
+def one_by_one(
+    found: Verdicts, carry_out: Callable[[Verdict], bool], look: Callable[[], Verdicts]
+) -> Verdicts:
+    """Each fault is tried once, in the order of the way; after one that was dealt with, a look."""
     tried: set[str] = set()
     while each := next((one for one in found if _is_open(one) and one.id not in tried), None):
         tried.add(each.id)
-        if _carry_out(Server(name, data), name, path, each):
-            found = judged(name, data, path)
+        if carry_out(each):
+            found = look()
     return found
 
 

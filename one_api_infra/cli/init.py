@@ -88,12 +88,13 @@ def _ask(host: str, settings: dict[str, Any], edition: str | None) -> Iterable[s
     output, error = Server(host, settings | first).run(STATUS, SECONDS)
     if error:
         yield _("{host} cannot be reached by ssh: {error}", host=host, error=error)
-    found = edition or _running(output)
+    found = edition or running(output)
     if found:
         settings["edition"] = found
 
 
-def _running(output: str) -> str | None:
+def running(output: str) -> str | None:
+    """The edition that answered with ``output``; None for no answer of any."""
     try:
         told = json.loads(output)["data"]
         return editions.of_status(told).name if isinstance(told, dict) else None

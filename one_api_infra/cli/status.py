@@ -108,12 +108,12 @@ def _print(name: str, verdicts: Verdicts, *, show_all: bool) -> None:
             continue
         style = STYLES[each.state]
         state = f"[{style}]{_(STATES[each.state])}[/]"
-        table.add_row(_(LEVELS[each.level]), each.id, state, _words(each))
+        table.add_row(_(LEVELS[each.level]), each.id, state, words(each))
     console.print(table)
     console.print(summary(verdicts))
 
 
-def _words(verdict: Verdict) -> str:
+def words(verdict: Verdict) -> str:
     """What the last column says, without the markup that evidence could hold."""
     if verdict.state is State.OK:
         return ""

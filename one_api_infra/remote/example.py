@@ -1,5 +1,6 @@
 """A commented inventory for one server, made of the example that names every setting."""
 
+import json
 import re
 from collections.abc import Mapping
 
@@ -19,10 +20,10 @@ def inventory(text: str, path: str, host: str, settings: Mapping[str, object]) -
     """
     domain = str(settings["domain"])
     _docstring, _quotes, body = text.removeprefix('"""').partition('"""\n')
-    body = body.replace(f'"{HOST}"', f'"{host}"', 1)
+    body = body.replace(f'"{HOST}"', _literal(host), 1)
     for name, value in settings.items():
         body = _set(body, name, value)
-    return HEAD.format(domain=domain, path=path) + body
+    return HEAD.format(domain=domain, path=path.replace("\\", "/")) + body
 
 
 def _set(body: str, name: str, value: object) -> str:
@@ -36,4 +37,4 @@ def _set(body: str, name: str, value: object) -> str:
 
 
 def _literal(value: object) -> str:
-    return f'"{value}"' if isinstance(value, str) else repr(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
