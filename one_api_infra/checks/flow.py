@@ -118,7 +118,9 @@ def _ledger(observation: Observation) -> Finding:
     age = min(
         observation.now - ledger.state.ran, observation.on_server.uptime
     )  # after a reboot it takes a while
-    return Found("old", f"{age:.0f} s") if age > intervals.CALLBACKS_LATE else None
+    if age > intervals.CALLBACKS_LATE:
+        return Found("old", f"{age:.0f} s", {"minutes": intervals.CALLBACKS_LATE // 60})
+    return None
 
 
 def _sight(observation: Observation) -> Finding:
@@ -238,7 +240,7 @@ CHECKS = (
                 N_("`systemctl enable --now one-api-callbacks.timer`"),
             ),
             "old": Fault(
-                N_("the callback service has not finished a run for more than ten minutes"),
+                N_("the callback service has not finished a run for more than {minutes} minutes"),
                 N_(
                     "read `journalctl -u one-api-callbacks`,"
                     " then `systemctl restart one-api-callbacks.timer`"

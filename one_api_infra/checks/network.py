@@ -59,8 +59,15 @@ def _holder(observation: Observation) -> Finding:
     for port in ("80", "443"):
         holder = holders.get(port)
         if holder and holder.program != "nginx":
-            return Found("taken", f"ss: {port} {holder.program}", stop(holder, port))
+            return Found(kind(holder), f"ss: {port} {holder.program}", stop(holder, port))
     return None
+
+
+def kind(holder: Holder) -> str:
+    """The fault of ``network.port_taken``, by what it takes to end a holder."""
+    if holder.process == 1:
+        return "socket"
+    return "unit" if holder.unit else "process"
 
 
 def stop(holder: Holder, port: str) -> dict[str, object]:
@@ -83,11 +90,25 @@ CHECKS = (
         Level.NETWORK,
         N_("Ports 80 and 443 are nginx', and One API's port is its own"),
         {
-            "taken": Fault(
+            "unit": Fault(
                 N_("{holder} holds port {port}"),
                 N_(
                     "`{stop}`, then `systemctl restart nginx`; if it comes back at the next start:"
                     " `systemctl disable {unit}`"
+                ),
+            ),
+            "process": Fault(
+                N_("{holder} holds port {port}, and no systemd service started it"),
+                N_(
+                    "`{stop}`, then `systemctl restart nginx`; if it comes back, stop what starts"
+                    " it: a container, a panel, a cron job or somebody's shell"
+                ),
+            ),
+            "socket": Fault(
+                N_("systemd holds port {port} for a socket unit"),
+                N_(
+                    "`systemctl list-sockets` names it: disable and stop that one, then"
+                    " `systemctl restart nginx`"
                 ),
             ),
             "one_api": Fault(

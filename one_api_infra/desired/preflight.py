@@ -85,17 +85,28 @@ def _disk(_site: Site, snapshot: Snapshot) -> Iterable[Problem]:
 
 def _ports(_site: Site, snapshot: Snapshot) -> Iterable[Problem]:
     for port in (80, 443):
-        holder = firewall.listeners(snapshot).get(port)
-        if holder and holder not in OUR_PROGRAMS:
-            held = network.stop(Holder(holder, 0, f"{holder}.service"), str(port))
-            yield catalogue.problem("network.port_taken", "taken", **held)
+        if firewall.listeners(snapshot).get(port, "nginx") not in OUR_PROGRAMS:
+            holder = _holder(snapshot, port)
+            held = network.stop(holder, str(port))
+            yield catalogue.problem("network.port_taken", network.kind(holder), **held)
 
 
 def _one_api_port(site: Site, snapshot: Snapshot) -> Iterable[Problem]:
-    holder = _all_listeners(snapshot).get(site.one_api_port)
-    if holder and not snapshot.is_active(units.ONE_API):
-        held = network.stop(Holder(holder, 0, f"{holder}.service"), str(site.one_api_port))
+    is_held = site.one_api_port in _all_listeners(snapshot)
+    if is_held and not snapshot.is_active(units.ONE_API):
+        held = network.stop(_holder(snapshot, site.one_api_port), str(site.one_api_port))
         yield catalogue.problem("network.port_taken", "one_api", **held)
+
+
+def _holder(snapshot: Snapshot, port: int) -> Holder:
+    """Who holds a port: the process, and the service that it belongs to."""
+    lines = "\n".join(snapshot.probes.get("listeners", ()))
+    found = re.search(rf'^tcp.*:{port}\s.*?"([^"]+)",pid=(\d+)', lines, re.M)
+    name, process = (found[1], int(found[2])) if found else ("?", 0)
+    service = re.search(
+        rf"^/proc/{process}/cgroup (\S+\.service)$", snapshot.probe("cgroups"), re.M
+    )
+    return Holder(name, process, service[1] if service else "")
 
 
 def _all_listeners(snapshot: Snapshot) -> dict[int, str]:
@@ -190,6 +201,14 @@ def _database_probes(site: Site) -> Mapping[str, str]:
     }
 
 
+def _cgroups(*ports: int) -> str:
+    """The shell command that tells the last part of the control group of each port's holder."""
+    wanted = " or ".join(f"sport = :{port}" for port in ports)
+    processes = f"ss -Htlnp '( {wanted} )' | grep -o 'pid=[0-9]*' | sort -u"
+    names = f"$({processes} | sed 's:pid=\\(.*\\):/proc/\\1/cgroup:')"
+    return f"awk -F/ 'FNR == 1 {{ print FILENAME, $NF }}' {names} /dev/null"
+
+
 def concern(site: Site) -> Concern:
     """What is looked at before anything is changed."""
     return Concern(
@@ -198,6 +217,7 @@ def concern(site: Site) -> Concern:
                 **_database_probes(site),
                 "ours": f"grep -slF one-api-infra {' '.join(SHARED_NAMES)}",
                 "edition": EDITION,
+                "cgroups": _cgroups(80, 443, site.one_api_port),
                 "uid": "id -u",
                 "os_release": "cat /etc/os-release",
                 "disk": "df -k --output=target,avail / /var /opt /etc",

@@ -41,8 +41,9 @@ def answer(*addresses: str, error: str = "") -> Names:
 DNS = answer(HERE, HERE6)
 
 
-def listening(program: str, port: int) -> tuple[str, ...]:
-    return (*SOUND["listeners"], f'tcp LISTEN 0 9 *:{port} *:* users:(("{program}",pid=7,fd=3))')
+def listening(program: str, port: int, pid: int = 7) -> tuple[str, ...]:
+    line = f'tcp LISTEN 0 9 *:{port} *:* users:(("{program}",pid={pid},fd=3))'
+    return (*SOUND["listeners"], line)
 
 
 FAULTS: list[tuple[dict[str, tuple[str, ...]], str, str]] = [
@@ -51,8 +52,18 @@ FAULTS: list[tuple[dict[str, tuple[str, ...]], str, str]] = [
     ({"uid": ("1000",)}, "system.root", "_sudo"),
     ({"disk": ("Mounted on Avail", "/opt 90000", "/opt 90000")}, "system.disk", "free space"),
     ({"time": (str(int(NOW) + 86400),)}, "system.clock", "timedatectl"),
-    ({"listeners": listening("caddy", 80)}, "network.port_taken", "disable caddy"),
-    ({"listeners": listening("apache2", 443)}, "network.port_taken", "apache2"),
+    (
+        {"listeners": listening("caddy", 80), "cgroups": ("/proc/7/cgroup caddy.service",)},
+        "network.port_taken",
+        "disable caddy.service",
+    ),
+    ({"listeners": listening("apache2", 443)}, "network.port_taken", "`kill 7`"),
+    (
+        {"listeners": listening("python3", 443), "cgroups": ("/proc/7/cgroup session-2.scope",)},
+        "network.port_taken",
+        "`kill 7`",
+    ),
+    ({"listeners": listening("systemd", 80, 1)}, "network.port_taken", "list-sockets"),
     ({"listeners": listening("node", 3000)}, "network.port_taken", "one_api_port"),
     ({"listeners": listening("redis", 6379)}, "firewall.closes_port", "open_ports"),
     ({"listeners": UDP}, "firewall.closes_port", '"51820/udp"'),
