@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from one_api_infra.checks.observation import Observation
@@ -19,7 +19,7 @@ from one_api_infra.shared.state import State
 
 KINDS = (Server, Observation, SiteFile, State)
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
-FEW = settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=30)
 
 
 @dataclass(frozen=True)
