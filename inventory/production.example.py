@@ -77,8 +77,8 @@ hosts = [
             # "pip_index": "https://mirror.example.com/simple",  # where PyPI is slow
             # "log_days": 180,                         # how long callbacks are kept
             #
-            # --- Payments: an agent records callbacks, sends lost ones again, asks the gateways ---
-            # "callbacks": "on",                       # off: no agent; nginx records all the same
+            # --- Payments: a service sends lost callbacks again, and asks the gateways -----------
+            # "callbacks": "on",                       # off: no service; nginx records all the same
             # "gateway_networks": ["10.0.0.0/8"],      # private ones in which gateways are
             # "reconcile": "act",                      # report: sends nothing, only tells
             #
