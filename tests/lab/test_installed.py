@@ -1,16 +1,22 @@
-"""The installed package, in a folder that has never seen the checkout: init to remove."""
+"""The installed package, in a folder that has never seen the checkout: init to remove.
+
+And the workflow of docs/ci.md, step by step as CI runs it.
+"""
 
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.lab.sites import ROOT, LabSite
 
 PROGRAM = "from one_api_infra.cli import main; main()"
+DOCUMENT = ROOT / "docs/ci.md"
 
 
 class Installed:
@@ -24,18 +30,49 @@ class Installed:
         (wheel,) = folder.glob("*.whl")
         target = f"--target={self.package}"
         subprocess.run([*pip, "install", "--no-deps", target, str(wheel)], check=True)
+        program = folder / "bin/one-api-infra"
+        program.parent.mkdir()
+        program.write_text(f"#!{sys.executable}\n{PROGRAM}\n")
+        program.chmod(0o755)
+
+    def ci(self, event: str, **secrets: str) -> dict[str, int]:
+        """The exit codes of a workflow's steps for an event; the first that fails is the last."""
+        (text,) = re.findall(r"```yaml\n(.*?)```", DOCUMENT.read_text(), re.S)
+        steps = [each for each in yaml.safe_load(text)["jobs"]["site"]["steps"] if "run" in each]
+        codes: dict[str, int] = {}
+        for step in steps:
+            if step["name"] == "install" or not _is_due(step.get("if", ""), event):
+                continue
+            own = {"PATH": f"{self.folder.parent}/bin:{os.environ['PATH']}", **secrets}
+            done = self._run(["bash", "-e", "-c", step["run"]], own)
+            codes[step["name"]] = done.returncode
+            if done.returncode:
+                break
+        return codes
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """One command, with nothing of the checkout on the path."""
-        own = {"PYTHONPATH": str(self.package), "LC_ALL": "C.UTF-8", "COLUMNS": "200"}
+        return self._run([sys.executable, "-c", PROGRAM, *arguments], {})
+
+    def _run(self, command: list[str], own: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+        known = {"PYTHONPATH": str(self.package), "LC_ALL": "C.UTF-8", "COLUMNS": "200"}
         return subprocess.run(
-            [sys.executable, "-c", PROGRAM, *arguments],
+            command,
             cwd=self.folder,
-            env={**os.environ, **own},
+            env={**os.environ, **known, **own},
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
         )
+
+
+def _is_due(condition: str, event: str) -> bool:
+    """GitHub's words for when a step runs, as far as the document uses them."""
+    found = re.fullmatch(r"github\.event_name (==|!=) '(\w+)'", condition)
+    if not found:
+        return not condition
+    return (found[2] == event) == (found[1] == "==")
 
 
 @pytest.fixture(scope="module")
@@ -64,12 +101,22 @@ def test_init_to_remove(installed: Installed, blank: Callable[[str], LabSite]) -
     way = site.host.connection()
     begun = installed.run(
         "init", "--yes", f"--server={way['ssh_hostname']}", f"--domain={site.domain}",
-        "--email=admin@lab.test", f"--ssh-key={way['ssh_key']}",
+        "--email=admin@lab.test", "--ssh-key=ssh_key",
     )  # fmt: skip
     assert inventory.exists(), begun.stderr
     # What a lab has beside a real server: its CA, its DNS, its way.
-    own = f"hosts[0][1].update({site.settings!r})\n"
+    others = {name: value for name, value in site.settings.items() if name != "ssh_key"}
+    own = f"hosts[0][1].update({others!r})\n"
     inventory.write_text(inventory.read_text() + own)
+
+    key = Path(str(way["ssh_key"])).read_text()
+    assert installed.ci("pull_request", SSH_KEY=key) == {"key": 0, "plan": 0}
+    assert site.host.ssh("ls /opt") == ""
+    assert installed.ci("push", SSH_KEY=key) == {"key": 0, "deploy": 0, "verify": 0}
+    assert (installed.folder / "ssh_key").stat().st_mode & 0o777 == 0o600
+    site.host.ssh("systemctl stop nginx")
+    assert installed.ci("schedule", SSH_KEY=key) == {"key": 0, "verify": 1}
+    assert "<failure" in (installed.folder / "verify.xml").read_text()
 
     for command in (["deploy", "--yes"], ["verify", "--junit-xml=verified.xml"], ["status"]):
         done = installed.run(*command)
