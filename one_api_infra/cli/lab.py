@@ -7,12 +7,11 @@ import time
 
 import click
 
+from one_api_infra.desired.systems import SYSTEMS
 from one_api_infra.lab import lab as labs
 from one_api_infra.lab.inventory import DEMO, hosts
 from one_api_infra.lab.lab import Lab
 from one_api_infra.shared.texts import _
-
-SYSTEMS = ("debian-12", "debian-13")
 
 
 @click.group()
@@ -22,7 +21,7 @@ def lab() -> None:
 
 @lab.command()
 @click.argument("name", default="site")
-@click.option("--system", type=click.Choice(SYSTEMS), default="debian-13", show_default=True)
+@click.option("--system", type=click.Choice(list(SYSTEMS)), default="debian-13", show_default=True)
 @click.option("--edition", default="one-hub", show_default=True)
 @click.option("--lab", "lab_name", default=DEMO, show_default=True)
 def up(name: str, system: str, edition: str, lab_name: str) -> None:

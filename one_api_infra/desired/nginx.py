@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from one_api_infra.desired import certificate as certificate_files
-from one_api_infra.desired import render
+from one_api_infra.desired import render, systems
 from one_api_infra.desired.resources import Concern, Directory, File, SnapshotSpec
 from one_api_infra.desired.site import Site
 from one_api_infra.desired.snapshot import Snapshot
@@ -48,8 +48,6 @@ CIPHERS = (
     "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 )
 CURVES = "X25519:prime256v1:secp384r1"
-# Debian's, for a server on which nginx is still to be installed.
-EXPECTED = {"12": ((1, 22, 1), (3, 0)), "13": ((1, 26, 3), (3, 5))}
 FOREIGN = (
     "for f in /etc/nginx/sites-enabled/* /etc/nginx/conf.d/*.conf; do case $f in"
     " */one-api.conf) continue;; esac; [ -f $f ] || continue;"
@@ -128,7 +126,8 @@ def _versions(snapshot: Snapshot) -> tuple[tuple[int, ...], tuple[int, ...]]:
     openssl = re.search(r"built with OpenSSL (\d+)\.(\d+)", text)
     if nginx and openssl:
         return _numbers(nginx), _numbers(openssl)
-    return EXPECTED.get(snapshot.probe("debian"), EXPECTED["12"])
+    system = systems.of(snapshot.probes.get("os_release", ())) or systems.OLDEST
+    return system.nginx, system.openssl
 
 
 def _numbers(match: re.Match[str]) -> tuple[int, ...]:
@@ -277,7 +276,7 @@ def concern(_site: Site) -> Concern:
                 "nginx_loaded": f"cat {paths.NGINX_LOADED} && {paths.NGINX_SUM}",
                 "ipv6": "[ -e /proc/net/if_inet6 ] || echo no",
                 "time": "date +%s",
-                "debian": '. /etc/os-release && echo "$VERSION_ID"',
+                "os_release": "cat /etc/os-release",
             },
         ),
     )

@@ -10,7 +10,7 @@ from one_api_infra.checks import catalogue, dns, host, network, target
 from one_api_infra.checks.database import excess
 from one_api_infra.checks.observation import Names, Observation
 from one_api_infra.checks.verdict import State
-from one_api_infra.desired import firewall
+from one_api_infra.desired import firewall, systems
 from one_api_infra.desired.resources import Concern, SnapshotSpec
 from one_api_infra.desired.site import Site
 from one_api_infra.desired.snapshot import Snapshot
@@ -19,7 +19,6 @@ from one_api_infra.shared.database import Address
 from one_api_infra.shared.server_observation import Database, Holder
 from one_api_infra.shared.validation import Problem
 
-SYSTEMS = {("debian", "12"), ("debian", "13")}
 ARCHITECTURES = {"amd64", "arm64"}
 FREE_MIB = 1024
 OUR_PROGRAMS = {"nginx"}
@@ -56,9 +55,9 @@ def _names(snapshot: Observation) -> Iterable[Problem]:
 
 
 def _system(_site: Site, snapshot: Snapshot) -> Iterable[Problem]:
-    release = _release(snapshot)
-    if (release.get("ID"), release.get("VERSION_ID")) not in SYSTEMS:
-        name = release.get("PRETTY_NAME", "?")
+    os_release = snapshot.probes.get("os_release", ())
+    if systems.of(os_release) is None:
+        name = systems.release(os_release).get("PRETTY_NAME", "?")
         yield catalogue.problem("system.distribution", name=name)
     yield from architecture(snapshot.probe("architecture"))
     if snapshot.probe("uid") != "0":
@@ -69,11 +68,6 @@ def architecture(name: str) -> Iterable[Problem]:
     """Whether there are releases of One API for this Debian architecture."""
     if name not in ARCHITECTURES:
         yield catalogue.problem("system.architecture", name=name)
-
-
-def _release(snapshot: Snapshot) -> Mapping[str, str]:
-    pairs = (line.partition("=") for line in snapshot.probes.get("os_release", ()))
-    return {name: value.strip('"') for name, _sign, value in pairs}
 
 
 def _disk(_site: Site, snapshot: Snapshot) -> Iterable[Problem]:

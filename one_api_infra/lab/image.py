@@ -3,10 +3,10 @@
 import shutil
 from pathlib import Path
 
+from one_api_infra.desired.systems import SYSTEMS
 from one_api_infra.lab.errors import LabError
 from one_api_infra.lab.process import run
 
-RELEASES = {"debian-12": "bookworm", "debian-13": "trixie"}
 # What a cloud image has and a minimal bootstrap lacks; no python, no curl: a blank server.
 PACKAGES = (
     "systemd-sysv,dbus,libpam-systemd,openssh-server,iproute2,ca-certificates,sudo,procps,"
@@ -22,12 +22,13 @@ def build(directory: Path, system: str, public_key: str) -> Path:
     target = directory / system
     if target.exists():
         return target
-    if system not in RELEASES:
-        raise LabError(f"{system}: expected one of {', '.join(RELEASES)}")
+    if system not in SYSTEMS:
+        raise LabError(f"{system}: expected one of {', '.join(SYSTEMS)}")
     unfinished = directory / f"{system}.unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
     directory.mkdir(parents=True, exist_ok=True)
-    run(*_bootstrap(RELEASES[system], unfinished), stdin=sources(RELEASES[system]))
+    suite = SYSTEMS[system].suite
+    run(*_bootstrap(suite, unfinished), stdin=sources(suite))
     _prepare(unfinished, public_key)
     return unfinished.rename(target)
 
