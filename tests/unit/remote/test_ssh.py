@@ -1,0 +1,97 @@
+"""Reaching a server: what ssh is told, and how a command becomes root's."""
+
+import base64
+import os
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from one_api_infra.remote import ssh
+
+KEY = "AAAAC3NzaC1lZDI1NTE5AAAAILE4vHcL2q0NO24MgXVQ+WhWqz2aQR8k6ZemFHnw6r2l"
+FINGERPRINT = "SHA256:sAXvxbDj3yXFsTqWSAm6U1w1mtaQqwvgoKKMig7DnUs"
+# Takes its options, and with -S the password from its input, as sudo does.
+SUDO = """#!/bin/sh
+password=
+while :; do
+    case $1 in
+        -n) [ -e "$0.asks" ] && exit 1; shift;;
+        -S) read -r password; shift;;
+        -p) shift 2;;
+        *) break;;
+    esac
+done
+[ ! -e "$0.asks" ] || [ "$password" = s3cret ] || exit 1
+exec "$@"
+"""
+
+
+def test_fingerprint_is_openssh_s() -> None:
+    assert ssh.fingerprint(base64.b64decode(KEY)) == FINGERPRINT
+
+
+def test_stanza_asks_nothing_and_shares_a_connection(tmp_path: Path) -> None:
+    data = {"ssh_hostname": "198.51.100.7", "ssh_user": "root", "ssh_port": 2222, "ssh_key": None}
+    lines = [line.strip() for line in ssh.stanza("shop", data, tmp_path).splitlines()]
+    assert lines[0] == "Host shop"
+    assert {"HostName 198.51.100.7", "User root", "Port 2222", "BatchMode yes"} <= set(lines)
+    assert f"ControlPath {tmp_path}/shop.socket" in lines
+    assert not [line for line in lines if line.startswith("IdentityFile")]
+
+
+def test_the_admins_own_configuration_comes_last(tmp_path: Path) -> None:
+    text = ssh.stanza("shop", {"ssh_config_file": "~/.ssh/config"}, tmp_path)
+    assert text.splitlines()[-1] == "Include ~/.ssh/config"
+
+
+@pytest.mark.parametrize("asks", [False, True])
+@pytest.mark.parametrize("command", ['printf %s "it\'s; $HOME"', "cat", "echo 'a b'; exit 3"])
+def test_a_command_is_the_same_as_root(tmp_path: Path, asks: bool, command: str) -> None:
+    sudo = tmp_path / "sudo"
+    sudo.write_text(SUDO)
+    sudo.chmod(0o755)
+    if asks:
+        (tmp_path / "sudo.asks").touch()
+    password = ssh.password({"_sudo_password": "s3cret"}) if asks else ""
+    own = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    wrapped = ssh.as_root(command)
+    assert "s3cret" not in wrapped
+
+    def run(script: str, stdin: str) -> tuple[str, int]:
+        done = subprocess.run(
+            ["sh", "-c", script], input=stdin, env=own, capture_output=True, text=True, check=False
+        )
+        return done.stdout, done.returncode
+
+    assert run(wrapped, f"{password}in") == run(command, "in")
+
+
+def test_the_password_comes_from_the_host_or_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv(ssh.SUDO_PASSWORD, raising=False)
+    assert ssh.password({}) == ""
+    monkeypatch.setenv(ssh.SUDO_PASSWORD, "theirs")
+    assert ssh.password({}) == "theirs\n"
+    assert ssh.password({"_sudo_password": "own"}) == "own\n"
+
+
+@pytest.mark.parametrize("password", ["s3cret", "it's", "$(id)", "%s\\n", "a b"])
+def test_askpass_tells_any_password_from_a_private_file(tmp_path: Path, password: str) -> None:
+    own = os.environ | {"XDG_RUNTIME_DIR": str(tmp_path)}
+    made = subprocess.run(
+        ["sh", "-c", ssh.ASKPASS], input=ssh.askpass(password), env=own, capture_output=True,
+        text=True, check=True,
+    )  # fmt: skip
+    path = Path(made.stdout.strip())
+    assert stat.S_IMODE(path.stat().st_mode) == 0o700
+    assert subprocess.check_output([path], text=True) == f"{password}\n"
+
+
+def test_a_server_that_does_not_answer_is_told() -> None:
+    server = ssh.Server("nobody", {"ssh_hostname": "127.0.0.1", "ssh_port": 1})
+    output, error = server.run("true", 5.0)
+    assert output == ""
+    assert error
