@@ -7,6 +7,7 @@ result; a run that is killed leaves the ledger as before its last transaction.
 import contextlib
 import re
 import sqlite3
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -82,6 +83,8 @@ RENAMED = (
     ("notes", "name", "UPDATE notes SET name = 'orders_read' WHERE name = 'books_read'"),
     ("notes", "name", "UPDATE notes SET name = 'orders_begin' WHERE name = 'books_begin'"),
 )
+# Another one for other tables: a run every few seconds need not compare them.
+SCHEMA_ID = zlib.crc32(f"{SCHEMA}{ADDED}".encode()) & 0x7FFFFFFF
 LATER = "CREATE INDEX IF NOT EXISTS credits_number ON credits (number)"
 WORDS, MOST_WORDS = re.compile(r"[0-9A-Za-z_-]+"), 50  # of a remark
 LONGEST = 200  # characters of a number that a stranger sends
@@ -101,10 +104,17 @@ class Ledger:
         if not read_only:
             self.db.execute("PRAGMA journal_mode = WAL")
             self.db.execute("PRAGMA synchronous = FULL")
-            self._rename()
-            self.db.executescript(SCHEMA)
-            self._add_columns()
-            self.db.execute(f"PRAGMA user_version = {VERSION}")
+            self._bring_up_to_date()
+
+    def _bring_up_to_date(self) -> None:
+        """Give a ledger that is new, or of before, the tables of now."""
+        if self.db.execute("PRAGMA application_id").fetchone()[0] == SCHEMA_ID:
+            return
+        self._rename()
+        self.db.executescript(SCHEMA)
+        self._add_columns()
+        self.db.execute(f"PRAGMA user_version = {VERSION}")
+        self.db.execute(f"PRAGMA application_id = {SCHEMA_ID}")
 
     def _rename(self) -> None:
         """Bring the names of a ledger of before up to date, all or none; what it holds stays."""

@@ -171,7 +171,7 @@ def test_paid_is_credited_in_the_end(
     for retry in retries if NUMBER in world.paid else ():
         live_on(world, admin, begun + retry - world.now, min(retry, 3600))
         calls(world, scenario.money)
-    live_on(world, admin, 30 * 3600, 3600)
+    live_on(world, admin, 30 * 3600, 3 * 3600)
     world.create(OTHER + "9", user=2)
     live_on(world, admin, 3600, 600)
     assert world.balance[1] == scenario.worth
@@ -241,7 +241,7 @@ def test_gateway_that_credits_what_was_added_by_hand_is_told(make: Make) -> None
 
 
 @pytest.mark.parametrize("users", [1, 7])
-@pytest.mark.parametrize("pause", [0.0, 1.0, 40.0])
+@pytest.mark.parametrize("pause", [1.0, 40.0])
 def test_all_of_many_double_credits_are_told(make: Make, users: int, pause: float) -> None:
     """56 orders of the same sum, each credited by two processes."""
     world = make()
