@@ -233,7 +233,7 @@ CHECKS = (
         ("database.answers",),
     ),
 )
-# Near the end: it is wrong of itself in a database that was made just now.
+# Near the end of the catalogue: a new database is not yet in WAL mode.
 JOURNAL = Check(
     "database.journal",
     Level.APPLICATION,

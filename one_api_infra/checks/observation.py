@@ -8,7 +8,7 @@ from one_api_infra.shared.server_observation import NOBODY_ASKED, Server, Unobse
 
 @dataclass(frozen=True)
 class Route:
-    """A route that gateways call, and the answer to a request that is no payment."""
+    """A route that gateways call, and the methods by which they call it."""
 
     path: str
     methods: tuple[str, ...]

@@ -83,8 +83,8 @@ Judge = Callable[["Observation"], Finding]
 class Check:
     """One check. ``judge`` is None where only the preflight makes it, from its own look.
 
-    ``needs`` are checks without which this one says nothing: it is skipped while one of them
-    fails or is skipped itself.
+    ``needs`` are checks that this one builds on: it is skipped while one of them fails, or is
+    skipped for a failure.
     """
 
     id: str

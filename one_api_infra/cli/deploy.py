@@ -37,7 +37,7 @@ def deploy(  # noqa: PLR0913, PLR0917  # one an option
     _show(plan, names)
     if dry_run or not (yes or click.confirm(_("Apply?"), err=True)):
         _print(plan, as_json=as_json)
-        return
+        sys.exit(plan.code)
     done = runner.run(inventory, only, "-y", limit=limit)
     _print(done, as_json=as_json)
     next_step(done, inventory)

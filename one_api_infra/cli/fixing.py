@@ -26,7 +26,7 @@ def judged(name: str, data: Mapping[str, Any], path: Path) -> Verdicts:
 
 
 def fix(name: str, path: Path, found: Verdicts) -> Verdicts:
-    """Offer the remedies in the order of the way, looking anew after each; the last look."""
+    """Offer each remedy in the order of the checks; returns the last look's verdicts."""
     data = dict(inventories.read(path))[name]
     server = Server(name, data)
     return one_by_one(
@@ -39,7 +39,7 @@ def fix(name: str, path: Path, found: Verdicts) -> Verdicts:
 def one_by_one(
     found: Verdicts, carry_out: Callable[[Verdict], bool], look: Callable[[], Verdicts]
 ) -> Verdicts:
-    """Each fault is tried once, in the order of the way; after one that was dealt with, a look."""
+    """Try each fault once, in the order of the checks; look again after each repair."""
     tried: set[str] = set()
     while each := next((one for one in found if _is_open(one) and one.id not in tried), None):
         tried.add(each.id)

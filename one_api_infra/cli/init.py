@@ -41,7 +41,7 @@ def init(output: Path, yes: bool, **given: Any) -> None:
         raise ValidationError([Problem(str(output), _("a file that is not there yet"), remedy)])
     _complete(given, yes=yes)
     host, settings = given["server"], _settings(given)
-    Site.parse(settings)
+    Site.parse(settings | {"lab": _is_lab(given["domain"])})
     warnings = [*_names(settings["domain"], host), *_ask(host, settings, given["edition"])]
     text = example.inventory(EXAMPLE.read_text(), str(output), host, settings)
     output.write_text(text, encoding="utf-8")
@@ -65,15 +65,19 @@ def _complete(given: dict[str, Any], *, yes: bool) -> None:
 
 
 def _settings(given: dict[str, Any]) -> dict[str, Any]:
-    lab = str(given["domain"]).endswith(".test")
-    domain = Domain.parse(given["domain"], "--domain", lab=lab)
+    domain = Domain.parse(given["domain"], "--domain", lab=_is_lab(given["domain"]))
     settings = {"ssh_user": given["ssh_user"], "domain": str(domain), "acme_email": given["email"]}
     settings |= {name: given[name] for name in ("ssh_port", "ssh_key") if given[name]}
     return settings | ({"_sudo": True} if given["ssh_user"] != "root" else {})
 
 
+def _is_lab(domain: str) -> bool:
+    """Whether it can be a lab's alone: RFC 6761 keeps .test for tests."""
+    return domain.endswith(".test")
+
+
 def _names(domain: str, host: str) -> Iterable[str]:
-    """What is wrong with the domain's records; a server behind a NAT is known by its own word."""
+    """What is wrong with the domain's records: no address, or not the one that ssh uses."""
     (found,) = dns.addresses([domain])
     if not found.addresses:
         yield _("{domain} has no address: make an A record with {host}", domain=domain, host=host)

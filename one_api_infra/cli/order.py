@@ -24,6 +24,8 @@ SECONDS = 60.0  # it asks the gateway, too
 @click.option("--send", is_flag=True, help="Send it: nobody has credited it by hand.")
 def order(number: str, inventory: Path, limit: str | None, done: bool, send: bool) -> None:
     """Show what is known of order NUMBER: callbacks, answers, the gateway's word, the verdict."""
+    if done and send:
+        raise click.UsageError(_("--done and --send exclude each other"))
     names = runner.hosts(inventory, limit)
     failed = False
     for name, data in inventories.read(inventory):

@@ -20,7 +20,7 @@ from one_api_infra.shared.texts import _
 from one_api_infra.shared.validation import Problem, ValidationError
 
 ROOT = project.ROOT
-# In a checkout the environments' own, wherever the reader stands.
+# In a checkout: its own file, whatever the current directory.
 INVENTORY = Path("inventory.py") if project.IS_PACKAGED else ROOT / "inventory.py"
 INTERRUPTED = 128 + signal.SIGINT
 
@@ -46,7 +46,7 @@ class Run:
 
 
 def hosts(path: Path, limit: str | None) -> list[str]:
-    """The hosts that a run will touch; InvalidError if there is none."""
+    """The names of a run's hosts; ValidationError if there is none."""
     if not path.exists():
         expected = _("an inventory file")
         remedy = _("`one-api-infra init {path}` writes one", path=path)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from one_api_infra.checks import catalogue, remedy, target
@@ -110,7 +111,7 @@ def _print(name: str, verdicts: Verdicts, *, show_all: bool) -> None:
         state = f"[{style}]{_(STATES[each.state])}[/]"
         table.add_row(_(LEVELS[each.level]), each.id, state, words(each))
     console.print(table)
-    console.print(summary(verdicts))
+    console.print(escape(summary(verdicts)))
 
 
 def words(verdict: Verdict) -> str:
@@ -120,14 +121,14 @@ def words(verdict: Verdict) -> str:
     lines = [verdict.cause]
     lines += [remedy.title(verdict.remedy)] if verdict.remedy else []
     lines += [_("Seen: {evidence}", evidence=verdict.evidence)] if verdict.evidence else []
-    return "\n".join(lines).replace("[", r"\[")
+    return escape("\n".join(lines))
 
 
 def summary(verdicts: Verdicts) -> str:
     """One line: the counts, and what to do next."""
     counts = {state: sum(each.state is state for each in verdicts) for state in State}
-    words = ", ".join(f"{_(STATES[state])} {count}" for state, count in counts.items())
+    shown = ", ".join(f"{_(STATES[state])} {count}" for state, count in counts.items())
     first = next((each for each in verdicts if each.state is State.FAILED), None)
     if first is None:
-        return words
-    return f"{words}\n" + _("Begin with {id}: {remedy}", id=first.id, remedy=first.remedy)
+        return shown
+    return f"{shown}\n" + _("Begin with {id}: {remedy}", id=first.id, remedy=first.remedy)

@@ -72,16 +72,19 @@ def _download(source: str) -> Path:
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with requests.get(source, stream=True, timeout=TIMEOUT) as reply:
+        with (
+            requests.get(source, stream=True, timeout=TIMEOUT) as reply,
+            tempfile.TemporaryDirectory(dir=target.parent) as folder,
+        ):
             reply.raise_for_status()
-            handle, name = tempfile.mkstemp(dir=target.parent)
-            with os.fdopen(handle, "wb") as stream:
+            arrival = Path(folder, "arrival")
+            with arrival.open("wb") as stream:
                 stream.writelines(reply.iter_content(CHUNK))
+            return arrival.rename(target)
     except requests.RequestException as error:
         expected = _("{source} can be fetched: {error}", source=source, error=error)
         remedy = _('set "artifact_mirror", or download it yourself and set "artifact" to its path')
         raise ValidationError([Problem("artifact", expected, remedy)]) from None
-    return Path(name).rename(target)
 
 
 def _locked(lock: Path, source: str) -> str | None:

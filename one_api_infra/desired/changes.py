@@ -24,7 +24,7 @@ WRITE = (
     ' t=$(mktemp {temporary}) && {{ base64 -d >"$t" && chown {owner}:{group} "$t" &&'
     ' chmod {mode} "$t" && mv -fT "$t" {path} || {{ rm -f "$t"; exit 1; }}; }}'
 )
-# One that was deleted comes back with the number that its files and processes still have.
+# A deleted user gets its old uid back, that of its home, unless another user has it now.
 USER_ADD = (
     "group=--user-group; ! getent group {user} >/dev/null || group='--gid '{user};"
     " number=; old=$(stat -c %u {home} 2>/dev/null || echo 0);"

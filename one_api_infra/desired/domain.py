@@ -52,7 +52,7 @@ class Domain(str):
     def parse(cls, value: object, path: str = "domain", *, lab: bool = False) -> "Domain":
         """The domain in ``value``; with ``lab`` names under ``.test`` (RFC 6761) are taken too.
 
-        Raises InvalidError with a single problem: the first that explains the refusal.
+        Raises ValidationError with one problem: the first that applies.
         """
         text = _text(value, path)
         for broken, expected, remedy in _SHAPES:

@@ -20,7 +20,7 @@ def is_value(value: Any) -> bool:
 
 
 def _is_no_character(letter: str) -> bool:
-    """Half characters and noncharacters: systemd reads no file with one of them."""
+    """Surrogates and noncharacters: systemd rejects a file that holds one."""
     point = ord(letter)
     return 0xD800 <= point < 0xE000 or 0xFDD0 <= point <= 0xFDEF or point & 0xFFFE == 0xFFFE
 

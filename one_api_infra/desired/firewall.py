@@ -40,7 +40,7 @@ def udp_listeners(snapshot: Snapshot) -> dict[int, str]:
 
 
 def ssh_ports(snapshot: Snapshot) -> tuple[int, ...]:
-    """Where sshd listens; systemd holds the socket where it is activated by one."""
+    """The ports of sshd, and those of ``ssh.socket`` on which something listens."""
     held = listeners(snapshot)
     sshd = {port for port, name in held.items() if name == "sshd"}
     socket = {int(port) for port in re.findall(r":(\d+)", snapshot.unit(SSH_SOCKET, "Listen"))}
@@ -67,7 +67,7 @@ def closed(site: Site, snapshot: Snapshot) -> dict[str, str]:
 
 
 def rules(site: Site, snapshot: Snapshot) -> File:
-    """The rules; a snapshot without ssh (the dry run of nothing) keeps port 22 open."""
+    """The rules; for a snapshot without ssh (``manifest.check``) port 22 stays open."""
     opened = ports(site, snapshot) if ssh_ports(snapshot) else (22, 80, 443, *site.open_tcp_ports)
     return render.file(
         paths.FIREWALL,

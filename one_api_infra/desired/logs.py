@@ -12,9 +12,9 @@ OLD_LOGROTATE = "/etc/logrotate.d/one-api-infra"  # until 1.3: by day alone
 GUARD = f"{paths.AGENT}/disk-guard"
 OWN_LOGROTATE = f"{paths.CONFIG}/logrotate-one-api.conf"
 OWN_STATE = f"{paths.LOGS}/logrotate.state"
-MOST = 1024  # MiB that all callback logs take
+MOST = 1024  # MiB that FOLDER may take
 RESERVE = 16  # MiB that only the callback log may use
-LOW, HIGH = 32, 64  # MiB that are left when callbacks are no longer, and again, let in
+LOW, HIGH = 32, 64  # MiB free: below LOW callbacks get 503, above HIGH they pass again
 
 
 def files(site: Site) -> tuple[File, ...]:

@@ -60,7 +60,7 @@ def check(site: Site) -> None:
 
 
 def manifest(site: Site) -> File:
-    """All of it as a file, by which the server itself knows what it should hold."""
+    """The manifest file, from which the server knows what it should hold."""
     found = concerns(site)
     made = Manifest(
         dict(sorted(entry for each in found for entry in _entries(each).items())),

@@ -93,10 +93,10 @@ class Features:
             version=version,
             openssl=openssl,
             ipv6=snapshot.probe("ipv6") != "no",
-            # Beside others' sites we are nobody's default: one of theirs may be, without a word.
+            # Not beside other sites: one of them may be the default server implicitly.
             default_server=not foreign,
             owns_conf=mine,
-            # Without it only the number of the answer's bytes is logged.
+            # Without njs the log has the answer's size, not its bytes.
             njs=NJS_MODULE in snapshot.paths,
             served=(now_served := served(site, snapshot)),
             former=former(site, now_served, snapshot),

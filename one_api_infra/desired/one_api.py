@@ -84,7 +84,7 @@ def _given(site: Site) -> Mapping[str, Secret]:
 
 
 def _database_unit(site: Site) -> File:
-    """Who looks at the database and the cache: One API's own user."""
+    """The unit that checks database and cache as One API's user."""
     return render.file(
         units.path(units.DATABASE),
         user=USER,
@@ -96,7 +96,7 @@ def _database_unit(site: Site) -> File:
 
 
 def release(sha256: str) -> str:
-    """The name of a release: what it is, not what it calls itself (arm64 says v0.0.0)."""
+    """A release's folder name, from its sha256: the arm64 build calls itself v0.0.0."""
     return sha256[:16]
 
 
@@ -143,7 +143,7 @@ def journal_script() -> str:
 
 
 def is_journal_due(site: Site, snapshot: Snapshot) -> bool:
-    """Whether SQLite still keeps its readers and its writers apart."""
+    """Whether SQLite still uses a rollback journal instead of WAL."""
     return site.database_url is None and snapshot.state().journal == "rollback"
 
 

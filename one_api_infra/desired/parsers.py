@@ -1,8 +1,7 @@
 """What a value of an inventory must be: each kind is parsed here, once and strictly.
 
-A parser takes the value and its path, returns what the site keeps, and raises InvalidError with
-what was expected and the remedy. Nothing that reaches a shell, nginx, systemd or certbot holds a
-control character.
+A parser takes a value and its path and returns the parsed value; it raises ValidationError with
+what was expected and the remedy. ``is_line`` and what builds on it refuse control characters.
 """
 
 import difflib
@@ -38,7 +37,7 @@ def brief(value: Any) -> str:
 
 
 def _has_control(text: str) -> bool:
-    """Whether a text holds what no line has: control characters, line ends, half characters."""
+    """Whether a text holds control characters, line separators or lone surrogates."""
     return any(unicodedata.category(each) in {"Cc", "Cs", "Zl", "Zp"} for each in text)
 
 
@@ -50,7 +49,7 @@ def is_line(value: Any, longest: int = LONGEST) -> bool:
 
 
 def matching(pattern: str, expected: str, remedy: str) -> Parser:
-    """A text of a form; the messages are ids."""
+    """A regex parser; texts are message ids."""
 
     def parse(value: Any, path: str) -> str:
         if not is_line(value) or not re.fullmatch(pattern, value):
@@ -129,10 +128,15 @@ def listing(item: Parser) -> Parser:
     return parse
 
 
+def _without_scope(value: Any) -> str:
+    """A text that may be an address; a scope (``%eth0``) is a link's own, and may hold anything."""
+    return value if isinstance(value, str) and "%" not in value else ""
+
+
 def address(value: Any, path: str) -> str:
     """An IP address, in its usual form."""
     try:
-        return str(ipaddress.ip_address(str(value) if isinstance(value, str) else ""))
+        return str(ipaddress.ip_address(_without_scope(value)))
     except ValueError:
         expected = _("an IP address; it is {value}", value=brief(value))
         raise refuse(path, expected, _("write it as 203.0.113.10 or 2001:db8::10")) from None
@@ -141,7 +145,7 @@ def address(value: Any, path: str) -> str:
 def network(value: Any, path: str) -> str:
     """A network, in its usual form."""
     try:
-        return str(ipaddress.ip_network(value if isinstance(value, str) else ""))
+        return str(ipaddress.ip_network(_without_scope(value)))
     except ValueError:
         expected = _("a network; it is {value}", value=brief(value))
         raise refuse(path, expected, _("write it as 10.0.0.0/8 or fd00::/8")) from None

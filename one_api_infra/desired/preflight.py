@@ -48,7 +48,7 @@ def judge(
 
 
 def _names(snapshot: Observation) -> Iterable[Problem]:
-    """The level of DNS, by the very judgements of every other use."""
+    """The failed DNS checks, judged as ``status`` judges them."""
     for verdict in catalogue.judge(snapshot, dns.CHECKS):
         if verdict.state is State.FAILED:
             yield Problem(verdict.id, f"{verdict.cause} ({verdict.evidence})", verdict.remedy)
@@ -79,35 +79,30 @@ def _disk(_site: Site, snapshot: Snapshot) -> Iterable[Problem]:
 
 def _ports(_site: Site, snapshot: Snapshot) -> Iterable[Problem]:
     for port in (80, 443):
-        if firewall.listeners(snapshot).get(port, "nginx") not in OUR_PROGRAMS:
-            holder = _holder(snapshot, port)
+        holder = _holder(snapshot, port) if port in firewall.listeners(snapshot) else None
+        if holder and holder.program not in OUR_PROGRAMS:
             held = network.stop(holder, str(port))
             yield catalogue.problem("network.port_taken", network.kind(holder), **held)
 
 
 def _one_api_port(site: Site, snapshot: Snapshot) -> Iterable[Problem]:
-    is_held = site.one_api_port in _all_listeners(snapshot)
-    if is_held and not snapshot.is_active(units.ONE_API):
-        held = network.stop(_holder(snapshot, site.one_api_port), str(site.one_api_port))
+    holder = _holder(snapshot, site.one_api_port)
+    if holder and not snapshot.is_active(units.ONE_API):
+        held = network.stop(holder, str(site.one_api_port))
         yield catalogue.problem("network.port_taken", "one_api", **held)
 
 
-def _holder(snapshot: Snapshot, port: int) -> Holder:
-    """Who holds a port: the process, and the service that it belongs to."""
+def _holder(snapshot: Snapshot, port: int) -> Holder | None:
+    """Who holds a TCP port at any address: the process, and the service that it belongs to."""
     lines = "\n".join(snapshot.probes.get("listeners", ()))
-    found = re.search(rf'^tcp.*:{port}\s.*?"([^"]+)",pid=(\d+)', lines, re.M)
-    name, process = (found[1], int(found[2])) if found else ("?", 0)
-    service = re.search(
-        rf"^/proc/{process}/cgroup (\S+\.service)$", snapshot.probe("cgroups"), re.M
-    )
-    return Holder(name, process, service[1] if service else "")
-
-
-def _all_listeners(snapshot: Snapshot) -> dict[int, str]:
-    lines = (
-        line.replace("127.0.0.1:", "0.0.0.0:") for line in snapshot.probes.get("listeners", ())
-    )
-    return firewall.listeners(Snapshot(probes={"listeners": tuple(lines)}))
+    found = re.search(rf"^tcp\s.*?:{port}\s.*$", lines, re.M)
+    if found is None:
+        return None
+    process = re.search(r'"([^"]+)",pid=(\d+)', found[0])
+    name, number = (process[1], int(process[2])) if process else ("?", 0)
+    cgroups = snapshot.probe("cgroups")
+    service = re.search(rf"^/proc/{number}/cgroup (\S+\.service)$", cgroups, re.M)
+    return Holder(name, number, service[1] if service else "")
 
 
 def _closed_ports(site: Site, snapshot: Snapshot) -> Iterable[Problem]:

@@ -86,7 +86,7 @@ class Concern:
 
     @property
     def spec(self) -> SnapshotSpec:
-        """All that a snapshot must hold: of a unit's file its unit too."""
+        """All that a snapshot must hold; for a unit file also its unit."""
         paths = [*(file.path for file in self.files), *(each.path for each in self.directories)]
         named = (path.rpartition("/") for path in paths)
         found = [name for folder, _slash, name in named if folder == units.FOLDER]

@@ -7,7 +7,7 @@ from one_api_infra.shared.texts import _
 
 
 def read(path: str, setting: str) -> bytes:
-    """The file's content; InvalidError of ``setting`` if no certificate stands there."""
+    """The file's content; ValidationError for ``setting`` if it has no certificate."""
     from cryptography import x509  # noqa: PLC0415  # most sites need no roots of their own
 
     try:

@@ -26,7 +26,7 @@ LETS_ENCRYPT_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting; ``parse`` returns the value as the site keeps it or raises InvalidError."""
+    """One setting; ``parse`` returns the value for the site or raises ValidationError."""
 
     parse: Parser
     default: Any = None
@@ -65,7 +65,7 @@ def _redis_url(value: Any, path: str) -> Secret:
 
 def _root_password(value: Any, path: str) -> Secret:
     secret = parsers.secret(value, path)
-    # One API's validator, all three editions; what else it takes, it cannot always read again.
+    # All three editions demand 8 to 20 characters; other than these are stored, but cannot log in.
     if not re.fullmatch(r"[!-~]{8,20}", secret.reveal()):
         expected = _("8 to 20 letters, digits and signs without a blank, as One API demands")
         raise refuse(path, expected, _("choose another, or leave it out to have one generated"))
@@ -168,7 +168,7 @@ SETTINGS: dict[str, Setting] = {
 
 
 def parse(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Every setting's value, defaults filled in; raises InvalidError with all problems at once."""
+    """Every setting's value, with defaults; raises ValidationError with all problems at once."""
     problems = [_unknown(name) for name in data if name not in SETTINGS]
     values: dict[str, Any] = {}
     for name, setting in SETTINGS.items():

@@ -67,10 +67,10 @@ class Site:
 
     @classmethod
     def parse(cls, data: Mapping[str, Any], inventory: str = INVENTORY) -> "Site":
-        """The site that a host's data describe, as its ``inventory`` is named to people.
+        """The site of a host's data; messages call its file ``inventory``.
 
-        Keys that belong to pyinfra's connectors (``ssh_user``, ``_sudo``…) are passed over.
-        Raises InvalidError with every problem at once.
+        Keys of pyinfra's connectors (``ssh_user``, ``_sudo``…) are ignored.
+        Raises ValidationError with every problem at once.
         """
         own = {name: value for name, value in data.items() if not _is_connection(name)}
         values = settings.parse(own)

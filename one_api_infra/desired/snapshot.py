@@ -115,7 +115,7 @@ def directory_state(directory: Directory) -> PathState:
 def script(wanted: SnapshotSpec) -> str:
     """The shell command that looks; it reads only, and succeeds on a blank server too.
 
-    The agent takes as long as all the rest: it runs beside it, its output waits in a pipe.
+    The agent's probe is slow: it runs in parallel to the rest, its output waits in a pipe.
     """
     path = "export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     sections = dict(_sections(wanted))

@@ -27,7 +27,7 @@ TIMESYNCD = "systemd-timesyncd.service"
 UPDATER = "unattended-upgrades.service"
 JOURNAL = "/etc/systemd/journald.conf.d/one-api-infra.conf"
 UPDATES = "/etc/apt/apt.conf.d/52one-api-infra"
-# Root runs it: no archive that runs code of its own, and nothing but what was tried.
+# Root runs pip: only wheels, which run no code at install, and only known hashes.
 PIP_SAFE = "--require-hashes --only-binary :all: --no-deps"
 VENV = f"{paths.AGENT}/venv"
 SYSCTL = "/etc/sysctl.d/60-one-api-infra.conf"
@@ -124,7 +124,7 @@ def time_is_ours(snapshot: Snapshot) -> bool:
 
 
 def probing_is_off(snapshot: Snapshot) -> bool:
-    """Whether TCP does not find out what size of packets the way takes."""
+    """Whether TCP MTU probing (``tcp_mtu_probing``) is not set to 1."""
     return snapshot.probe("mtu_probing") != "1"
 
 

@@ -17,8 +17,8 @@ from one_api_infra.lab.errors import LabError
 from one_api_infra.lab.network import Network
 
 BOOT_SECONDS = 30
-# systemd 256 and newer refuse to boot on the legacy hierarchy that some machines still have.
-# systemd-nspawn without a unit of its own ends at a reboot, with this code.
+# NSPAWN_ENVIRONMENT: systemd 256 and newer do not boot on cgroup v1, which some machines have.
+# RUN: without a unit systemd-nspawn exits at a reboot, with code 133.
 RUN = """
 for group in $ONE_API_LAB_CGROUPS; do echo $$ >$group/cgroup.procs; done
 while :; do "$@"; [ $? = 133 ] || exit; done

@@ -66,7 +66,7 @@ def _mirrors() -> tuple[str, str]:
 
 
 def _prepare(root: Path, public_key: str) -> None:
-    """An address to come, the admin's key, and the certificates that this machine trusts."""
+    """Enable networkd; copy the admin's key, this machine's pip.conf and CA roots."""
     ssh = root / "root/.ssh"
     ssh.mkdir(mode=0o700, exist_ok=True)
     (ssh / "authorized_keys").write_text(public_key)

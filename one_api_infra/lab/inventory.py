@@ -1,4 +1,4 @@
-"""What a lab's hosts are to pyinfra: read by every run, so without the lab itself."""
+"""A lab's hosts for pyinfra; does not import the lab, since every run reads this."""
 
 import json
 import os

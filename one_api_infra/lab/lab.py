@@ -19,7 +19,7 @@ from one_api_infra.lab.network import Network
 
 SUBNETS = ipaddress.ip_network(os.environ.get("ONE_API_LAB_SUBNET", "198.18.0.0/15"))
 FIRST_HOST = 11
-# The second resolver serves the first one's zone, but for what stands in a zone of its own.
+# ZONES: dns2 answers from zone.json too, except for the names in its own zone2.json.
 SOA = "ns.lab.test. admin.lab.test. 1 60 60 60 1"
 ZONES = {"dns": "zone.json", "dns2": "zone2.json"}
 

@@ -101,8 +101,8 @@ def _started(pid: int) -> str:
         os.waitpid(pid, os.WNOHANG)
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        # A zombie with threads left is its first thread alone: the others still hold its sockets,
-        # and who asks next whether the port listens hears the dead.
+        # While a zombie has other threads, these still hold its sockets: a check of its port
+        # would reach the old process.
         gone = fields[0] == "Z" and len([*Path(f"/proc/{pid}/task").iterdir()]) == 1
     except (FileNotFoundError, ProcessLookupError):
         return ""

@@ -27,7 +27,7 @@ def inventory(text: str, path: str, host: str, settings: Mapping[str, object]) -
 
 
 def _set(body: str, name: str, value: object) -> str:
-    """A setting's line; an inventory of another name for it has it below the domain."""
+    """Replace a setting's line, commented out or not; KeyError if there is none."""
     line = re.compile(rf'^(?P<indent> +)(?:# )?"{name}": .*\n', re.M)
     match = line.search(body)
     if match is None:

@@ -1,4 +1,4 @@
-"""What makes a run quick beside the one look (``target.look``), and lets it end when cut off.
+"""Speed-ups beside the one snapshot (``target.gather``), and a time-out for cut connections.
 
 paramiko leaves Nagle's algorithm on, which holds every second small write until the server's
 delayed acknowledgement: about 40 ms for each command. And pyinfra, for each operation on each host,

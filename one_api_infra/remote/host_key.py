@@ -6,12 +6,10 @@ from one_api_infra.remote import ssh
 from one_api_infra.shared.texts import _
 from one_api_infra.shared.validation import Problem, ValidationError
 
-SETTING = "ssh_fingerprint"
-
 
 def check(host: Host) -> None:
     """Refuse a server with another key; without the setting the first contact is believed."""
-    wanted = host.data.get(SETTING)
+    wanted = host.data.get(ssh.SETTING)
     client = getattr(host.connector, "client", None)
     transport = client.get_transport() if client else None
     if not wanted or transport is None:
@@ -23,4 +21,4 @@ def check(host: Host) -> None:
             "somebody else may answer in its place: compare with `ssh-keygen -lf"
             " /etc/ssh/ssh_host_ed25519_key.pub` on the server's console"
         )
-        raise ValidationError([Problem(SETTING, expected, remedy)])
+        raise ValidationError([Problem(ssh.SETTING, expected, remedy)])

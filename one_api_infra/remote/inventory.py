@@ -52,7 +52,7 @@ def load(inventory_file: str) -> Hosts:
 
 
 def chosen(inventory_file: str) -> Hosts:
-    """The hosts of the chosen environment; InvalidError where pyinfra would do nothing, exit 0."""
+    """The chosen environment's hosts; ValidationError if there are none or one is invalid."""
     name = os.environ.get(VARIABLE, DEFAULT)
     folder = Path(inventory_file).resolve().parent / "inventory"
     path = folder / f"{name}.py"
@@ -77,7 +77,7 @@ def _of_site(name: str, data: Mapping[str, Any]) -> Iterable[Problem]:
 
 
 def read(path: Path) -> Hosts:
-    """The hosts that an inventory file names, each with its settings; InvalidError if it cannot."""
+    """The hosts in an inventory file with their settings; ValidationError if it is unusable."""
     return parse(_run(path).get("hosts", []))
 
 

@@ -33,7 +33,7 @@ def observe(name: str, data: Mapping[str, Any], inventory: str = INVENTORY) -> O
 
 
 def ask(server: ssh.Server, connected: Future[Any]) -> AskServer:
-    """The agent's word on the server, over ssh, as soon as that is ``connected``."""
+    """A function that asks the agent over ssh, once ``connected`` is done."""
 
     def asked(mark: str) -> Server | Unobserved:
         wait([connected])

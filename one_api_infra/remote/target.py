@@ -48,7 +48,7 @@ def site() -> Site:
 
 
 def _check_inventory() -> None:
-    """An inventory file that pyinfra was given by itself was read by nobody else."""
+    """Refuse shared domains: pyinfra loads a named inventory file by itself."""
     hosts = cast(State, ctx_state.get()).inventory
     if problems := tuple(inventory.shared([(each.name, each.data.dict()) for each in hosts])):
         raise ValidationError(problems)

@@ -31,7 +31,7 @@ def properties(unit: str) -> Iterator[str]:
 
 
 def replace(command: str, arguments: Sequence[str]) -> None:
-    """Become that command, as the callbacks' user; CommandError where there is no agent."""
+    """Exec the command as the callbacks' user; CommandError if the service is off."""
     if not UNIT.exists():
         raise CommandError(
             _(

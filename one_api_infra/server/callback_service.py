@@ -101,7 +101,7 @@ def base(site: SiteFile) -> str:
 
 
 def source(site: SiteFile) -> OrderSource:
-    """The books of the site's edition; CommandError where they cannot be read."""
+    """The order source of the site's edition; CommandError if it has none."""
     chosen = edition(site)
     if not chosen.order_source:
         raise CommandError(
@@ -150,8 +150,8 @@ def observe(site: SiteFile) -> Callbacks | None:
     if site.callbacks == "off":
         return None
     state = CallbacksState()
-    # What the service cannot leave is as old as can be. Everybody on this server may read it: it is
-    # numbers and truths alone, whatever the callback service's user writes there.
+    # Without a readable file the state is that of a service that never ran. Any user here may read
+    # the result: it is parsed strictly, so that only numbers and booleans pass.
     with contextlib.suppress(OSError, PlainError):
         state = plain.read(CallbacksState, read_of(USER, paths.CALLBACKS_STATE))
     is_active = run_program("systemctl", "is-active", units.CALLBACKS_TIMER)[0] == 0

@@ -79,7 +79,7 @@ def on_the_wire(name: str, port: int = 443) -> str | None:
 
 def is_served(site: SiteFile, certificate: Certificate) -> bool:
     """Whether nginx shows this very certificate to who asks for its name."""
-    own = certificate.covers([site.domain])
+    own = certificate.covers([site.domain]) or not certificate.host_names
     name = site.domain if own else certificate.host_names[0]
     return on_the_wire(name) == certificate.serial
 

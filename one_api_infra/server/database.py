@@ -44,7 +44,7 @@ MYSQL_CLIENTS = (
 
 @dataclass(frozen=True)
 class Left:
-    """What a look leaves for root and for the agent; the key goes no further than to the agent."""
+    """What a look leaves; only root and the callback service may read the epay key."""
 
     database: Database
     epay_key: str

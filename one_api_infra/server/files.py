@@ -1,4 +1,4 @@
-"""What stands on the server in the place of what the deploy has left there."""
+"""What differs on the server from what the deploy has left (the manifest)."""
 
 import contextlib
 import grp

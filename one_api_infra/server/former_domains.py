@@ -17,7 +17,7 @@ NOT_TOLD = (ApiError, CommandError, OSError, LookupError, TypeError, ValueError)
 
 
 def keep(site: SiteFile) -> None:
-    """Copy what certbot has for names that the site no longer has: it deletes it, or replaces it.
+    """Copy certbot's certificates for earlier names before certbot deletes or replaces them.
 
     A copy is not renewed: a certificate lives longer than a gateway calls.
     """
@@ -62,7 +62,7 @@ def _created(site: SiteFile) -> tuple[float, ...] | None:
     if not edition(site).order_source:
         return None
     try:
-        orders = callback_service.source(site).orders(time.time())
+        orders = callback_service.source(site).orders(time.time() - former_domains.GIVE_UP)
         return tuple(each.created for each in orders if each.status is Status.PENDING)
     except NOT_TOLD:
         return None

@@ -17,7 +17,7 @@ from one_api_infra.shared.site_file import SiteFile
 from one_api_infra.shared.texts import _
 
 NOT_RUN = 127  # a shell's exit code for a program that is not there
-PROGRAM = 500  # characters of a line of a program's that are shown: the cause stands at its end
+PROGRAM = 500  # characters of one line of a program's output that are shown; the rest is cut
 
 
 class CommandError(Exception):
@@ -105,7 +105,7 @@ def _is_plain(found: os.stat_result, user: str) -> bool:
 
 
 def write(path: str | Path, content: str | bytes, mode: int = 0o600) -> None:
-    """Write a file atomically and durably, owned by root; a folder in its place is set aside."""
+    """Write a file atomically and durably (OSError); a folder in its place is set aside."""
     target = Path(path)
     if target.is_dir() and not target.is_symlink():
         target.rename(f"{target}.aside.{int(time.time())}")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from one_api_infra.server.local import link, must, write
+from one_api_infra.server.local import CommandError, link, must, write
 from one_api_infra.shared import paths
 
 
@@ -19,7 +19,11 @@ def swap(
     shutil.rmtree(previous, ignore_errors=True)
     shutil.copytree(root, previous, symlinks=True)
     install(configuration, root)
-    if wrong := serve():
+    try:
+        wrong = serve()
+    except CommandError as error:
+        wrong = str(error)
+    if wrong:
         restore(root, previous)
         return wrong
     _forget_old_releases(root, configuration["release"])

@@ -67,7 +67,7 @@ def keep() -> None:
 
 
 def observe(mark: str = "", *, fresh: bool = False) -> Server:
-    """Everything; ``fresh``: the database too, at which a unit of its own looks."""
+    """Everything; ``fresh`` adds nginx -t, the resolver and a new database look."""
     current = site()
     return Server(
         now=time.time(),

@@ -40,7 +40,7 @@ def observe(site: SiteFile, *, fresh: bool) -> OneApi:
         process=process.observe(),
         error=error,
         environment=_environment(unit.get("MainPID", "0")),
-        # It answers, but not to our token.
+        # False if it refuses our token.
         is_ours=one_api.is_confirmed() and (bool(error) or isinstance(stored, StoredSettings)),
         server_address=address,
         database=kept,

@@ -93,16 +93,17 @@ def activate(release: str) -> None:
 
 @contextlib.contextmanager
 def _closed() -> Iterator[None]:
-    """No way to a One API that has the password all the world knows: its sessions outlive it."""
+    """No way to a One API that has the password all the world knows: its sessions outlive it.
+
+    nginx starts again when root is claimed; after a failure it rests until a run that succeeds.
+    """
     nginx = units.NGINX
     if run("systemctl", "is-active", nginx)[0]:
         yield
         return
     must("systemctl", "stop", nginx)
-    try:
-        yield
-    finally:
-        must("systemctl", "start", nginx)
+    yield
+    must("systemctl", "start", nginx)
 
 
 def _restart(site: SiteFile) -> str | None:
@@ -207,7 +208,7 @@ def is_confirmed() -> bool:
 
 
 def _database() -> str:
-    """Another one for another database: root of an empty one is everybody's."""
+    """Changes with the database: a new one has the default root password."""
     given, data = Path(paths.GIVEN), Path(paths.DATABASE)
     content = given.read_bytes() if given.exists() else b""
     return f":{hashlib.sha256(content).hexdigest()}:{content != b'' or data.exists()}"

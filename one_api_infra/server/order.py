@@ -42,7 +42,7 @@ def show(number: str) -> None:
         try:
             tried = _look(ledger, callback_service.source(current), number)
         except ApiError as error:
-            print(error)
+            print(foreign.printable(str(error)))
             print(
                 _("What follows is what the callback log and the callback service's ledger hold.")
             )
@@ -76,7 +76,13 @@ def send(number: str) -> None:
     finally:
         ledger.close()
     if not count:
-        raise CommandError(_unknown(number))
+        raise CommandError(
+            _(
+                "Nothing waits to be sent for order {number}: it is unknown, or was closed by"
+                " --done. See `one-api-infra order {number}`.",
+                number=number,
+            )
+        )
     print(
         _(
             "The callback service sends the callback of order {number} within a minute.",
@@ -107,7 +113,7 @@ def _unknown(number: str) -> str:
 def _look(ledger: Ledger, source: OrderSource, number: str, *, ask: bool = True) -> Reply | None:
     """Read the log and the orders, ask the gateway, and judge; nothing is sent to One API.
 
-    What is returned is a gateway's silence: that is shown, and takes no place of what it said.
+    Returns the gateway's reply if it told nothing: it is shown, but not stored.
     """
     now = time.time()
     known = intake.accounts(source.accounts())

@@ -82,7 +82,7 @@ def fields(text: str, encoding: str = "utf-8", errors: str = "replace") -> dict[
 def clean(value: object) -> str:
     """A text without lone surrogates: what was no UTF-8, or a hostile JSON escape, becomes "?".
 
-    SQLite and every encoder refuse them, and one such line would stop the agent for ever.
+    SQLite and encoders refuse them: one such line would block the callback service.
     """
     return str(value).encode("utf-8", "replace").decode()
 

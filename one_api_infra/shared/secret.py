@@ -6,7 +6,7 @@ import hashlib
 class Secret:
     """A value shown as ``***`` wherever it is printed, logged or formatted.
 
-    Only :meth:`reveal` gives the value, and only code that writes a root-only file calls it.
+    Only :meth:`reveal` gives the value: to check it, connect, sign, or write it root-only.
     It is no ``str``, so that a serialiser that does not know it fails instead of leaking.
     """
 

@@ -158,7 +158,7 @@ class Monitor:
 
 @dataclass(frozen=True)
 class CallbacksState:
-    """What the callbacks' agent leaves of itself; ``strangers`` is a rate in callbacks a second."""
+    """The callback service's own state; ``strangers`` is a rate in callbacks per second."""
 
     ran: float = 0.0
     cases: int = 0
@@ -170,7 +170,7 @@ class CallbacksState:
 
 @dataclass(frozen=True)
 class Callbacks:
-    """The callbacks' agent."""
+    """The callback service."""
 
     is_active: bool
     state: CallbacksState
@@ -272,7 +272,7 @@ class OneApi:
 
 @dataclass(frozen=True)
 class Server:
-    """All of it. What a site does not have is None: no renewal of its own, no callbacks' agent.
+    """All of it. What a site does not have is None: no renewal of its own, no callback service.
 
     ``resolver`` is the name that could not be looked up, if so.
     """

@@ -37,7 +37,7 @@ def age_all(site: LabSite, seconds: int) -> None:
     """Let all that the ledger knows be older than it is, as if that time had passed."""
     columns = {
         "callbacks": ("at",), "orders": ("created", "since", "class_since", "done_at"),
-        "credits": ("at",), "corrections": ("at",), "words": ("at",), "questions": ("at",),
+        "credits": ("at",), "corrections": ("at",), "replies": ("at",), "questions": ("at",),
         "acts": ("started", "ended"), "cases": ("opened", "closed"),
     }  # fmt: skip
     for table, names in columns.items():

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from one_api_infra.remote import ssh
 from tests.lab.sites import ROOT, LabSite
 
 COMMAND = str(Path(sys.executable).with_name("one-api-infra"))
@@ -36,6 +37,19 @@ def test_user_with_sudo(blank: Callable[[str], LabSite]) -> None:
     assert site.deploy("-y", "--json").changed == []
     verified = site.verify()
     assert verified.returncode == 0, verified.stdout
+
+
+def test_a_pinned_key_is_known_without_known_hosts(site: LabSite) -> None:
+    """And another key is refused by every command, though known_hosts would have it."""
+    shown = site.host.ssh("ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub").split()[1]
+    server = ssh.Server("pinned", site.settings | {"ssh_fingerprint": shown})
+    assert server.run("id -un", 10.0) == ("root\n", "")
+    other = ssh.Server("other", site.settings | {"ssh_fingerprint": "SHA256:" + "A" * 43})
+    assert "Host key verification failed" in other.run("id -un", 10.0)[1]
+    site.inventory(ssh_fingerprint="SHA256:" + "A" * 43)
+    refused = site.deploy("-y")
+    assert "ssh_fingerprint" in refused.stderr
+    site.settings.pop("ssh_fingerprint")
 
 
 def test_user_whose_sudo_asks_for_a_password(site: LabSite) -> None:

@@ -67,6 +67,11 @@ class Installed:
         )
 
 
+def _forget(address: str) -> None:
+    """``init`` believes a first contact, and ssh keeps it in root's own file."""
+    subprocess.run(["ssh-keygen", "-R", address], capture_output=True, check=False)
+
+
 def _is_due(condition: str, event: str) -> bool:
     """GitHub's words for when a step runs, as far as the document uses them."""
     found = re.fullmatch(r"github\.event_name (==|!=) '(\w+)'", condition)
@@ -97,6 +102,7 @@ def test_without_an_inventory_it_says_what_to_do(installed: Installed) -> None:
 
 def test_init_to_remove(installed: Installed, blank: Callable[[str], LabSite]) -> None:
     site = blank("debian-13")
+    _forget(site.host.address)
     inventory = installed.folder / "inventory.py"
     way = site.host.connection()
     begun = installed.run(
@@ -105,7 +111,10 @@ def test_init_to_remove(installed: Installed, blank: Callable[[str], LabSite]) -
     )  # fmt: skip
     assert inventory.exists(), begun.stderr
     # What a lab has beside a real server: its CA, its DNS, its way.
-    others = {name: value for name, value in site.settings.items() if name != "ssh_key"}
+    own_way = {"ssh_key", "ssh_known_hosts_file"}
+    others = {name: value for name, value in site.settings.items() if name not in own_way}
+    shown = site.host.ssh("ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub").split()
+    others["ssh_fingerprint"] = shown[1]
     own = f"hosts[0][1].update({others!r})\n"
     inventory.write_text(inventory.read_text() + own)
 
@@ -128,5 +137,6 @@ def test_init_to_remove(installed: Installed, blank: Callable[[str], LabSite]) -
 
     assert installed.run("remove", "--yes").returncode == 0
     assert site.host.ssh("ls -d /opt/one-api* 2>/dev/null || true") == ""
+    _forget(site.host.address)
     made = {path.name for path in installed.package.rglob("pyinfra-debug.log")}
     assert made == set()

@@ -7,6 +7,7 @@ Every check looks at the server or at the wire; none reads the templates.
 import tempfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ FOLDER = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``--inventory`` names the file; the default is the one at the top."""
     parser.addoption("--inventory", type=Path, default=ROOT / "inventory.py")
-    parser.addoption("--limit", default=None, help="only this host")
+    parser.addoption("--limit", default=None, help="only hosts whose name matches")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -45,7 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
     except (ValidationError, OSError) as error:
         raise pytest.UsageError(str(error)) from None
     limit = config.getoption("--limit")
-    chosen = {name: data for name, data in hosts.items() if limit in {None, name}}
+    chosen = {name: data for name, data in hosts.items() if fnmatch(name, limit or "*")}
     if not chosen:
         raise pytest.UsageError(f"{config.getoption('--inventory')}: no such host: {limit}")
     config.stash[HOSTS] = chosen

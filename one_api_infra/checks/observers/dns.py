@@ -35,7 +35,9 @@ def gather(target: Target) -> Names:
     resolver = target.resolvers[0] if target.resolvers else None
     names = target.domains
     caa = together([partial(_caa, name, resolver) for name in names], [None] * len(names), TOTAL)
-    failed = {each.name for each in asked if each.error == "SERVFAIL"}
+    # Servers of the zone do not validate: one that refuses says nothing of DNSSEC.
+    told = [each for each in asked if each.role != "authoritative"]
+    failed = {each.name for each in told if each.error == "SERVFAIL"}
     bogus = tuple(name for name in names if name in failed and _is_bogus(name, resolver))
     return Names(asked, tuple(each for each in caa if each), bogus)
 

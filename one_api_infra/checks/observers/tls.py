@@ -81,7 +81,7 @@ def _connect(address: str, segment: int) -> socket.socket:
 
 def _shake(name: str | None, address: str, roots: str | None, segment: int = 0) -> Handshake:
     context = SSL.Context(SSL.TLS_CLIENT_METHOD)
-    # Judged afterwards: a callback needs memory that is written and executed, which the
+    # Judged afterwards: a verify callback needs writable, executable memory, which the
     # monitor's unit forbids.
     context.set_verify(SSL.VERIFY_NONE)
     context.set_alpn_protos([b"h2", b"http/1.1"])

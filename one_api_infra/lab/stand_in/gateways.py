@@ -1,7 +1,7 @@
 """How One Hub takes the callbacks of Alipay, WeChat Pay and Stripe: answers and hazards.
 
-Not as the real one: WeChat Pay's header is taken by its age alone, since its key comes from the
-gateway; what is sealed must open with the merchant's APIv3 key, as there.
+Unlike One Hub, it does not verify WeChat Pay's signature, whose key comes from the gateway, only
+its age. As in One Hub, the body must open with the merchant's APIv3 key.
 """
 
 import base64

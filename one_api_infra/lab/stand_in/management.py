@@ -4,7 +4,7 @@ import secrets
 import time
 import uuid
 
-from .connection import BAD_PARAMETERS, Connection, Limiter
+from .connection import BAD_PARAMETERS, Connection
 from .store import OPTIONS, QUOTA_PER_UNIT, hashed, is_password, signed
 
 NAME = "one-api-infra stand-in for One Hub"
@@ -14,8 +14,6 @@ BAD_LOGIN = "用户名或密码错误，或用户已被封禁"
 
 class Management(Connection):
     """Everything but payments and relay."""
-
-    login_limit = Limiter(20, 1200)
 
     def status(self) -> None:
         """GET /api/status"""

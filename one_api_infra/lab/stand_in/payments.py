@@ -165,7 +165,7 @@ class Payments(Connection):
         return found[0] if found else None
 
     def notify(self, identity: str) -> None:
-        """Any method on /api/payment/notify/UUID; only the query string is read."""
+        """Any method on /api/payment/notify/UUID; ``take_TYPE`` reads it."""
         row = self.payment(identity)
         if row is None:
             self.refuse("payment not found")

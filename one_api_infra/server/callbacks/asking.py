@@ -60,7 +60,7 @@ def side_by_side(
 ) -> Iterator[tuple[Order, Reply]]:
     """What the gateways say, as it comes; ``begin`` is told of each order before it is asked for.
 
-    An account whose gateway does not answer is left alone after its first order.
+    After the first order without an answer, an account is not asked further.
     """
     events: queue.Queue[_Event] = queue.Queue()
     waiting = [_Account(orders, events) for orders in due.values()]

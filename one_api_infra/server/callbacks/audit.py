@@ -47,9 +47,9 @@ class Done:
 class Facts:
     """What is known of an order: of its genuine notices, the gateway's last word, its credits.
 
-    ``order`` is None if One API does not know the number. ``since`` is when what is known now was
-    first seen so, ``asked`` when the gateway gave its word. ``corrected`` is the quota that people
-    added for it (or took), those after ``done`` alone if there is one.
+    ``order`` is None if One API does not know the number. ``since`` is when the order's status
+    was first seen, ``asked`` when the gateway last replied. ``corrected`` is the quota that people
+    added by hand (negative: took); if ``done`` is set, only since then.
     """
 
     order: Order | None
@@ -69,9 +69,9 @@ def is_paid(facts: Facts) -> bool:
 
 
 def differs(order: Order, claim: Claim | Reply) -> str:
-    """What of the gateway's statement is not the order's: ``money``, ``currency``, or nothing.
+    """Which part of the statement differs from the order: ``money``, ``currency``, or empty.
 
-    One Hub orders from WeChat Pay what ``int64(money * 100)`` leaves, at times a fen less.
+    A cent less is accepted: for WeChat Pay One Hub truncates (``int64(money * 100)``).
     """
     if claim.money is None or not 0 <= order.money - claim.money <= CENT or not claim.money:
         return "money"
@@ -141,7 +141,7 @@ def statement(facts: Facts) -> Claim | Reply | None:
     order = facts.order
     if order is None:
         return None
-    # Of notices that contradict each other the right one counts: anybody can send another again.
+    # If one genuine notice agrees with the order, others are ignored: they may be replays.
     wrong = [] if any(not differs(order, each) for each in told) else told
     return next((each for each in [*wrong, *asked] if differs(order, each)), None)
 
@@ -173,7 +173,7 @@ def _paid(order: Order, facts: Facts, now: float) -> Class:
 
 
 def _uncredited(order: Order, facts: Facts, now: float) -> Class:
-    """Of a success that lacks quota. Who takes back one credit in its name knows why."""
+    """The class of a success that lacks quota; settled if a person took its credit."""
     if facts.credits == 1 and facts.corrected == -order.quota:
         return Class.SETTLED
     return Class.SUCCESS_UNCREDITED if now - facts.since > GRACE else Class.CREDITED

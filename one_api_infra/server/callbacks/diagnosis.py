@@ -122,7 +122,7 @@ def reply_text(reply: Reply) -> str:
 
 
 def loss(seen: Sequence[Seen], reply: Reply | None) -> str:
-    """Why the payment was not credited by a callback; empty if one was taken."""
+    """Why no callback has credited the payment, in words; never empty."""
     last = seen[-1] if seen else None
     if last is None:
         return _silent(reply)

@@ -1,6 +1,7 @@
 """What the report and the day's summary tell, counted from the ledger."""
 
 import json
+import math
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -133,7 +134,7 @@ def days(
 
 
 def delays(paid: Iterable[Payment]) -> list[tuple[float | None, int, int]]:
-    """How many were credited within which seconds (None: later), and how many of them mended."""
+    """Payments by delay: upper limit in seconds (None: later), count, how many were mended."""
     all_of_them, reconciled = Counter[float | None](), Counter[float | None]()
     for each in paid:
         limit = next((limit for limit in LIMITS if each.delay < limit), None)
@@ -147,7 +148,7 @@ def shares(values: Sequence[float]) -> tuple[float, ...]:
     ordered = sorted(values)
     if not ordered:
         return ()
-    return tuple(ordered[min(int(share * len(ordered)), len(ordered) - 1)] for share in SHARES)
+    return tuple(ordered[max(math.ceil(share * len(ordered)) - 1, 0)] for share in SHARES)
 
 
 def callbacks(ledger: Ledger, since: float) -> Mapping[str, int]:

@@ -22,7 +22,6 @@ ORDERS_READ, ORDERS_BEGIN, EDITION = "orders_read", "orders_begin", "edition"
 FIRST = 3 * HORIZON  # how far the first look goes back: a credit's order is older than the credit
 LOOKUPS = 200  # single orders in a run; One API limits its callers, the callback service too
 OVERLAP = 120.0  # seconds that are read again: clocks differ, and a row may be written late
-NOBODY = Claim("", "", None, "", "", is_paid=False, is_genuine=False)
 
 Accounts = Mapping[str, Account]
 
@@ -104,7 +103,7 @@ def read_orders(ledger: Ledger, source: OrderSource, now: float) -> None:
     and so are those that a callback names and the ledger does not know: they may be old.
     """
     since = float(ledger.note(ORDERS_READ) or now - FIRST) - OVERLAP
-    # Credits first: one that comes in between would have no order else, and be another's second.
+    # Credits first: if read after the orders, a new order's credit would seem to be another's.
     credited, corrected = list(source.credits(since)), list(source.corrections(since))
     found = {order.number: order for order in source.orders(since)}
     gone = [number for number in _pending(ledger, now) if number not in found][:LOOKUPS]

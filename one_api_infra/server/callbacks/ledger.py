@@ -1,7 +1,7 @@
 """The ledger: one SQLite file that joins callbacks, orders, the gateways' words and our own acts.
 
-What is read of the log and how far it was read stand in one transaction, and so do an act and its
-result; a run that is killed leaves the ledger as before its last transaction.
+Log lines and the place reached are stored in one transaction, and so are an act's result and the
+order's new status. The start of an act is committed before anything is sent.
 """
 
 import contextlib
@@ -83,7 +83,7 @@ RENAMED = (
     ("notes", "name", "UPDATE notes SET name = 'orders_read' WHERE name = 'books_read'"),
     ("notes", "name", "UPDATE notes SET name = 'orders_begin' WHERE name = 'books_begin'"),
 )
-# Another one for other tables: a run every few seconds need not compare them.
+# Changes with the tables: a run compares this number, not every table.
 SCHEMA_ID = zlib.crc32(f"{SCHEMA}{ADDED}".encode()) & 0x7FFFFFFF
 LATER = "CREATE INDEX IF NOT EXISTS credits_number ON credits (number)"
 WORDS, MOST_WORDS = re.compile(r"[0-9A-Za-z_-]+"), 50  # of a remark
@@ -180,8 +180,8 @@ class Ledger:
     def add_callbacks(self, rows: Iterable[tuple[Any, ...]]) -> None:
         """Rows of ``callback_row``; those that are there already are left alone.
 
-        Anybody on the internet can send a callback, and send it again: of one order so many are
-        kept as gateways send, of strangers' so many as a person may want to look at.
+        Anybody can send callbacks, again and again: of an order ``MOST_OF_AN_ORDER`` genuine
+        ones are kept, and the first accepted one; of forged ones ``MOST_FORGED``.
         """
         insert = f"INSERT OR IGNORE INTO callbacks VALUES ({', '.join('?' * 19)})"  # noqa: S608
         invalid_signature = "SELECT count(*) FROM callbacks WHERE is_genuine = 0"

@@ -1,4 +1,4 @@
-"""Orders, credits and corrections as One API's orders hold them, and whose each credit is."""
+"""Orders, credits and corrections as One API tells them, and which order a credit is for."""
 
 import math
 from bisect import bisect_left
@@ -71,9 +71,9 @@ class Success:
 def assign(orders: Iterable[Success], credits: Iterable[Credit], now: float) -> dict[int, str]:
     """The order's number for each credit's id, as far as it can be told yet.
 
-    One Hub's log names no order. Among a user's orders of one quota a credit goes to the one whose
-    callback was taken with it, else to the oldest that has none, and what is left once nobody can
-    be waiting for it any more to the nearest: an order's second credit.
+    One Hub's log names no order. Among a user's orders of one quota, a credit goes to the one whose
+    callback was accepted at that time, else to the oldest without one. What is left after ``LATE``
+    seconds becomes an order's second credit (``_likelihood``).
     """
     groups: dict[tuple[int, int], list[Success]] = defaultdict(list)
     for each in orders:
@@ -113,6 +113,6 @@ def _assign(orders: Sequence[Success], free: list[Credit], now: float) -> dict[i
 
 
 def _likelihood(order: Success, credit: Credit, counts: Counter[str]) -> tuple[bool, int, float]:
-    """Least for the order whose second credit it is: by its callback's time, else a share each."""
+    """Sort key: first an order with a callback at that time, then fewest credits, then nearest."""
     distance = abs(credit.at - (order.at or order.order.created))
     return not (order.at and distance <= NEAR), counts[order.order.number], distance

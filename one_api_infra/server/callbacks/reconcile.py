@@ -1,9 +1,8 @@
 """Replay and reconciliation: what One API did not credit is sent to it again, by its own way.
 
-One API credits an order once, because it asks whether the order is pending. So it is asked anew
-right before each sending, and so are its orders for what a person has added by hand meanwhile. An
-act is written down before it is done: a run that is killed in between finds it, and waits until One
-API must be through with it.
+One API credits an order only while it is pending. So the order's status, and what people added by
+hand, are read again right before each sending. An act is stored before it is done: after a run that
+was killed, the next one finds it and waits until One API must have finished (``schedule.LEASE``).
 """
 
 from collections import defaultdict

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from one_api_infra.server.callbacks.order import Order
 
 FIRST = 60.0
-# Ages at which an order that is not settled is asked for. Its runs are half a minute apart
-# at best; One Hub closes orders three hours old, gateways know theirs for a day and more.
+# Ages at which a gateway is asked about an unsettled order. The callback service runs every
+# 20 s at best; One Hub closes orders after 3 hours, gateways keep them a day or more.
 ASK_AT = (60, 120, 240, 480, 900, 1800, 3600, 7200, 10200, 21600, 43200, 86400)
 HORIZON = 26 * 3600.0
 BACK_OFF = 15.0

@@ -17,7 +17,7 @@ from one_api_infra.shared.callback import Callback, parse
 from one_api_infra.shared.texts import N_, _
 
 HIDDEN = frozenset({"sign", "key", "sign_type"})
-# Of one second: whatever follows from another comes after it. One API's orders know whole seconds.
+# Order of events within one second: causes before effects. One API's times are whole seconds.
 ORDER, CALLBACK, ACT, LOG, CREDIT, CORRECTION, WORD, CASE = range(8)
 ACTS = {
     "replay": N_("the callback service sent the callback again"),
@@ -38,8 +38,8 @@ class Event:
 class Look:
     """What is known beside the ledger.
 
-    ``events`` happened too, ``unread`` came since the ledger was written, ``tried`` is what the
-    gateway said (or why it said nothing) just now; ``is_asked`` is whether One API answered.
+    ``events`` are from One API's journal, ``unread`` are callbacks that the ledger lacks,
+    ``tried`` is the gateway's reply just now if it told nothing; ``is_asked``: One API answered.
     """
 
     events: Sequence[Event] = ()

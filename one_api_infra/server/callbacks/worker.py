@@ -42,7 +42,7 @@ class Worker:
     keep_days: int
 
     def run(self, now: float) -> None:
-        """One run. ApiError if One API does not answer; what could be done is done."""
+        """One run. ApiError if One API does not answer: the run then ends there."""
         try:
             known = intake.accounts(self.source.accounts())
             intake.keep_accounts(self.ledger, known)

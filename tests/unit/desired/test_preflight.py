@@ -177,3 +177,9 @@ def test_our_own_site_without_its_agent_is_ours(
 ])  # fmt: skip
 def test_data_of_another_edition(theirs: tuple[str, ...], expected: list[str]) -> None:
     assert problems(edition=theirs) == expected
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "[::1]", "127.8.8.8", "*"])
+def test_one_api_s_port_is_looked_for_at_every_address(address: str) -> None:
+    line = f'tcp LISTEN 0 9 {address}:3000 *:* users:(("node",pid=7,fd=3))'
+    assert problems(listeners=(*SOUND["listeners"], line)) == ["network.port_taken"]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from one_api_infra.remote import ssh
+from one_api_infra.shared.validation import ValidationError
 
 KEY = "AAAAC3NzaC1lZDI1NTE5AAAAILE4vHcL2q0NO24MgXVQ+WhWqz2aQR8k6ZemFHnw6r2l"
 FINGERPRINT = "SHA256:sAXvxbDj3yXFsTqWSAm6U1w1mtaQqwvgoKKMig7DnUs"
@@ -44,6 +45,24 @@ def test_stanza_asks_nothing_and_shares_a_connection(tmp_path: Path) -> None:
 def test_the_admins_own_configuration_comes_last(tmp_path: Path) -> None:
     text = ssh.stanza("shop", {"ssh_config_file": "~/.ssh/config"}, tmp_path)
     assert text.splitlines()[-1] == "Include ~/.ssh/config"
+
+
+def test_a_pinned_key_is_all_that_is_known(tmp_path: Path) -> None:
+    text = ssh.stanza("shop", {"ssh_fingerprint": FINGERPRINT}, tmp_path)
+    options = dict(line.split(maxsplit=1) for line in text.splitlines())
+    assert options["StrictHostKeyChecking"] == "yes"
+    assert options["UserKnownHostsFile"] == "/dev/null"
+    script = options["KnownHostsCommand"].partition('"')[2].partition('"')[0]
+    for found, known in ((FINGERPRINT, f"h ssh-ed25519 {KEY}\n"), ("SHA256:other", "")):
+        command = ["sh", "-c", script, found, "h", "ssh-ed25519", KEY]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.stdout == known
+
+
+@pytest.mark.parametrize("text", ["SHA256:", "MD5:x", "SHA256:" + "a" * 42 + ";", "x; id"])
+def test_what_is_no_fingerprint_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ValidationError):
+        ssh.stanza("shop", {"ssh_fingerprint": text}, tmp_path)
 
 
 @pytest.mark.parametrize("asks", [False, True])
@@ -95,3 +114,8 @@ def test_a_server_that_does_not_answer_is_told() -> None:
     output, error = server.run("true", 5.0)
     assert output == ""
     assert error
+
+
+def test_a_command_that_fails_without_a_word_has_failed() -> None:
+    assert ssh._output(["sh", "-c", "exit 3"], 5.0, "") == ("", "exit code 3")
+    assert ssh._output(["sh", "-c", "echo a; echo b >&2"], 5.0, "") == ("a\n", "")

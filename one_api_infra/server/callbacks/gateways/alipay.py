@@ -101,7 +101,7 @@ def _answered(content: bytes, account: Account) -> dict[str, Any]:
 
 
 def parameters(callback: Callback) -> dict[str, str]:
-    """The form's fields in their own charset; the query's come first in One API, and are kept."""
+    """Query and form fields, each in its own charset; a form field wins over the query's."""
     query = callback.query.encode()
     found: dict[str, str] = {}
     for part in (query, callback.body):

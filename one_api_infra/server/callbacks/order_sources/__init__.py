@@ -1,4 +1,4 @@
-"""One API's orders, by the edition's name: those whose orders can be read."""
+"""Order sources by ``Edition.order_source``; other editions have none."""
 
 from collections.abc import Callable, Mapping
 

@@ -29,7 +29,7 @@ COMPLETED = re.compile(r"^管理员补单成功.*支付金额：([0-9.]+)$")  # 
 NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 TOGETHER = 5  # seconds between an order's completion and its line
 CHANGES = {"user.quota_add": 1, "user.quota_subtract": -1}  # controller/user.go: ManageUser
-# How many of what a log's line counts in make a dollar, by the site's way to show quota: an option.
+# The unit in which New API's log shows quota, and the option that holds its rate to the dollar.
 DISPLAY = "general_setting.quota_display_type"
 RATES = {"CNY": "USDExchangeRate", "CUSTOM": "general_setting.custom_currency_exchange_rate"}
 NOTIFY = "/api/user/epay/notify"
@@ -48,7 +48,7 @@ class NewApiOrders:
         self.edition = api.edition
         self.key = key
         self._quota_per_unit = Decimal(QUOTA_PER_UNIT)
-        self._quota_shown = self._quota_per_unit  # a quota for one of what the log counts in
+        self._quota_shown = self._quota_per_unit  # quota per unit that the log shows
 
     def accounts(self) -> Sequence[Account]:
         options = self.api.options()

@@ -28,7 +28,7 @@ class OrderSource(Protocol):
         """The gateways' accounts."""
 
     def orders(self, since: float) -> Iterator[Order]:
-        """Orders made since a time, and all that are pending."""
+        """Orders since a time, and all that may yet be paid."""
 
     def order(self, number: str) -> Order | None:
         """One order as it is now."""
