@@ -58,8 +58,8 @@ def own_units(manifest: Manifest) -> list[str]:
     """Our own, timers first; the firewall last, since it guards One API's port."""
     found = [
         path.rpartition("/")[2]
-        for path in manifest.entries
-        if path.rpartition("/")[0] == units.FOLDER
+        for path, entry in manifest.entries.items()
+        if entry.kind == "f" and path.rpartition("/")[0] == units.FOLDER
     ]
     return sorted(found, key=lambda unit: (unit == units.FIREWALL, not unit.endswith(".timer")))
 

@@ -93,7 +93,7 @@ def test_deploy_shows_the_plan_and_is_honest(site: LabSite) -> None:
     assert (plan.returncode, "one-api-infra/logrotate.conf" in plan.stderr) == (0, True)
     done = run("--yes")
     assert done.returncode == 0, done.stderr
-    assert "pytest tests/server" in done.stderr
+    assert "one-api-infra verify" in done.stderr
     assert "Nothing would change." in run("--dry-run").stderr
     assert run("--limit", "nosuch").returncode == 2
     assert run("no/such/inventory.py").returncode == 2

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -117,7 +118,8 @@ def one_api(request: pytest.FixtureRequest, contract_host: LabSite) -> Iterator[
 @contextlib.contextmanager
 def _tunnel(site: LabSite) -> Iterator[str]:
     """A way to the host's loopback."""
-    local = 13100
+    with socket.create_server(("127.0.0.1", 0)) as free:  # two workers have a tunnel each
+        local = free.getsockname()[1]
     command = site.host.ssh_command()
     own = [
         *command[:-1],

@@ -12,6 +12,7 @@ NAMES = ("one-api.service", units.FIREWALL, "one-api-monitor.timer", "one-api-mo
 
 def test_timers_stop_first_and_the_firewall_last() -> None:
     entries = {units.path(name): ENTRY for name in NAMES} | {"/etc/one-api/one-api.env": ENTRY}
+    entries[f"{units.FOLDER}/nginx.service.d"] = Entry("d", "root", "root", "755", "")
     found = own_units(Manifest(entries, (), (), ()))
     assert found[0] == "one-api-monitor.timer"
     assert found[-1] == units.FIREWALL
