@@ -19,7 +19,7 @@ from one_api_infra.shared.state import State
 
 KINDS = (Server, Observation, SiteFile, State)
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
-FEW = settings(max_examples=30)
+FEW = settings(max_examples=10)
 
 
 @dataclass(frozen=True)
