@@ -26,7 +26,8 @@ THEIRS = (
 )
 # Whatever has our name, but for data and logs of One API, which stay unless told otherwise.
 OWN = "find / -xdev -name '*one-api*' ! -path '/proc/*' ! -path '/var/lib/systemd/*' 2>/dev/null"
-KEPT = ["/etc/one-api", "/var/lib/one-api", "/var/lib/one-api/one-api.db", "/var/log/one-api"]
+KEPT = ["/etc/one-api", "/etc/one-api/one-api.env", "/var/lib/one-api"]
+KEPT += ["/var/lib/one-api/one-api.db", "/var/log/one-api"]
 
 
 @pytest.fixture
