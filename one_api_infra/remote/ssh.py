@@ -23,8 +23,9 @@ ASKPASS = 'umask 077; f=$(mktemp "${XDG_RUNTIME_DIR:-/tmp}/askpass.XXXXXXXXXX") 
 ASKPASS += 'cat >"$f" && chmod 700 "$f" && echo "$f"'
 # As pyinfra does it: what was never seen is believed, what has changed is not.
 FIRST_CONTACT = {"StrictHostKeyChecking": "accept-new"}
-# Knows a server by its key's fingerprint alone: ssh passes %f, and takes the line as known.
-KNOWN = """/bin/sh -c "[ $0 = {fingerprint} ] && echo $1 $2 $3" %f %H %t %K"""
+# Knows a server by its key's fingerprint alone: ssh passes it as %f, and takes the line as known.
+# It must succeed, for another key too: else ssh ends without a word about keys.
+KNOWN = """/bin/sh -c "[ $0 != {fingerprint} ] || echo $1 $2 $3" %f %H %t %K"""
 # ssh's name for each of pyinfra's.
 OPTIONS = {
     "ssh_hostname": "HostName",
