@@ -74,6 +74,14 @@ def _forget(address: str) -> None:
     subprocess.run(["ssh-keygen", "-R", address], capture_output=True, check=False)
 
 
+def _of_the_lab(site: LabSite) -> dict[str, object]:
+    """What a lab has beside a real server: its CA, its DNS, its way, its key."""
+    own_way = {"ssh_key", "ssh_known_hosts_file"}
+    others = {name: value for name, value in site.settings.items() if name not in own_way}
+    shown = site.host.ssh("ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub").split()
+    return others | {"ssh_fingerprint": shown[1]}
+
+
 def _is_due(condition: str, event: str) -> bool:
     """GitHub's words for when a step runs, as far as the document uses them."""
     found = re.fullmatch(r"github\.event_name (==|!=) '(\w+)'", condition)
@@ -112,12 +120,7 @@ def test_init_to_remove(installed: Installed, blank: Callable[[str], LabSite]) -
         "--email=admin@lab.test", "--ssh-key=ssh_key",
     )  # fmt: skip
     assert inventory.exists(), begun.stderr
-    # What a lab has beside a real server: its CA, its DNS, its way.
-    own_way = {"ssh_key", "ssh_known_hosts_file"}
-    others = {name: value for name, value in site.settings.items() if name not in own_way}
-    shown = site.host.ssh("ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub").split()
-    others["ssh_fingerprint"] = shown[1]
-    own = f"hosts[0][1].update({others!r})\n"
+    own = f"hosts[0][1].update({_of_the_lab(site)!r})\n"
     inventory.write_text(inventory.read_text() + own)
 
     key = Path(str(way["ssh_key"])).read_text()
