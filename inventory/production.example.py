@@ -82,6 +82,19 @@ hosts = [
             # "gateway_networks": ["10.0.0.0/8"],      # private ones in which gateways are
             # "reconcile": "act",                      # report: sends nothing, only tells
             #
+            # --- Backup: docs/backup.md ---------------------------------------------------------
+            # Repositories of restic, one or more; encrypted before anything leaves the server.
+            # "backup": ["sftp:backup@backup.example.com:/srv/ai"],
+            # Without the password nobody can read it: keep it in another place too.
+            # "backup_password": os.environ["ONE_API_INFRA_BACKUP_PASSWORD"],
+            # "backup_environment": {"AWS_ACCESS_KEY_ID": os.environ["…"]},  # for s3: and others
+            # "backup_ssh_key_file": "/path/backup_ed25519",  # on this machine, for sftp:
+            # "backup_ssh_known_hosts": [],            # else the first contact is believed
+            # "backup_minutes": 60,
+            # "backup_keep": {"hourly": 24, "daily": 14, "weekly": 8, "monthly": 12},
+            # "backup_prune": "server",                # "admin": from an append-only repository
+            # "backup_kib_per_second": 0,              # upload limit; 0: none
+            #
             # --- Alerts: the monitor looks every three minutes ----------------------------------
             # Channels as apprise writes them: DingTalk, WeCom, Feishu, Telegram, email, webhooks.
             # "alert_urls": os.environ["ONE_API_INFRA_ALERT_URLS"].split(),

@@ -7,6 +7,8 @@ from typing import Any
 from one_api_infra.checks.verdict import State, Verdict
 
 AT_ONCE = frozenset({"system.disk"})  # does not flap, and each minute counts
+# The admin's own choice, which ``status`` names and nobody is woken for.
+UNTOLD = frozenset({"backup.is_set"})
 CONFIRMED = 2  # runs in a row: a single lost packet or a reload is nobody's alarm
 
 
@@ -55,14 +57,14 @@ def decide(
     A state counts when it was seen ``CONFIRMED`` times in a row, that of ``AT_ONCE`` the first
     time. It is announced once, and its end once, at once. A fault that comes back within ``quiet``
     seconds after it was announced waits for the end of that time: one that flaps is heard once in a
-    while. A check that is skipped is as it was; a failure that has become a warning is not healed
-    yet.
+    while. A check that is skipped is as it was, one of ``UNTOLD`` is never told; a failure that has
+    become a warning is not healed yet.
     """
     checks = dict(memory.checks)
     faults: list[Verdict] = []
     healed: list[str] = []
     for verdict in verdicts:
-        if verdict.state is State.SKIPPED:
+        if verdict.state is State.SKIPPED or verdict.id in UNTOLD:
             continue
         known = _formed(checks.get(verdict.id, Known()), verdict.state.value)
         enough = 1 if verdict.id in AT_ONCE else CONFIRMED

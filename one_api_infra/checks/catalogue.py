@@ -6,6 +6,7 @@ from dataclasses import replace
 from one_api_infra.checks import (
     agent,
     application,
+    backup,
     database,
     dns,
     files,
@@ -43,6 +44,7 @@ CHECKS: tuple[Check, ...] = (
     database.JOURNAL,
     *renewal.CHECKS,
     *flow.CHECKS,
+    *backup.CHECKS,
     files.NGINX,
     files.SERVICES_RUN,
     files.DROP_INS,

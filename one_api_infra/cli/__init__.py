@@ -6,10 +6,12 @@ from importlib.util import find_spec
 import click
 
 from one_api_infra import __version__
+from one_api_infra.cli.backup import backup, rebuild, restore, snapshots
 from one_api_infra.cli.completion import completion
 from one_api_infra.cli.deploy import deploy
 from one_api_infra.cli.init import init
 from one_api_infra.cli.order import order
+from one_api_infra.cli.prune import prune
 from one_api_infra.cli.remove import remove
 from one_api_infra.cli.report import report
 from one_api_infra.cli.status import status
@@ -25,7 +27,11 @@ def commands() -> None:
     """One API sites whose payment callbacks always arrive."""
 
 
-for _command in (init, deploy, verify, status, order, report, remove, completion):
+for _command in (
+    *(init, deploy, verify, status, order, report),
+    *(backup, snapshots, restore, rebuild, prune),
+    *(remove, completion),
+):
     commands.add_command(_command)
 
 if find_spec("one_api_infra.lab"):  # one-api-infra[lab]

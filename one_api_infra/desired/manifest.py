@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from one_api_infra.desired import (
+    backup,
     callback_domain,
     callbacks,
     certificate,
@@ -36,6 +37,7 @@ CONCERNS: tuple[Callable[[Site], Concern], ...] = (
     monitor.concern,
     watchdog.concern,
     callbacks.concern,
+    backup.concern,
 )
 # What is rendered when the server is known.
 BY_SNAPSHOT: tuple[Callable[[Site, Snapshot], object], ...] = (firewall.rules, nginx.configuration)

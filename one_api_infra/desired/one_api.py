@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-from one_api_infra.desired import environment_file, render, tiktoken
+from one_api_infra.desired import render, tiktoken
 from one_api_infra.desired.resources import Concern, Directory, File, SnapshotSpec
 from one_api_infra.desired.site import Site
 from one_api_infra.desired.snapshot import Snapshot
 from one_api_infra.desired.variables import CACHE
-from one_api_infra.shared import database, paths, started, units
+from one_api_infra.shared import database, environment_file, paths, started, units
 from one_api_infra.shared.secret import Secret
 
 USER = "one-api"

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from one_api_infra.checks import catalogue
-from one_api_infra.desired import environment_file, parsers, variables
+from one_api_infra.desired import parsers, variables
 from one_api_infra.desired.domain import Domain
 from one_api_infra.desired.parsers import Parser, matching, refuse
-from one_api_infra.shared import database, editions
+from one_api_infra.shared import database, editions, environment_file, repository
 from one_api_infra.shared.secret import Secret
 from one_api_infra.shared.texts import _
 from one_api_infra.shared.validation import Problem, ValidationError
@@ -22,6 +22,9 @@ from one_api_infra.shared.validation import Problem, ValidationError
 REQUIRED = object()
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 LETS_ENCRYPT_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
+
+KEEP = {"hourly": 24, "daily": 14, "weekly": 8, "monthly": 12}
+FOLDERS = ("/srv/", "/mnt/", "/media/", "/backup", "/data")
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,34 @@ def _value_of(value: Any, path: str) -> str:
     return str(value)
 
 
+def _repository(value: Any, path: str) -> Secret:
+    secret = parsers.secret(value, path)
+    try:
+        found = repository.parse(secret.reveal())
+    except ValueError:
+        expected = _("a repository of restic")
+        remedy = _(
+            "write it as sftp:user@host:/folder, rest:https://user:password@host/,"
+            " s3:https://host/bucket or /folder"
+        )
+        raise refuse(path, expected, remedy) from None
+    if found.folder and not found.folder.startswith(FOLDERS):
+        expected = _("a folder that a backup may write and that is not part of it")
+        raise refuse(path, expected, _("write it as /srv/backup or /mnt/backup"))
+    return secret
+
+
+def _secret_variables(value: Any, path: str) -> tuple[tuple[str, Secret], ...]:
+    return tuple((name, Secret(text)) for name, text in _variables(value, path))
+
+
+def _keep(value: Any, path: str) -> tuple[tuple[str, int], ...]:
+    if not isinstance(value, Mapping) or not set(value) <= set(KEEP) or not any(value.values()):
+        raise refuse(path, _("how many snapshots are kept"), _('write {"daily": 14, "weekly": 8}'))
+    count = parsers.number(0, 10_000)
+    return tuple((unit, count(value.get(unit, 0), f"{path}.{unit}")) for unit in KEEP)
+
+
 def _domain(value: Any, path: str) -> Domain:
     return Domain.parse(value, path)
 
@@ -118,6 +149,11 @@ def _check_id(value: Any, path: str) -> str:
     return value
 
 
+_known_host = matching(
+    r"[\w.:,\[\]-]+ (ssh-|ecdsa-|sk-)[\w@.-]+ [A-Za-z0-9+/=]+",
+    "a line of known_hosts",
+    "copy it from `ssh-keyscan HOST`, and compare it with what the host's console shows",
+)
 _profile = matching(r"[a-z0-9]{1,40}", "a profile's name", "write it as tlsserver")
 
 SETTINGS: dict[str, Setting] = {
@@ -161,6 +197,15 @@ SETTINGS: dict[str, Setting] = {
     "alert_urls": Setting(parsers.listing(_alert_url), ()),
     "alert_quiet_minutes": Setting(parsers.number(1, 10_080), 60),
     "heartbeat_url": Setting(_secret_url),
+    "backup": Setting(parsers.listing(_repository), ()),
+    "backup_password": Setting(parsers.secret),
+    "backup_environment": Setting(_secret_variables, ()),
+    "backup_ssh_key_file": Setting(parsers.file_path),
+    "backup_ssh_known_hosts": Setting(parsers.listing(_known_host), ()),
+    "backup_minutes": Setting(parsers.number(5, 10_080), 60),
+    "backup_keep": Setting(_keep, tuple(KEEP.items())),
+    "backup_prune": Setting(parsers.choice("server", "admin"), "server"),
+    "backup_kib_per_second": Setting(parsers.number(0, 10_000_000), 0),
     "language": Setting(parsers.choice("zh_CN", "en"), "zh_CN"),
     "waive": Setting(parsers.listing(_check_id), ()),
     "lab": Setting(parsers.flag, False),
@@ -253,4 +298,20 @@ def _owned_variables(values: Mapping[str, Any]) -> Iterable[Problem]:
             yield Problem(f"environment.{name}", expected, remedy)
 
 
-RULES = (_external, _plain_downloads, _ports, _certbot, _owned_variables)
+def _backup(values: Mapping[str, Any]) -> Iterable[Problem]:
+    """A backup needs its password, and by ssh a key: neither may be on the server alone."""
+    if values["backup"] and not values["backup_password"]:
+        expected = _("restic encrypts with it, and without it nobody can read the backup")
+        remedy = _(
+            'add "backup_password": os.environ["ONE_API_INFRA_BACKUP_PASSWORD"], and keep it in'
+            " another place too"
+        )
+        yield Problem("backup_password", expected, remedy)
+    by_ssh = [each for each in values["backup"] if repository.parse(each.reveal()).needs_ssh]
+    if by_ssh and not values["backup_ssh_key_file"]:
+        expected = _("the key with which the server reaches the repository by ssh")
+        remedy = _("make one by `ssh-keygen -t ed25519 -N '' -f FILE`, and name FILE")
+        yield Problem("backup_ssh_key_file", expected, remedy)
+
+
+RULES = (_backup, _external, _plain_downloads, _ports, _certbot, _owned_variables)

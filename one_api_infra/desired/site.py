@@ -7,8 +7,9 @@ from typing import Any
 
 from one_api_infra.desired import settings
 from one_api_infra.desired.domain import Domain
-from one_api_infra.shared import editions
+from one_api_infra.shared import editions, repository
 from one_api_infra.shared.editions.edition import Edition
+from one_api_infra.shared.repository import Repository
 from one_api_infra.shared.secret import Secret
 from one_api_infra.shared.site_file import SiteFile
 
@@ -60,6 +61,15 @@ class Site:
     alert_urls: tuple[Secret, ...]
     alert_quiet_minutes: int
     heartbeat_url: Secret | None
+    backup: tuple[Secret, ...]
+    backup_password: Secret | None
+    backup_environment: tuple[tuple[str, Secret], ...]
+    backup_ssh_key_file: str | None
+    backup_ssh_known_hosts: tuple[str, ...]
+    backup_minutes: int
+    backup_keep: tuple[tuple[str, int], ...]
+    backup_prune: str
+    backup_kib_per_second: int
     language: str
     waive: tuple[str, ...]
     lab: bool
@@ -110,11 +120,18 @@ class Site:
         """What a notify URL begins with."""
         return self.callback_domain.origin
 
+    @cached_property
+    def repositories(self) -> tuple[Repository, ...]:
+        """Where the backup goes."""
+        return tuple(repository.parse(each.reveal()) for each in self.backup)
+
     def public(self) -> SiteFile:
         """What the server is told of the settings: nothing that is or can hold a secret."""
         values = {field.name: getattr(self, field.name) for field in fields(SiteFile)}
         names = {"domain": str(self.domain), "callback_domain": str(self.callback_domain)}
-        return SiteFile(**values | names | {"edition": self.edition.name})
+        names |= {"edition": self.edition.name}
+        backup = tuple(each.name for each in self.repositories)
+        return SiteFile(**values | names | {"backup": backup})
 
 
 def _is_connection(name: str) -> bool:

@@ -162,6 +162,7 @@ class Lab:
             "trusted_ca_file": str(self.ca.trusted),
             "dns_resolvers": [self.network.service(service) for service in ZONES],
             "token_encoders": False,
+            "waive": ["backup.is_set"],  # nothing here is worth one
             "gateway_networks": [str(SUBNETS)],
             "artifact": os.environ.get("ONE_API_BINARY") or str(self.stand_in),
         }

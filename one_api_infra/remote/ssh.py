@@ -96,17 +96,27 @@ class Server:
 
     def __init__(self, name: str, data: Mapping[str, Any]) -> None:
         self.name = name
-        self.data = data
+        self.data = dict(data)
         self.folder = tempfile.TemporaryDirectory(prefix="one-api-infra-")
         self.configuration = Path(self.folder.name) / "ssh_config"
         self.configuration.write_text(stanza(name, data, Path(self.folder.name)) + "\n")
 
     def run(self, command: str, seconds: float) -> tuple[str, str]:
         """The command's standard output as root, and what went wrong (empty if nothing did)."""
+        words, stdin = self._as_root(command)
+        return _output(words, seconds, stdin)
+
+    def show(self, command: str) -> int:
+        """Run a command as root that takes its time, with its output shown as it comes."""
+        words, stdin = self._as_root(command)
+        return subprocess.run(words, input=stdin, text=True, check=False).returncode
+
+    def _as_root(self, command: str) -> tuple[list[str], str]:
+        """ssh's words, and what goes to its input."""
         shell, stdin = command, ""
         if self.data.get("_sudo"):
             shell, stdin = as_root(command), password(self.data)
-        return _output(["ssh", "-F", str(self.configuration), self.name, shell], seconds, stdin)
+        return ["ssh", "-F", str(self.configuration), self.name, shell], stdin
 
     def make_askpass(self) -> str:
         """The path of a program that tells sudo its password; empty where nobody gave one."""

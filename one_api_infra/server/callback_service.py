@@ -86,6 +86,25 @@ def _run(current: SiteFile) -> None:
         channels = notify.channels(urls)
         worker.tell(ledger, current.domain, channels, lambda box: notify.send(box, urls), day)
         _leave_state(ledger)
+        if current.backup:
+            _copy(ledger, now - current.backup_minutes * 60)
+
+
+def _copy(ledger: Ledger, before: float) -> None:
+    """Leave a consistent copy for the backup, unless there is one that was made since ``before``.
+
+    The live file is never backed up: it changes while it is read.
+    """
+    copy = Path(paths.LEDGER_COPY)
+    if copy.exists() and copy.stat().st_mtime > before:
+        return
+    new = copy.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    with contextlib.closing(sqlite3.connect(new)) as target:
+        ledger.db.backup(target)
+        target.execute("PRAGMA journal_mode = DELETE")
+    new.chmod(0o600)
+    new.rename(copy)
 
 
 def trust(site: SiteFile) -> Mapping[str, str]:

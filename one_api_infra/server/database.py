@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from one_api_infra.server.local import CommandError, edition, head_of, run, site
-from one_api_infra.shared import database, paths, plain, units
+from one_api_infra.shared import database, environment_file, paths, plain, units
 from one_api_infra.shared.database import MYSQL, POSTGRESQL, SQLITE, Address
 from one_api_infra.shared.plain import PlainError
 from one_api_infra.shared.server_observation import Cache, Database, Unobserved
@@ -61,11 +61,11 @@ def look() -> None:
 
     systemd writes it to a file of root's: this user could put a link in the place of its own.
     """
-    given = _given()
+    urls = given()
     found, key = Database(time.time(), SQLITE, ""), ""
     try:
-        found = placed(found, given.get(URL, ""))
-        with _open(given.get(URL, "")) as (kind, query):
+        found = placed(found, urls.get(URL, ""))
+        with opened(urls.get(URL, "")) as (kind, query):
             found = limits(replace(found, kind=kind), query)
             found = replace(found, server_address=_option(kind, query, "ServerAddress"))
             found = replace(found, refusal=_refusal(query))
@@ -77,7 +77,7 @@ def look() -> None:
         found = replace(found, error=reason(error))
     if found.kind == SQLITE:
         found = replace(found, obstacle=_obstacle(found))
-    cache = Cache(_cache(given[CACHE])) if CACHE in given else None
+    cache = Cache(_cache(urls[CACHE])) if CACHE in urls else None
     print(plain.write(Left(replace(found, cache=cache, has_epay_key=bool(key)), key)))
 
 
@@ -102,28 +102,29 @@ def journal() -> None:
         raise CommandError(_("SQLite keeps {mode} as its journal's mode", mode=mode))
 
 
-def _given() -> dict[str, str]:
+def given() -> dict[str, str]:
     """The variables that hold the URLs, which systemd hands to the unit."""
     path = Path(os.environ.get("CREDENTIALS_DIRECTORY", "")) / "given.env"
-    lines = path.read_text().splitlines() if path.exists() else []
-    return dict(line.split("=", 1) for line in lines if "=" in line)
+    return environment_file.values(path.read_text()) if path.exists() else {}
 
 
 @contextlib.contextmanager
-def _open(url: str) -> Iterator[tuple[str, Query]]:
+def opened(url: str, timeout: int = TIMEOUT) -> Iterator[tuple[str, Query]]:
+    """The kind of the database at a URL (empty: SQLite's file), and the way to query it."""
     if not url:
         path = f"file:{paths.DATABASE}?mode=rw"
         with contextlib.closing(sqlite3.connect(path, uri=True, timeout=2)) as found:
-            until = time.monotonic() + TIMEOUT
+            until = time.monotonic() + timeout
             found.set_progress_handler(lambda: time.monotonic() > until, 10_000)
             yield SQLITE, lambda text, *values: found.execute(text, values).fetchall()
         return
     address = database.parse(url)
-    opened = _postgresql(address) if address.kind == POSTGRESQL else _mysql(address)
-    with contextlib.closing(opened) as connection:
+    connect = _postgresql if address.kind == POSTGRESQL else _mysql
+    made = connect(address, timeout)
+    with contextlib.closing(made) as connection:
         cursor = connection.cursor()
         if address.kind == POSTGRESQL:
-            cursor.execute(f"SET statement_timeout = {TIMEOUT * 1000}")
+            cursor.execute(f"SET statement_timeout = {timeout * 1000}")
 
         def query(text: str, *values: str) -> list[tuple[Any, ...]]:
             cursor.execute(text.replace("?", "%s"), values)
@@ -132,12 +133,12 @@ def _open(url: str) -> Iterator[tuple[str, Query]]:
         yield address.kind, query
 
 
-def _postgresql(address: Address) -> Any:
+def _postgresql(address: Address, timeout: int) -> Any:
     import pg8000.dbapi  # noqa: PLC0415  # where it is used; others have no such database
 
     known: dict[str, Any] = {
         "user": address.user, "password": address.password.reveal(), "database": address.name,
-        "timeout": TIMEOUT,
+        "timeout": timeout,
     }  # fmt: skip
     if address.socket:
         return pg8000.dbapi.connect(**known, unix_sock=address.socket)
@@ -150,12 +151,12 @@ def _postgresql(address: Address) -> Any:
         return pg8000.dbapi.connect(**known)
 
 
-def _mysql(address: Address) -> Any:
+def _mysql(address: Address, timeout: int) -> Any:
     import pymysql  # noqa: PLC0415
 
     known: dict[str, Any] = {
         "user": address.user, "password": address.password.reveal(), "database": address.name,
-        "connect_timeout": TIMEOUT, "read_timeout": TIMEOUT, "charset": "utf8mb4",
+        "connect_timeout": TIMEOUT, "read_timeout": timeout, "charset": "utf8mb4",
     }  # fmt: skip
     if address.socket:
         return pymysql.connect(**known, unix_socket=address.socket)

@@ -33,6 +33,15 @@ COMMANDS = {
     "callbacks": "callback_service.run",
     "database": "database.look",
     "database-journal": "database.journal",
+    "dump": "dump.dump",
+    "backup": "backup.run",
+    "backup-now": "backup.now",
+    "prune": "backup.prune",
+    "drill": "drill.run",
+    "snapshots": "restore.snapshots",
+    "restore-plan": "restore.plan",
+    "restore": "restore.restore",
+    "rebuild": "restore.rebuild",
     "callbacks-remove": "remove.callbacks",
     "order": "order.show",
     "order-done": "order.done",
@@ -43,7 +52,7 @@ COMMANDS = {
 UNLOCKED = {
     *("state", "deploy-hook", "observe", "observe-keep", "monitor-look", "monitor-judge"),
     *("callbacks", "database", "database-journal", "rehearse", "order", "order-done", "order-send"),
-    "report",
+    *("report", "dump", "backup", "drill", "snapshots", "restore-plan", "backup-now"),
 }
 # Of the callbacks' user's own files, which are not root's to open.
 AS_CALLBACKS_USER = {"order", "order-done", "order-send", "report"}

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from one_api_infra.server import (
     attempt,
+    backup,
     callback_service,
     certbot,
     certificate,
@@ -90,6 +91,7 @@ def observe(mark: str = "", *, fresh: bool = False) -> Server:
         renewal=_seen(lambda: _renewal(current)),
         monitor=_seen(monitor.observe),
         callbacks=_seen(lambda: callback_service.observe(current)),
+        backup=_seen(lambda: backup.observe(current)),
         one_api=_seen(lambda: observe_one_api.observe(current, fresh=fresh)),
     )
 

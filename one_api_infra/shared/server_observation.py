@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from one_api_infra.shared.backup import Backup
 from one_api_infra.shared.certificate import Certificate
 from one_api_infra.shared.manifest import Deviation
 from one_api_infra.shared.place import Place
@@ -272,7 +273,8 @@ class OneApi:
 
 @dataclass(frozen=True)
 class Server:
-    """All of it. What a site does not have is None: no renewal of its own, no callback service.
+    """All of it. What a site does not have is None: no renewal of its own, no callback service,
+    no backup.
 
     ``resolver`` is the name that could not be looked up, if so.
     """
@@ -298,3 +300,4 @@ class Server:
     monitor: Monitor | Unobserved
     callbacks: Callbacks | Unobserved | None
     one_api: OneApi | Unobserved
+    backup: Backup | Unobserved | None

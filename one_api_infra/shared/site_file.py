@@ -36,6 +36,8 @@ class SiteFile:
     gateway_networks: tuple[str, ...]
     reconcile: str
     alert_quiet_minutes: int
+    backup: tuple[str, ...]
+    backup_minutes: int
     waive: tuple[str, ...]
 
     @property

@@ -14,10 +14,14 @@ CALLBACKS, CALLBACKS_TIMER = "one-api-callbacks.service", "one-api-callbacks.tim
 OBSERVE, LOOK = "one-api-observe.service", "one-api-look.service"
 MONITOR, MONITOR_TIMER = "one-api-monitor.service", "one-api-monitor.timer"
 WATCHDOG, WATCHDOG_TIMER = "one-api-watchdog.service", "one-api-watchdog.timer"
+DUMP = "one-api-dump.service"
+BACKUP, BACKUP_TIMER = "one-api-backup.service", "one-api-backup.timer"
+DRILL, DRILL_TIMER = "one-api-drill.service", "one-api-drill.timer"
 DISK = "one-api-disk.service"
 LOGROTATE, LOGROTATE_TIMER = "one-api-logrotate.service", "one-api-logrotate.timer"
 LOGS = "one-api-logs.service"
 
+BACKUP_TIMERS = (BACKUP_TIMER, DRILL_TIMER)
 CERTIFICATE_TIMERS = (CERTIFICATE_TIMER, REHEARSAL_TIMER)
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from one_api_infra.desired import environment_file
+from one_api_infra.shared import environment_file
 from tests.lab.conftest import SYSTEMS
 from tests.lab.sites import LabSite
 

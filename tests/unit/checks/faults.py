@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from one_api_infra.checks import attempts, database
+from one_api_infra.checks import attempts, backup, database
 from one_api_infra.checks.observation import Asked, Caa, Exchange, Observation, Port
 from one_api_infra.shared.server_observation import Unobserved
 from tests.unit.checks.observations import (
@@ -52,6 +52,18 @@ def callback(status: int = 200, body: str = "{}", error: str = "", **headers: st
 def place(value: str, kind: str = "payment") -> Observation:
     stored = {"kind": kind, "key": "1", "value": value, "wanted": f"https://{DOMAIN}"}
     return server(one_api={"stored": {"places": [stored]}})
+
+
+def repository(**changed: object) -> Observation:
+    """A repository's last run told otherwise."""
+    told = {"name": "/srv/backup", "tried": NOW - 60, "saved": NOW - 60, "snapshot": "1",
+            "seconds": 1.0, "sent": 1, "reason": "", "words": ""}  # fmt: skip
+    return server(backup={"repositories": [told | changed]})
+
+
+def drill(**changed: object) -> Observation:
+    """The last drill told otherwise."""
+    return server(backup={"drill": changed})
 
 
 def store(**changed: object) -> Observation:
@@ -156,6 +168,16 @@ FAULTS: list[tuple[Observation, str]] = [
     (server(renewal={"notes": {"authenticator": "standalone"}}), "certificate.notes"),
     (server(renewal={"notes": {"authenticator": "webroot", "pre_hook": "x"}}), "certificate.notes"),
     (server(renewal={"has_account": False}), "certificate.notes"),
+    (server(backup=None), "backup.is_set"),
+    (server(backup={"restoring": NOW - DAY}), "backup.is_set"),
+    *((repository(reason=each), "backup.repository") for each in backup.REASONS),
+    (repository(saved=NOW - DAY), "backup.is_fresh"),
+    (server(backup={"is_active": False}), "backup.is_fresh"),
+    (server(backup={"repositories": []}), "backup.is_fresh"),
+    *((drill(reason=each), "backup.was_restored") for each in backup.REASONS),
+    (drill(reason="different"), "backup.was_restored"),
+    (drill(at=NOW - 30 * DAY), "backup.was_restored"),
+    (server(backup={"drill": None}), "backup.was_restored"),
     (server(renewal={"notes": {}}), "certificate.notes"),
     (store(obstacle="rights"), "database.takes_writes"),
     (server(firewall={"is_as_loaded": False}), "firewall.is_loaded"),

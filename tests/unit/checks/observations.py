@@ -8,6 +8,7 @@ from one_api_infra.checks import catalogue, target
 from one_api_infra.checks.observation import Asked, Exchange, Handshake, Observation, Port
 from one_api_infra.checks.verdict import State, Verdict
 from one_api_infra.shared import plain
+from one_api_infra.shared.backup import Backup, DrillState, RepositoryState
 from one_api_infra.shared.certificate import Certificate
 from one_api_infra.shared.server_observation import (
     Attempt,
@@ -109,6 +110,14 @@ SERVER = Server(
     ),
     monitor=Monitor(is_active=True, ran=NOW - 60, channels=1, is_watched=True, undelivered=()),
     callbacks=Callbacks(is_active=True, state=CallbacksState(ran=NOW - 30)),
+    backup=Backup(
+        is_active=True,
+        minutes=60,
+        began=NOW - 30 * DAY,
+        restoring=0.0,
+        repositories=(RepositoryState("/srv/backup", tried=NOW - 60, saved=NOW - 60),),
+        drill=DrillState(NOW - DAY, "/srv/backup", "1234abcd", taken=NOW - DAY),
+    ),
     one_api=OneApi(
         is_active=True,
         port=3000,

@@ -17,6 +17,7 @@ CHOICES: dict[str, list[Any]] = {
     "callbacks": ["on", "off"],
     "certbot": ["venv", "distribution"],
     "alert_urls": [[], [Secret("json://s3cret.example.com")]],
+    "backup": [[], ["/srv/backup"]],
     "database_url": [None, Secret("postgres://one:s3cret@127.0.0.1/one")],
 }
 SITES = [dict(zip(CHOICES, chosen, strict=True)) for chosen in itertools.product(*CHOICES.values())]
@@ -24,7 +25,7 @@ SITES = [dict(zip(CHOICES, chosen, strict=True)) for chosen in itertools.product
 
 @pytest.mark.parametrize("settings", SITES, ids=lambda each: "-".join(map(str, each.values())))
 def test_manifest_names_all(settings: dict[str, Any]) -> None:
-    known = site(**settings)
+    known = site(**settings, backup_password="s3cret")
     manifest.check(known)
     file = manifest.manifest(known)
     assert b"s3cret" not in file.data
@@ -51,6 +52,6 @@ def test_snapshot_sees_all_that_is_declared() -> None:
 
 
 def test_no_path_is_declared_twice() -> None:
-    known = site(alert_urls=["json://127.0.0.1"])
+    known = site(alert_urls=["json://127.0.0.1"], backup=["/srv/backup"], backup_password="x")
     declared = [file.path for concern in manifest.concerns(known) for file in concern.files]
     assert sorted(declared) == sorted(set(declared))

@@ -30,6 +30,17 @@ def text(variables: Iterable[tuple[str, str]]) -> str:
     return "".join(f"{name}={quoted(value)}\n" for name, value in variables)
 
 
+def values(text: str) -> dict[str, str]:
+    """The variables of a file that ``text`` has written."""
+    pairs = re.findall(r'^([A-Z_][A-Z0-9_]*)=("(?:\\.|[^"\\])*"|[^\n]*)$', text, re.M | re.S)
+    return {name: _plain(value) for name, value in pairs}
+
+
+def _plain(value: str) -> str:
+    is_quoted = value.startswith('"')
+    return re.sub(r"\\(.)", r"\1", value[1:-1], flags=re.S) if is_quoted else value
+
+
 def quoted(value: str) -> str:
     """A value as it stands in the file, in quotes where it must be."""
     if PLAIN.fullmatch(value):

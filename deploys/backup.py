@@ -1,0 +1,36 @@
+"""The backup: restic's repositories and secrets, and the timers of the backup and of its drill."""
+
+from pyinfra import host, local
+
+from one_api_infra.desired import backup
+from one_api_infra.desired.resources import Directory
+from one_api_infra.remote import operations, target
+from one_api_infra.shared import units
+from one_api_infra.shared.texts import _
+
+site = target.site()
+if target.is_first("agent"):
+    local.include("./agent.py")
+
+if backup.is_wanted(site):
+    operations.packages(
+        name=_("Install what the backup needs"), names=lambda _snapshot: backup.packages(site)
+    )
+    for folder in host.loop(backup.folders(site)):
+        operations.directory(
+            name=_("Make {path}", path=folder), directory=Directory(folder, mode="700")
+        )
+    for file in host.loop(backup.files(site)):
+        operations.file(name=_("Write {path}", path=file.path), file=file)
+    for path in host.loop(backup.absent(site)):
+        operations.absent(name=_("Remove {path}", path=path), path=path)
+    operations.unit(
+        name=_("Make backups by a timer"),
+        unit=units.BACKUP_TIMER,
+        beside=(units.BACKUP, units.DUMP),
+    )
+    operations.unit(
+        name=_("Try a restore by a timer"), unit=units.DRILL_TIMER, beside=(units.DRILL,)
+    )
+else:
+    operations.command(name=_("Remove the backup"), script=backup.removal(), due=backup.is_left)

@@ -1,0 +1,177 @@
+"""Level 7: there is a backup, it is fresh, and it was brought back whole."""
+
+from one_api_infra.checks.observation import Observation
+from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
+from one_api_infra.shared import intervals
+from one_api_infra.shared.server_observation import observed
+from one_api_infra.shared.texts import N_, _
+
+SET = "backup.is_set"
+LATE = 3  # intervals without a backup
+HOUR, DAY = 3600.0, 86400.0
+DRILL_DAYS = 16  # two of its weekly runs, and some
+AGAIN = N_("mend it, then `systemctl start one-api-backup`")
+DRILL_AGAIN = N_("mend it, then `systemctl start one-api-drill`")
+REASONS = {
+    "password": Fault(
+        N_("the password is not that of {name}: it was made with another"),
+        N_("set the password with which it was made, or name another repository, and deploy"),
+    ),
+    "locked": Fault(
+        N_("{name} is locked by another run of restic: {words}"),
+        N_("wait for its end; if none runs any more, `one-api-infra prune` unlocks it"),
+        is_warning=True,
+    ),
+    "full": Fault(N_("there is no room in {name}: {words}"), AGAIN),
+    "refused": Fault(
+        N_("{name} refuses this server: {words}"),
+        N_(
+            "let it in there: its key, its name and password are `backup_ssh_key_file`,"
+            " `backup_environment` or in `backup`; then deploy"
+        ),
+    ),
+    "unreachable": Fault(N_("{name} cannot be reached: {words}"), AGAIN),
+    "damaged": Fault(
+        N_("{name} is damaged: {words}"),
+        N_("name another repository beside it in `backup` and deploy; then mend this one"),
+    ),
+    "absent": Fault(N_("there is no repository at {name}, and none can be made: {words}"), AGAIN),
+    "room": Fault(N_("no room for the backup's copy: {words}"), AGAIN),
+    "dump": Fault(
+        N_("the database could not be copied for the backup"),
+        N_("read `journalctl -u one-api-dump`, mend it, then `systemctl start one-api-backup`"),
+    ),
+    "failed": Fault(
+        N_("restic failed at {name}: {words}"),
+        N_("read `journalctl -u one-api-backup`, mend it, then `systemctl start one-api-backup`"),
+    ),
+}
+
+
+def _set(observation: Observation) -> Finding:
+    found = observed(observation.on_server.backup)
+    if found is None:
+        return Found("none")
+    is_late = found.restoring and observation.on_server.now - found.restoring > HOUR
+    return Found("unfinished") if is_late else None
+
+
+def _repository(observation: Observation) -> Finding:
+    found = observed(observation.on_server.backup)
+    if found is None:
+        return _none()
+    for each in found.repositories:
+        if each.reason:
+            values = {"name": each.name, "words": each.words}
+            return Found(each.reason, each.words, values)
+    return None
+
+
+def _fresh(observation: Observation) -> Finding:
+    found = observed(observation.on_server.backup)
+    if found is None:
+        return _none()
+    if not found.is_active:
+        return Found("stopped")
+    now, uptime = observation.on_server.now, observation.on_server.uptime
+    patience = LATE * found.minutes * 60.0 + intervals.BACKUP_SLACK
+    for each in found.repositories:
+        age = now - (each.saved or found.began)
+        if age > patience and uptime > patience:
+            hours = round(age / HOUR, 1)
+            return Found("old", each.name, {"name": each.name, "hours": hours})
+    if not found.repositories:
+        if now - found.began > patience and uptime > patience:
+            return Found("never")
+        return Skip(_("the first backup is still to come"))
+    return None
+
+
+def _restored(observation: Observation) -> Finding:
+    found = observed(observation.on_server.backup)
+    if found is None:
+        return _none()
+    now, drill = observation.on_server.now, found.drill
+    if drill is None:
+        if now - found.began > DRILL_DAYS * DAY:
+            return Found("never")
+        return Skip(_("the first drill is still to come"))
+    if drill.reason:
+        return Found(drill.reason, drill.words, {"name": drill.repository, "words": drill.words})
+    if now - drill.at > DRILL_DAYS * DAY and observation.on_server.uptime > DRILL_DAYS * DAY:
+        return Found("old", "", {"days": round((now - drill.at) / DAY)})
+    return None
+
+
+def _none() -> Skip:
+    return Skip(_("there is no backup"))
+
+
+CHECKS = (
+    Check(
+        SET,
+        Level.FLOW,
+        N_("There is a backup"),
+        {
+            "none": Fault(
+                N_("there is no backup: with this server everything on it is lost"),
+                N_('set "backup" and "backup_password" in the inventory, and deploy'),
+                is_warning=True,
+            ),
+            "unfinished": Fault(
+                N_("a restore was cut off: what is here is half of now and half of then"),
+                N_("`pyinfra inventory.py deploys/restore.py` ends it"),
+            ),
+        },
+        _set,
+    ),
+    Check(
+        "backup.repository",
+        Level.FLOW,
+        N_("The last run of the backup reached every repository"),
+        REASONS,
+        _repository,
+    ),
+    Check(
+        "backup.is_fresh",
+        Level.FLOW,
+        N_("Every repository holds a backup of lately"),
+        {
+            "stopped": Fault(
+                N_("one-api-backup.timer does not run: nothing is backed up"),
+                N_("`systemctl enable --now one-api-backup.timer`"),
+            ),
+            "old": Fault(
+                N_("the newest backup in {name} is {hours} hours old"),
+                N_("`systemctl start one-api-backup`; why: `journalctl -u one-api-backup`"),
+            ),
+            "never": Fault(
+                N_("no backup was made yet"),
+                N_("`systemctl start one-api-backup`; why: `journalctl -u one-api-backup`"),
+            ),
+        },
+        _fresh,
+        needs=("backup.repository",),
+    ),
+    Check(
+        "backup.was_restored",
+        Level.FLOW,
+        N_("The newest backup was brought back in a drill, and was whole"),
+        {
+            "never": Fault(
+                N_("no backup was ever brought back"), N_("`systemctl start one-api-drill`")
+            ),
+            "old": Fault(
+                N_("the last drill was {days} days ago"),
+                N_("`systemctl enable --now one-api-drill.timer`"),
+            ),
+            "different": Fault(
+                N_("what came back from {name} is not what was saved: {words}"),
+                N_("`systemctl start one-api-backup`, then `systemctl start one-api-drill`"),
+            ),
+            **{name: Fault(fault.cause, DRILL_AGAIN if fault.remedy == AGAIN else fault.remedy,
+                           fault.is_warning) for name, fault in REASONS.items()},
+        },
+        _restored,
+    ),
+)  # fmt: skip

@@ -1,0 +1,114 @@
+"""``one-api-infra backup``, ``snapshots``, ``restore`` and ``rebuild``."""
+
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from one_api_infra.cli import runner
+from one_api_infra.cli.deploy import INVENTORY, LIMIT, next_step
+from one_api_infra.remote import inventory as inventories
+from one_api_infra.remote.ssh import Server
+from one_api_infra.shared import foreign, paths
+from one_api_infra.shared.snapshot_choice import LATEST, is_choice
+from one_api_infra.shared.texts import _, language
+
+SECONDS = 300.0  # a slow repository's list, or a copy of a large database
+
+
+def servers(inventory: Path, limit: str | None) -> Iterator[tuple[str, Server]]:
+    """The chosen hosts of an inventory, by name."""
+    names = runner.hosts(inventory, limit)
+    for name, data in inventories.read(inventory):
+        if name in names:
+            yield name, Server(name, data)
+
+
+def shell(command: str) -> str:
+    """A command of the package on a server, in the operator's language."""
+    return f"ONE_API_INFRA_LANGUAGE={language()} {paths.agent(command)}"
+
+
+@click.command()
+@INVENTORY
+@LIMIT
+def backup(inventory: Path, limit: str | None) -> None:
+    """Back up the hosts of INVENTORY now, beside the timer's runs."""
+    failed = False
+    for name, server in servers(inventory, limit):
+        click.secho(name, bold=True, err=True)
+        failed = bool(server.show(shell("backup-now"))) or failed
+    if failed:
+        text = _("Not everything was backed up: mend what the lines above name, and try again.")
+        click.secho(text, fg="red", err=True)
+        sys.exit(1)
+    text = _("Done. Next: `one-api-infra snapshots {path}` lists what there is.", path=inventory)
+    click.secho(text, fg="green", err=True)
+
+
+@click.command()
+@INVENTORY
+@LIMIT
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def snapshots(inventory: Path, limit: str | None, as_json: bool) -> None:
+    """List the snapshots in the repositories of each host of INVENTORY."""
+    failed = False
+    for name, server in servers(inventory, limit):
+        output, error = server.run(shell("snapshots --json" if as_json else "snapshots"), SECONDS)
+        failed = failed or bool(error)
+        if not as_json:
+            click.secho(name, bold=True)
+        click.echo(foreign.printable(error or output).rstrip(), err=bool(error))
+    sys.exit(int(failed))
+
+
+@click.command()
+@INVENTORY
+@LIMIT
+@click.option("--at", "choice", help="The newest one that is not younger: 2026-11-28T12:00.")
+@click.option("--snapshot", help="The snapshot of this id.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def restore(
+    inventory: Path, limit: str | None, choice: str | None, snapshot: str | None, yes: bool
+) -> None:
+    """Bring the running sites of INVENTORY back to a snapshot (default: the newest).
+
+    What is there now is put aside on the server."""
+    if choice and snapshot:
+        raise click.UsageError(_("--at and --snapshot exclude each other"))
+    wanted = choice or snapshot or LATEST
+    if not is_choice(wanted):
+        raise click.UsageError(_("write a time as 2026-11-28T12:00, an id as 8 hexadecimal digits"))
+    for name, server in servers(inventory, limit):
+        click.secho(name, bold=True, err=True)
+        output, error = server.run(shell(f"restore-plan {shlex.quote(wanted)}"), SECONDS)
+        if error:
+            click.secho(foreign.printable(error), fg="red", err=True)
+            sys.exit(1)
+        click.echo(foreign.printable(output).rstrip(), err=True)
+        if not (yes or click.confirm(_("Restore it?"), err=True)):
+            sys.exit(1)
+    done = runner.run(inventory, "restore", "-y", "--data", f"_snapshot={wanted}", limit=limit)
+    next_step(done, inventory)
+    sys.exit(done.code)
+
+
+@click.command()
+@INVENTORY
+@LIMIT
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def rebuild(inventory: Path, limit: str | None, yes: bool) -> None:
+    """Make blank hosts of INVENTORY the sites that their backups hold.
+
+    A host that has its site already keeps it."""
+    names = ", ".join(runner.hosts(inventory, limit))
+    question = _(
+        "Rebuild {names} from the backup? The old server must not serve any more.", names=names
+    )
+    if not yes:
+        click.confirm(question, abort=True, err=True)
+    done = runner.run(inventory, "rebuild", "-y", limit=limit)
+    next_step(done, inventory)
+    sys.exit(done.code)

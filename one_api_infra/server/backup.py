@@ -1,0 +1,184 @@
+"""A run of the backup: the database's copy and all else that a site is made of, to each repository.
+
+A repository that cannot be reached holds up no other. What came of each is left for the checks.
+"""
+
+import contextlib
+import json
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from one_api_infra.server import restic as restic_of
+from one_api_infra.server.local import CommandError, site, write
+from one_api_infra.server.local import run as run_program
+from one_api_infra.server.restic import Restic
+from one_api_infra.shared import backup, paths, plain, restic, units
+from one_api_infra.shared.backup import Backup, BackupState, DrillState, Facts, RepositoryState
+from one_api_infra.shared.plain import PlainError
+from one_api_infra.shared.site_file import SiteFile
+from one_api_infra.shared.texts import _
+
+PRUNE_HOURS = range(3, 5)  # restic's prune is heavy: once a night
+WORDS = 800  # characters
+JOURNAL_SECONDS = 1.0  # until the journal has shown the last line
+
+
+def run() -> None:
+    """One run; CommandError at its end if a repository has nothing of it."""
+    current, settings = site(), restic_of.settings()
+    known = {each.name: each for each in state().repositories}
+    began, obstacle = time.time(), _obstacle()
+    made = []
+    for each in restic_of.each(settings):
+        before = known.get(each.repository.name) or RepositoryState(each.repository.name, 0, 0)
+        made.append(_attempt(each, current, before, began, obstacle))
+        write(paths.BACKUP_STATE, plain.write(BackupState((*made, *_others(known, made)))), 0o644)
+    write(paths.BACKUP_STATE, plain.write(BackupState(tuple(made))), 0o644)
+    for state_of in made:
+        print(_told(state_of), flush=True)
+    if any(each.reason for each in made):
+        raise CommandError(_("Not every repository has this backup; the lines above say why."))
+
+
+def now() -> None:
+    """Start a run and show what it says; CommandError if it fails."""
+    names = (units.DUMP, units.BACKUP)
+    journal = [
+        "journalctl",
+        "--follow",
+        "--output=cat",
+        "--no-tail",
+        f"--since=@{int(time.time())}",
+    ]
+    with subprocess.Popen([*journal, *(f"--unit={name}" for name in names)]) as following:
+        code, words = run_program("systemctl", "start", units.BACKUP)
+        time.sleep(JOURNAL_SECONDS)
+        following.terminate()
+    if code:
+        raise CommandError(words)
+
+
+def _others(
+    known: Mapping[str, RepositoryState], made: list[RepositoryState]
+) -> list[RepositoryState]:
+    done = {each.name for each in made}
+    return [each for name, each in known.items() if name not in done]
+
+
+def _told(made: RepositoryState) -> str:
+    if made.reason:
+        return f"{made.name}: {made.reason}: {made.words}"
+    return _(
+        "{name}: snapshot {snapshot}, {megabytes} MB sent in {seconds} s",
+        name=made.name, snapshot=made.snapshot, megabytes=round(made.sent / 1e6, 1),
+        seconds=round(made.seconds, 1),
+    )  # fmt: skip
+
+
+def _obstacle() -> str:
+    """Why the database's copy is not to be trusted, if so: the unit before this one makes it."""
+    result = run_program("systemctl", "show", "--property=Result", "--value", units.DUMP)[1]
+    if result == "success" and held_facts():
+        return ""
+    journal = f"journalctl -u {units.DUMP.removesuffix('.service')}"
+    return f"one-api-infra: dump: {journal}"
+
+
+def held_facts() -> Facts | None:
+    """What the database's copy held when it was made."""
+    try:
+        return plain.read(Facts, Path(paths.DUMP, backup.FACTS_FILE).read_text())
+    except (OSError, PlainError):
+        return None
+
+
+def _attempt(
+    restic_: Restic, site: SiteFile, before: RepositoryState, began: float, obstacle: str
+) -> RepositoryState:
+    """What came of one repository."""
+    tried = replace(before, tried=began)
+    try:
+        if obstacle:
+            raise CommandError(obstacle)
+        print(_("{name}: sending what has changed", name=restic_.repository.name), flush=True)
+        ensure(restic_)
+        summary = _save(restic_, site)
+        _forget(restic_)
+    except CommandError as error:
+        words = str(error)
+        return replace(tried, reason=restic.reason(words), words=restic.detail(words)[-WORDS:])
+    return RepositoryState(
+        before.name, began, began, str(summary["snapshot_id"])[:8],
+        round(time.time() - began, 1), int(summary["data_added"]),
+    )  # fmt: skip
+
+
+def ensure(restic_: Restic) -> None:
+    """Make the repository where there is none yet."""
+    try:
+        restic_.run("cat", "config")
+    except CommandError as error:
+        if restic.reason(str(error)) != "absent":
+            raise
+        restic_.run("init")
+
+
+def _save(restic_: Restic, site: SiteFile) -> dict[str, Any]:
+    """One snapshot; restic's own summary of it."""
+    there = [held.path for held in backup.HELD if Path(held.path).exists()]
+    without = [f"--exclude={path}*" for path in backup.NOT_HELD]
+    lines = restic_.run(
+        "backup", "--json", f"--host={site.domain}", f"--tag={backup.TAG}", "--one-file-system",
+        *without,
+        *there,
+    ).splitlines()  # fmt: skip
+    told = [json.loads(line) for line in lines if line.startswith("{")]
+    return next(each for each in told if each.get("message_type") == "summary")
+
+
+def _forget(restic_: Restic) -> None:
+    """Let go of what the setting does not keep; from an append-only repository nobody here can."""
+    if not restic_.settings.prunes:
+        return
+    keep = backup.keep_options(restic_.settings.keep)
+    prune = ["--prune"] if time.localtime().tm_hour in PRUNE_HOURS else []
+    restic_.run("forget", f"--tag={backup.TAG}", "--group-by=host", *keep, *prune)
+
+
+def prune() -> None:
+    """Let go of what the setting does not keep, and of locks that a killed run has left."""
+    for each in restic_of.each(replace(restic_of.settings(), prunes=True)):
+        each.run("unlock")
+        _forget(each)
+        each.run("prune")
+
+
+def state() -> BackupState:
+    """What the last run left."""
+    try:
+        return plain.read(BackupState, Path(paths.BACKUP_STATE).read_text())
+    except (OSError, PlainError):
+        return BackupState()
+
+
+def observe(site: SiteFile) -> Backup | None:
+    """How the backup is: for ``observe``; None where none is set up."""
+    if not site.backup:
+        return None
+    is_active = run_program("systemctl", "is-active", units.BACKUP_TIMER)[0] == 0
+    began, restoring = _written(paths.BACKUP), _written(paths.RESTORE_MARK)
+    drilled = None
+    with contextlib.suppress(OSError, PlainError):
+        drilled = plain.read(DrillState, Path(paths.DRILL_STATE).read_text())
+    made = [each for each in state().repositories if each.name in site.backup]
+    return Backup(is_active, site.backup_minutes, began, restoring, tuple(made), drilled)
+
+
+def _written(path: str) -> float:
+    with contextlib.suppress(OSError):
+        return Path(path).stat().st_mtime
+    return 0.0

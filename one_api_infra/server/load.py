@@ -1,0 +1,138 @@
+"""Bringing a copy of the database back: into SQLite's place, or into its server.
+
+What was given out since the copy was made must not be given out again: customers' keys are made of
+ids. So every counter goes forward.
+"""
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import subprocess
+from pathlib import Path
+
+from one_api_infra.server import database, dump
+from one_api_infra.server.local import CommandError, must
+from one_api_infra.shared import database as database_url
+from one_api_infra.shared import environment_file, paths
+from one_api_infra.shared.backup import Facts
+from one_api_infra.shared.database import MYSQL, SQLITE, Address
+from one_api_infra.shared.texts import _
+
+USER = "one-api"
+FORWARD = 100_000  # ids; more than a site gives out between two backups
+SIDES = ("", "-wal", "-shm", "-journal")  # of SQLite's file
+
+
+def url() -> str:
+    """One API's database as ``given.env`` names it; empty for SQLite."""
+    path = Path(paths.GIVEN)
+    given = environment_file.values(path.read_text()) if path.exists() else {}
+    return given.get(database.URL, "")
+
+
+def is_there() -> bool:
+    """Whether there is a database with users in it."""
+    if not url():
+        return Path(paths.DATABASE).exists()
+    try:
+        with database.opened(url()) as (_kind, query):
+            return bool(query("SELECT 1 FROM users LIMIT 1"))
+    except Exception:  # of two drivers: no such table, or no such server
+        return False
+
+
+def load(copy: Path, facts: Facts) -> None:
+    """Let the database be the copy; One API is stopped. CommandError leaves it as it was."""
+    is_sqlite = not url()
+    if is_sqlite != (facts.kind == SQLITE):
+        raise CommandError(
+            _(
+                "the backup holds a database of the kind {kind}, and `database_url` names another",
+                kind=facts.kind,
+            )
+        )
+    if is_sqlite:
+        _forward_sqlite(copy)
+        _place(copy)
+        return
+    _load(database_url.parse(url()), copy)
+    _forward(facts)
+
+
+def _place(copy: Path) -> None:
+    for side in SIDES[1:]:
+        Path(f"{paths.DATABASE}{side}").unlink(missing_ok=True)
+    shutil.chown(copy, USER, USER)
+    copy.chmod(0o600)
+    new = f"{paths.DATABASE}.restored"
+    must("mv", "-fT", str(copy), new)
+    Path(new).rename(paths.DATABASE)
+
+
+def _forward_sqlite(copy: Path) -> None:
+    """In the copy, which is still root's own."""
+    with contextlib.closing(sqlite3.connect(copy)) as found, found:
+        for name in _tables(found):
+            (highest,) = found.execute(f"SELECT coalesce(max(id), 0) FROM {name}").fetchone()  # noqa: S608
+            known = found.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (name,))
+            (last,) = known.fetchone() or (0,)
+            found.execute("DELETE FROM sqlite_sequence WHERE name = ?", (name,))
+            row = (name, max(highest, last) + FORWARD)
+            found.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", row)
+
+
+def _tables(found: sqlite3.Connection) -> list[str]:
+    """The tables whose ids SQLite counts."""
+    rows = found.execute("SELECT name FROM sqlite_master WHERE sql LIKE '%AUTOINCREMENT%'")
+    return [name for (name,) in rows.fetchall() if name in dump.TABLES]
+
+
+def _load(address: Address, copy: Path) -> None:
+    """By the database's own client, as One API's user: a dump may hold more than data."""
+    own = Path(paths.DUMP, "restored")
+    must("install", "-d", "-o", USER, "-g", USER, "-m", "700", paths.DUMP)
+    must("install", "-o", USER, "-g", USER, "-m", "600", str(copy), str(own))
+    try:
+        if address.kind == MYSQL:
+            _run(["mariadb", f"--defaults-extra-file={_options(address)}", address.name], own, {})
+        else:
+            command = ["psql", "--quiet", "--no-psqlrc", "--single-transaction",
+                       "--set=ON_ERROR_STOP=1", "--output=/dev/null",
+                       f"--dbname={address.name}"]  # fmt: skip
+            _run(command, own, dump.postgresql_environment(address))
+    finally:
+        own.unlink(missing_ok=True)
+        Path(paths.DUMP, "client").unlink(missing_ok=True)
+
+
+def _options(address: Address) -> Path:
+    path = Path(paths.DUMP, "client")
+    path.unlink(missing_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(handle, "w") as stream:
+        stream.write(dump.mysql_options(address))
+    shutil.chown(path, USER, USER)
+    return path
+
+
+def _run(command: list[str], source: Path, environment: dict[str, str]) -> None:
+    with source.open("rb") as stream:
+        done = subprocess.run(
+            ["runuser", "-u", USER, "--", *command], stdin=stream, capture_output=True, text=True,
+            errors="replace", check=False, cwd="/", env={**os.environ, **environment},
+        )  # fmt: skip
+    if done.returncode:
+        raise CommandError(f"{command[0]}: {done.stderr.strip()[-800:]}")
+
+
+def _forward(facts: Facts) -> None:
+    with database.opened(url(), dump.PATIENCE) as (kind, query):
+        for name in facts.counters:
+            highest = int(query(f"SELECT coalesce(max(id), 0) FROM {name}")[0][0])  # noqa: S608
+            least = str(highest + FORWARD)
+            if kind == MYSQL:
+                query(f"ALTER TABLE {name} AUTO_INCREMENT = {least}")
+            else:
+                query(f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), {least})")
+        query("COMMIT")

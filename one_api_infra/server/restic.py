@@ -1,0 +1,79 @@
+"""restic on this server: its secrets from ``backup.json`` go to it by its environment alone."""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from one_api_infra.server.local import CommandError
+from one_api_infra.shared import paths, plain, repository
+from one_api_infra.shared.backup import Settings
+from one_api_infra.shared.plain import PlainError
+from one_api_infra.shared.repository import Repository
+from one_api_infra.shared.texts import _
+
+
+@dataclass(frozen=True)
+class Restic:
+    """restic with one repository."""
+
+    repository: Repository
+    settings: Settings
+
+    def run(self, *arguments: str) -> str:
+        """restic's output; CommandError with its words if it fails."""
+        done = subprocess.run(
+            self._command(arguments), env=self._environment(), stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, errors="replace", check=False,
+        )  # fmt: skip
+        if done.returncode:
+            raise CommandError(done.stderr.strip() or done.stdout.strip()[-800:])
+        return done.stdout
+
+    def write(self, path: Path, snapshot: str, source: str) -> None:
+        """Write a file of a snapshot to ``path``; OSError or CommandError."""
+        with path.open("wb") as stream:
+            done = subprocess.run(
+                self._command(("dump", snapshot, source)), env=self._environment(),
+                stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.PIPE, check=False,
+            )  # fmt: skip
+        if done.returncode:
+            raise CommandError(done.stderr.decode("utf-8", "replace").strip())
+
+    def json(self, *arguments: str) -> Any:
+        """restic's output as data."""
+        return json.loads(self.run(*arguments, "--json") or "null")
+
+    def _command(self, arguments: tuple[str, ...]) -> list[str]:
+        limit = self.settings.kib_per_second
+        limits = [f"--limit-upload={limit}"] if limit else []
+        cache = f"--cache-dir={paths.BACKUP_CACHE}"
+        return ["restic", cache, *limits, *self.repository.options, *arguments]
+
+    def _environment(self) -> dict[str, str]:
+        own = {"RESTIC_REPOSITORY": self.repository.url, "RESTIC_PASSWORD": self.settings.password}
+        return {**os.environ, **self.settings.environment, **own}
+
+
+def settings() -> Settings:
+    """What the deploy has left; CommandError where no backup is set up."""
+    try:
+        return plain.read(Settings, Path(paths.BACKUP).read_text())
+    except (OSError, PlainError) as error:
+        raise CommandError(
+            _(
+                "{path} does not tell where the backup is: {error}.\n"
+                'Remedy: set "backup" in the inventory and deploy again.',
+                path=paths.BACKUP,
+                error=error,
+            )
+        ) from None
+
+
+def each(settings: Settings) -> Iterator[Restic]:
+    """restic for each repository, in the inventory's order."""
+    for text in settings.repositories:
+        yield Restic(repository.parse(text), settings)

@@ -1,0 +1,286 @@
+"""Bringing a site back from its backup: into a running site, or onto a blank server.
+
+What is there is put aside first, and what serves goes on until the copy was brought here and found
+whole. Each step can be carried out again: a run that was killed is finished by the next.
+"""
+
+import datetime
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from one_api_infra.server import backup as backup_of
+from one_api_infra.server import drill, load, one_api
+from one_api_infra.server import restic as restic_of
+from one_api_infra.server.local import CommandError, must, run, site, write
+from one_api_infra.server.restic import Restic
+from one_api_infra.shared import backup, paths, plain, snapshot_choice, units
+from one_api_infra.shared.backup import Facts
+from one_api_infra.shared.plain import PlainError
+from one_api_infra.shared.snapshot_choice import LATEST, SavedSnapshot
+from one_api_infra.shared.texts import _
+
+STAGED = f"{paths.RESTORE}/tree"
+CALLBACKS = "one-api-callbacks"
+# What the state of a moment is made of; all of it is that moment's.
+STATE = (paths.GENERATED, paths.ROOT_PASSWORD, paths.ACCESS_TOKEN)
+# What is brought back only where there is none: what is there is newer.
+IF_ABSENT = (
+    (paths.LETSENCRYPT, ""),
+    (f"{paths.STATE}/former-domains", ""),
+    (paths.ONE_API, ""),
+    (paths.REPORTS, CALLBACKS),
+)
+STOPPED = (
+    *(units.BACKUP_TIMER, units.DRILL_TIMER, units.BACKUP, units.DRILL, units.DUMP),
+    *(units.CALLBACKS_TIMER, units.CALLBACKS, units.ONE_API),
+)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A restore that has begun to change things; ``aside`` is where it puts what was there."""
+
+    snapshot: SavedSnapshot
+    aside: str
+
+
+def snapshots(form: str = "") -> None:
+    """Print what the repositories hold of this site, as lines or as JSON."""
+    there = found(site().domain)
+    if form:
+        print(json.dumps([asdict(each) for each in there], indent=1))
+    for each in there if not form else ():
+        moment = datetime.datetime.fromtimestamp(each.taken).astimezone()
+        print(f"{each.id}  {moment:%Y-%m-%d %H:%M:%S %z}  {each.repository}")
+
+
+def found(host: str) -> list[SavedSnapshot]:
+    """All snapshots of a site; CommandError if no repository answers."""
+    told, words = list[SavedSnapshot](), list[str]()
+    for restic_ in restic_of.each(restic_of.settings()):
+        try:
+            told += _of(restic_, host)
+        except CommandError as error:
+            words.append(f"{restic_.repository.name}: {error}")
+    if words and not told:
+        raise CommandError("\n".join(words))
+    return sorted(told, key=lambda each: each.taken)
+
+
+def _of(restic_: Restic, host: str) -> Iterator[SavedSnapshot]:
+    for each in restic_.json("snapshots", f"--host={host}", f"--tag={backup.TAG}") or ():
+        taken = drill.seconds(each["time"])
+        yield SavedSnapshot(restic_.repository.name, each["short_id"], taken, each["hostname"])
+
+
+def plan(choice: str = LATEST) -> None:
+    """Print which snapshot it would be, and how it differs from what is here."""
+    chosen = _chosen(choice)
+    facts = _saved_facts(chosen)
+    if words := snapshot_choice.refusal(facts, site()):
+        raise CommandError(_("This snapshot is not restored: {words}.", words=words))
+    moment = datetime.datetime.fromtimestamp(chosen.taken).astimezone()
+    print(_("Snapshot {id} of {time:%Y-%m-%d %H:%M:%S %z}, in {repository}",
+            id=chosen.id, time=moment, repository=chosen.repository))  # fmt: skip
+    if not load.is_there():
+        return
+    must("systemctl", "start", units.DUMP)
+    now = backup_of.held_facts() or facts
+    for name, count in sorted(facts.rows.items()):
+        print(f"    {name}: {now.rows.get(name, 0)} -> {count}")
+    print(_("What was added or changed since then is lost; what is here now is put aside."))
+
+
+def _chosen(choice: str) -> SavedSnapshot:
+    if not snapshot_choice.is_choice(choice):
+        raise CommandError(
+            _(
+                '"{choice}" is neither a snapshot\'s id nor a time as 2026-11-28T12:00',
+                choice=choice,
+            )
+        )
+    chosen = snapshot_choice.choose(found(site().domain), choice)
+    if chosen is None:
+        raise CommandError(
+            _("No repository holds such a snapshot. Remedy: `one-api-infra snapshots` lists them.")
+        )
+    return chosen
+
+
+def _restic(name: str) -> Restic:
+    return next(
+        each for each in restic_of.each(restic_of.settings()) if each.repository.name == name
+    )
+
+
+def _saved_facts(chosen: SavedSnapshot) -> Facts:
+    text = _restic(chosen.repository).run("dump", chosen.id, f"{paths.DUMP}/{backup.FACTS_FILE}")
+    try:
+        return plain.read(Facts, text)
+    except PlainError as error:
+        raise CommandError(
+            _("The snapshot does not say what it holds: {error}", error=error)
+        ) from None
+
+
+def rebuild() -> None:
+    """Bring the newest snapshot back where there is no site yet; else do nothing."""
+    if Path(paths.RESTORE_MARK).exists() or not (
+        load.is_there() and Path(paths.GENERATED).exists()
+    ):
+        restore(LATEST)
+
+
+def restore(choice: str = LATEST) -> None:
+    """Bring a snapshot back; see the module. One that was begun is ended first."""
+    mark = _mark() or Mark(_chosen(choice), _aside())
+    facts = _bring(mark.snapshot)
+    _tell(_("Stopping One API"))
+    write(paths.RESTORE_MARK, plain.write(mark))
+    _stop()
+    _bring_back(Path(mark.aside), facts)
+    _start()
+    Path(paths.RESTORE_MARK).unlink()
+    shutil.rmtree(paths.RESTORE)
+    _tell(_("Restored. What was here before is in {path}.", path=mark.aside))
+
+
+def _mark() -> Mark | None:
+    try:
+        return plain.read(Mark, Path(paths.RESTORE_MARK).read_text())
+    except (OSError, PlainError):
+        return None
+
+
+def _aside() -> str:
+    return f"{paths.ASIDE}/{time.strftime('%Y-%m-%dT%H-%M-%S')}"
+
+
+def _tell(text: str) -> None:
+    print(text, flush=True)
+
+
+def _bring(chosen: SavedSnapshot) -> Facts:
+    """Bring a snapshot here and find it whole, before anything is stopped."""
+    _tell(_("Bringing snapshot {id} from {repository}", id=chosen.id, repository=chosen.repository))
+    shutil.rmtree(paths.RESTORE, ignore_errors=True)
+    Path(paths.RESTORE).mkdir(mode=0o700)
+    try:
+        _restic(chosen.repository).run("restore", chosen.id, f"--target={STAGED}")
+        facts = drill.facts_of(_staged(f"{paths.DUMP}/{backup.FACTS_FILE}"))
+        words = snapshot_choice.refusal(facts, site()) or drill.differences(facts, _copy())
+    except (OSError, CommandError, drill.DifferentError) as error:
+        words = str(error)
+    if words:
+        shutil.rmtree(paths.RESTORE)
+        raise CommandError(_("This snapshot is not restored: {words}.", words=words))
+    return facts
+
+
+def _staged(path: str) -> Path:
+    return Path(f"{STAGED}{path}")
+
+
+def _copy() -> Path:
+    return _staged(f"{paths.DUMP}/{backup.DATABASE_FILE}")
+
+
+def _stop() -> None:
+    for unit in STOPPED:
+        run("systemctl", "stop", unit)
+
+
+def _bring_back(aside: Path, facts: Facts) -> None:
+    """Put what is here aside, once, and the snapshot's into its place."""
+    aside.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _database_aside(aside)
+    for path in (*STATE, paths.LEDGER):
+        _copy_aside(Path(path), aside)
+    load.load(_copy(), facts)
+    for path in STATE:
+        if _staged(path).exists():
+            write(path, _staged(path).read_bytes())
+    if _staged(paths.GENERATED).exists():
+        write(paths.GENERATED_COPY, _staged(paths.GENERATED).read_bytes())
+    _bring_ledger()
+    _bring_log()
+    for path, owner in IF_ABSENT:
+        _bring_if_absent(path, owner)
+
+
+def _database_aside(aside: Path) -> None:
+    """SQLite's file as it is; of a server what the dump has read before."""
+    if load.url():
+        dumped = Path(paths.DUMP, backup.DATABASE_FILE)
+        if dumped.exists() and not (aside / dumped.name).exists():
+            shutil.copyfile(dumped, aside / dumped.name)
+        return
+    if Path(paths.DATABASE).exists() and not (aside / Path(paths.DATABASE).name).exists():
+        for side in reversed(load.SIDES):  # the file itself last: its name says that all are there
+            if Path(f"{paths.DATABASE}{side}").exists():
+                must("mv", "-fT", f"{paths.DATABASE}{side}", f"{aside}/one-api.db{side}")
+
+
+def _copy_aside(path: Path, aside: Path) -> None:
+    """Once: what a killed run has put in the place is not what was here before."""
+    if path.exists() and not (aside / path.name).exists():
+        must("cp", "-a", "--no-dereference", str(path), f"{aside}/.{path.name}")
+        Path(f"{aside}/.{path.name}").rename(aside / path.name)
+
+
+def _bring_ledger() -> None:
+    copy = _staged(paths.LEDGER_COPY)
+    if not copy.exists() or run("id", CALLBACKS)[0]:
+        return
+    for side in load.SIDES:
+        Path(f"{paths.LEDGER}{side}").unlink(missing_ok=True)
+    must("install", "-d", "-o", CALLBACKS, "-g", CALLBACKS, "-m", "750", paths.CALLBACKS)
+    must("install", "-o", CALLBACKS, "-g", CALLBACKS, "-m", "640", str(copy), paths.LEDGER)
+
+
+def _bring_log() -> None:
+    """The callback log, where this server has written none yet."""
+    log = Path(paths.CALLBACK_LOG)
+    if log.exists() and log.stat().st_size:
+        return
+    for path in sorted(_staged(str(log.parent)).glob(f"{log.name}*")):
+        must(
+            "install",
+            "-o",
+            "root",
+            "-g",
+            "adm",
+            "-m",
+            "640",
+            str(path),
+            str(log.parent / path.name),
+        )
+
+
+def _bring_if_absent(path: str, owner: str) -> None:
+    source, target = _staged(path), Path(path)
+    if not source.exists() or (target.exists() and any(target.iterdir())):
+        return
+    new = target.with_name(f"{target.name}.restored")
+    shutil.rmtree(new, ignore_errors=True)
+    must("cp", "-a", str(source), str(new))
+    user = owner or "root"
+    must("chown", "-R", "--no-dereference", f"{user}:{user}", str(new))
+    if target.exists():
+        target.rmdir()
+    new.rename(target)
+
+
+def _start() -> None:
+    """Let One API run again, root claimed; on a blank server the deploy does it."""
+    if not Path(paths.CURRENT).exists() or not Path(units.path(units.ONE_API)).exists():
+        return
+    _tell(_("Starting One API"))
+    one_api.activate(Path(paths.CURRENT).readlink().name)
+    for unit in (units.CALLBACKS_TIMER, *units.BACKUP_TIMERS):
+        if Path(units.path(unit)).exists():
+            run("systemctl", "start", unit)

@@ -1,0 +1,145 @@
+"""What a backup holds, and what is told of it.
+
+``HELD`` and ``MADE_AGAIN`` together name every path of the toolkit on a server: a new one that is
+in neither is an error of a test, and so of the backup.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from one_api_infra.shared import paths
+
+TAG = "one-api-infra"  # of every snapshot
+DATABASE_FILE, FACTS_FILE = "database", "facts.json"
+
+
+@dataclass(frozen=True)
+class Held:
+    """A path in the backup; ``what`` is a message id, ``owner`` a user of ours."""
+
+    path: str
+    owner: str = "root"
+    copied_from: str = ""  # the live file that it is a copy of
+
+
+# What of them is not there is left out: a site may have no ledger, or no secrets of its own.
+HELD: tuple[Held, ...] = (
+    Held(paths.DUMP, "one-api", paths.DATABASE),
+    Held(paths.ONE_API_CONFIG),
+    Held(paths.CONFIG),
+    Held(f"{paths.STATE}/former-domains"),
+    Held(paths.LEDGER_COPY, "one-api-callbacks", paths.LEDGER),
+    Held(paths.REPORTS, "one-api-callbacks"),
+    Held("/var/log/one-api-infra"),
+    Held(paths.ONE_API),
+)
+# Keys of the backup itself: whoever has the backup must not need them, or could read on with them.
+NOT_HELD = (paths.BACKUP, paths.BACKUP_SSH_KEY, paths.ACCESS_LOG)
+MADE_AGAIN: Mapping[str, str] = {
+    "/etc/apt": "the deploy",
+    "/etc/nginx": "the deploy",
+    "/etc/sysctl.d": "the deploy",
+    "/etc/systemd": "the deploy",
+    "/run": "each start",
+    paths.AGENT: "the deploy",
+    paths.STATE: "the deploy and the agent: what was tried, loaded and seen last",
+    paths.MONITOR: "the monitor's next run",
+    paths.CALLBACKS: "the callback service's next run, from its ledger",
+    paths.BACKUP_CACHE: "restic",
+    paths.DRILL: "the next drill",
+    paths.LOGS: "One API; nothing there is needed",
+    paths.DATA: "the restore, from the dump",
+}
+
+
+def keep_options(keep: Mapping[str, int]) -> list[str]:
+    """restic's options for how many snapshots stay."""
+    return [f"--keep-{unit}={count}" for unit, count in keep.items() if count]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """``backup.json``, root's alone: what the admin's settings say. ``repositories`` are texts of
+    ``repository.parse``; ``keep`` is how many snapshots by unit of time (``hourly``…).
+    """
+
+    repositories: tuple[str, ...]
+    password: str
+    environment: Mapping[str, str]
+    keep: Mapping[str, int]
+    prunes: bool
+    kib_per_second: int
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a copy of the database held when it was made, beside it in the backup.
+
+    ``rows`` are counts by table, ``quota`` is the sum of all users'; -1 where it is not known.
+    ``counters`` are the highest id of each table that hands ids out.
+    """
+
+    at: float
+    kind: str
+    edition: str
+    version: str
+    domain: str
+    rows: Mapping[str, int]
+    quota: int
+    counters: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class RepositoryState:
+    """The last attempt at a repository: ``reason`` is empty if it succeeded (``restic.REASONS``).
+
+    ``saved`` is when the last one that succeeded began, ``snapshot`` its id, ``sent`` the bytes
+    that it added and ``seconds`` how long it took.
+    """
+
+    name: str
+    tried: float
+    saved: float
+    snapshot: str = ""
+    seconds: float = 0.0
+    sent: int = 0
+    reason: str = ""
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class BackupState:
+    """What the last run left (``paths.BACKUP_STATE``)."""
+
+    repositories: tuple[RepositoryState, ...] = ()
+
+
+@dataclass(frozen=True)
+class DrillState:
+    """The last restore that was tried: ``taken`` is when its snapshot was made.
+
+    ``reason`` is empty if all that was compared is equal.
+    """
+
+    at: float
+    repository: str
+    snapshot: str
+    taken: float
+    reason: str = ""
+    words: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Backup:
+    """The backup of a site; ``minutes`` is how often, ``began`` when it was set up.
+
+    ``restoring`` is when a restore began that has not ended; 0 where there is none.
+    """
+
+    is_active: bool
+    minutes: int
+    began: float
+    restoring: float
+    repositories: tuple[RepositoryState, ...]
+    drill: DrillState | None

@@ -1,0 +1,72 @@
+"""Which snapshot of a backup is meant, and whether it may be restored here: pure."""
+
+import datetime
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from one_api_infra.shared.backup import Facts
+from one_api_infra.shared.site_file import SiteFile
+from one_api_infra.shared.texts import _
+
+LATEST = "latest"
+ID = re.compile(r"[0-9a-f]{8,64}")
+
+
+@dataclass(frozen=True)
+class SavedSnapshot:
+    """A snapshot in a repository; ``taken`` is in seconds since 1970."""
+
+    repository: str
+    id: str
+    taken: float
+    host: str
+
+
+def is_choice(text: str) -> bool:
+    """Whether a text names a snapshot: ``latest``, its id, or a time."""
+    return text == LATEST or bool(ID.fullmatch(text)) or moment(text) is not None
+
+
+def moment(text: str) -> float | None:
+    """A time as people write it (``2026-11-28 12:00``), in this machine's time zone."""
+    try:
+        return datetime.datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        return None
+
+
+def choose(snapshots: Sequence[SavedSnapshot], text: str) -> SavedSnapshot | None:
+    """The newest, the one of an id, or the newest that is not younger than a time."""
+    if ID.fullmatch(text):
+        return next((each for each in snapshots if each.id.startswith(text[:8])), None)
+    until = moment(text)
+    fit = [each for each in snapshots if until is None or each.taken <= until]
+    return max(fit, key=lambda each: each.taken, default=None)
+
+
+def refusal(facts: Facts, site: SiteFile) -> str:
+    """Why what ``facts`` tell of may not become this site's; empty if it may."""
+    if facts.domain not in {site.domain, site.callback_domain}:
+        return _(
+            "it is another site's: {other}. Remedy: name that site's repository, or set"
+            ' "domain" to {other} first',
+            other=facts.domain,
+        )
+    if facts.edition != site.edition:
+        return _(
+            'it is of the edition {other}. Remedy: set "edition" to {other} first',
+            other=facts.edition,
+        )
+    if _numbers(facts.version) > _numbers(site.version):
+        return _(
+            "it is of the release {other}, whose database an older one cannot read. Remedy: set"
+            ' "version" to {other} first',
+            other=facts.version,
+        )
+    return ""
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """A release's numbers; what stands behind a hyphen (rc) is the next of them."""
+    return tuple(int(number) for number in re.findall(r"\d+", version))

@@ -1,0 +1,136 @@
+"""The backup: what is in it, who can read it, what is told when it fails, and a way back."""
+
+import json
+
+import pytest
+
+from tests.lab import backups, ledgers, payments
+from tests.lab.backups import FOLDER, PASSWORD, back_up, restic
+from tests.lab.sites import LabSite
+from tests.lab.test_status import status
+
+DATABASE = "/var/lib/one-api/one-api.db"
+
+
+@pytest.fixture
+def backed(site: LabSite) -> LabSite:
+    """A site with a repository in a folder, and one backup."""
+    site.inventory(**backups.settings(FOLDER))
+    site.converge()
+    back_up(site)
+    return site
+
+
+def states(site: LabSite) -> dict[str, str]:
+    """The checks' states by id."""
+    (verdicts,) = json.loads(status(site, "--json").stdout).values()
+    return {each["id"]: each["state"] for each in verdicts}
+
+
+def faults(site: LabSite) -> dict[str, str]:
+    """The causes of what is not well."""
+    (verdicts,) = json.loads(status(site, "--json").stdout).values()
+    return {
+        each["id"]: each["cause"] for each in verdicts if each["state"] in {"warning", "failed"}
+    }
+
+
+def test_all_is_there_and_nothing_of_it_in_the_open(backed: LabSite) -> None:
+    listed = restic(backed.host, "ls latest").splitlines()
+    for path in (
+        "/etc/one-api/secrets.env", "/etc/one-api/root-password", "/etc/one-api/access-token",
+        "/etc/one-api-infra/site.json", "/var/lib/one-api-dump/database",
+        "/var/lib/one-api-callbacks/ledger.copy.db", "/var/log/one-api-infra/callbacks.log",
+        f"/etc/one-api-infra/letsencrypt/live/{backed.domain}/fullchain.pem",
+    ):  # fmt: skip
+        assert path in listed
+    for path in (DATABASE, "/etc/one-api-infra/backup.json"):
+        assert path not in listed
+    restic(backed.host, "dump latest /var/lib/one-api-dump/database >/root/copy.db")
+    (row,) = backed.rows("SELECT username FROM users", "/root/copy.db")
+    assert row == ["root"]
+    secret = backed.host.ssh("cut -d= -f2 /etc/one-api/secrets.env | head -n 1").strip()
+    for word in (PASSWORD, secret):
+        assert backed.host.ssh(f"grep -rl {word} {FOLDER} || true") == ""
+        assert backed.host.ssh(f"journalctl --no-pager | grep -c {word} || true").strip() == "0"
+    assert backed.host.ssh("stat -c '%a %U' /etc/one-api-infra/backup.json") == "600 root\n"
+
+
+def test_second_run_changes_nothing(backed: LabSite) -> None:
+    again = backed.deploy("-y", "--json")
+    assert again.code == 0, again.stderr
+    assert again.changed == []
+
+
+def test_its_checks_are_well_and_a_drill_says_more(backed: LabSite) -> None:
+    backed.host.ssh("systemctl start one-api-drill")
+    assert backed.host.ssh("ls -A /var/lib/one-api-drill") == ""
+    found = states(backed)
+    for name in ("is_set", "repository", "is_fresh", "was_restored"):
+        assert found[f"backup.{name}"] == "ok"
+    verified = backed.verify("-k", "backup")
+    assert verified.returncode == 0, verified.stdout
+
+
+def test_units_have_few_rights(backed: LabSite) -> None:
+    for unit in ("dump", "backup", "drill"):
+        told = backed.host.ssh(f"systemd-analyze security one-api-{unit}.service | tail -n 1")
+        assert float(told.split("Overall exposure level for")[1].split(":")[1].split()[0]) <= 2.5
+
+
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        (f"mv {FOLDER} /srv/away && mkdir {FOLDER} && chattr +i {FOLDER}", "can be made"),
+        (f"rm -rf {FOLDER} && RESTIC_PASSWORD=x restic init -q -r {FOLDER}", "another"),
+        ("mv /var/lib/one-api/one-api.db /root/", "could not be copied"),
+    ],
+    ids=["unreachable", "password", "dump"],
+)
+def test_a_failure_is_named(backed: LabSite, broken: str, words: str) -> None:
+    backed.host.ssh(broken)
+    backed.host.ssh("systemctl start one-api-backup", check=False)
+    assert words in faults(backed)["backup.repository"]
+
+
+def test_damage_is_named_by_the_drill(backed: LabSite) -> None:
+    damage = "find {} -type f -size +1k | xargs -n 1 sh -c 'printf XXXX | dd of=$0 bs=1 seek=99"
+    backed.host.ssh(f"{damage.format(f'{FOLDER}/data')} conv=notrunc status=none'")
+    backed.host.ssh("systemctl start one-api-drill", check=False)
+    assert "damaged" in faults(backed)["backup.was_restored"]
+
+
+def test_restored_to_what_it_was(backed: LabSite) -> None:
+    before = backed.rows("SELECT id, username, quota FROM users")
+    ledgers.write(backed, "UPDATE users SET quota = 77")
+    ledgers.write(backed, "INSERT INTO users (username, quota) VALUES ('later', 5)")
+    highest = backed.rows("SELECT max(id) FROM users")[0][0]
+    token = backed.token
+    done = backed.deploy("-y", name="restore")
+    assert done.code == 0, done.stderr
+    assert backed.rows("SELECT id, username, quota FROM users") == before
+    assert backed.answers()
+    assert backed.token == token
+    assert backed.api().options()
+    ledgers.write(backed, "INSERT INTO users (username, quota) VALUES ('next', 5)")
+    (new,) = backed.rows("SELECT id FROM users WHERE username = 'next'")[0]
+    assert new > highest + 1000
+    aside = backed.host.ssh("ls -d /var/lib/one-api-infra/before-restore/*").strip()
+    assert backed.rows("SELECT quota FROM users WHERE username = 'later'", f"{aside}/one-api.db")
+    again = backed.deploy("-y", "--json")
+    assert again.changed == []
+
+
+def test_payments_of_before_are_known_after_a_restore(backed: LabSite, gateway: object) -> None:
+    assert payments.credited(backed) >= 0
+
+
+def test_without_a_repository_it_goes_and_the_repository_stays(backed: LabSite) -> None:
+    backed.inventory(backup=[], waive=["backup.is_set"])
+    backed.converge()
+    assert backed.host.ssh("ls /etc/systemd/system | grep -E 'backup|drill|dump' || true") == ""
+    assert "snapshot" in restic(backed.host, "snapshots --compact") or restic(
+        backed.host, "snapshots --json"
+    )
+    again = backed.deploy("-y", "--json")
+    assert again.changed == []

@@ -1,0 +1,92 @@
+"""The backup's settings and what they make of a server."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from one_api_infra.desired import backup, project
+from one_api_infra.desired.snapshot import PathState, Snapshot
+from one_api_infra.shared import paths, plain
+from one_api_infra.shared.backup import Settings
+from one_api_infra.shared.secret import Secret
+from one_api_infra.shared.validation import ValidationError
+from tests.unit.examples import site
+
+PASSWORD = {"backup_password": "s3cret"}
+
+
+def names(**settings: Any) -> set[str]:
+    with pytest.raises(ValidationError) as caught:
+        site(**settings)
+    return {problem.path for problem in caught.value.problems}
+
+
+def test_without_a_repository_there_is_nothing() -> None:
+    assert backup.concern(site()).files == ()
+    assert backup.concern(site()).packages == ()
+
+
+def test_contradictions_are_named() -> None:
+    assert names(backup=["/srv/backup"]) == {"backup_password"}
+    by_ssh = names(backup=["sftp:a@b:/srv"], **PASSWORD)
+    assert by_ssh == {"backup_ssh_key_file"}
+    assert names(backup=["/var/lib/one-api"], **PASSWORD) == {"backup[0]"}
+    assert names(backup=["x y"], **PASSWORD) == {"backup[0]"}
+    assert names(backup_keep={"hourly": -1}) == {"backup_keep.hourly"}
+    assert names(backup_keep={"never": 1}) == {"backup_keep"}
+
+
+def test_secrets_are_in_one_private_file() -> None:
+    keys = {"AWS_SECRET_ACCESS_KEY": "s3cret-key"}
+    known = site(backup=["rest:https://a:s3cret-url@b/"], backup_environment=keys, **PASSWORD)
+    told = {file.path: file for file in backup.files(known)}
+    file = told.pop(paths.BACKUP)
+    assert isinstance(file.content, Secret)
+    assert file.mode == "600"
+    assert all(b"s3cret" not in each.data for each in told.values())
+    found = plain.read(Settings, file.data.decode())
+    assert found.password == "s3cret"
+    assert found.environment == keys
+    assert found.keep == {"hourly": 24, "daily": 14, "weekly": 8, "monthly": 12}
+    assert "s3cret" not in repr(known)
+    assert "s3cret" not in plain.write(known.public())
+
+
+def test_a_key_must_be_one(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_text("ssh-ed25519 AAAA")
+    known = site(backup=["sftp:a@b:/srv"], backup_ssh_key_file=str(path), **PASSWORD)
+    with pytest.raises(ValidationError):
+        backup.files(known)
+    path.unlink()
+    subprocess.run(["ssh-keygen", "-q", "-N", "", "-f", str(path)], check=True)
+    assert paths.BACKUP_SSH_KEY in {file.path for file in backup.files(known)}
+
+
+def test_database_client_follows_the_database() -> None:
+    url = "postgres://a:b@127.0.0.1/one"
+    assert "postgresql-client" in backup.packages(
+        site(database_url=url, backup=["/srv/b"], **PASSWORD)
+    )
+
+
+def test_cut_off_restore_stops_the_deploy() -> None:
+    begun = Snapshot(paths={paths.RESTORE_MARK: PathState("f", "root", "root", "600")})
+    assert backup.unfinished(Snapshot()) == ()
+    (problem,) = backup.unfinished(begun)
+    assert "restore" in problem.remedy
+    assert backup.is_rebuild_due(begun)
+
+
+def test_rebuild_is_the_site_with_the_data_before_it() -> None:
+    """What the whole site includes, rebuild includes too, in the same order."""
+
+    def included(name: str) -> list[str]:
+        text = (project.ROOT / f"deploys/{name}.py").read_text()
+        return [line for line in text.splitlines() if line.startswith("local.include")]
+
+    whole, again = included("site"), included("rebuild")
+    own = 'local.include("./backup.py")'
+    assert [line for line in again if line != own] == [line for line in whole if line != own]
