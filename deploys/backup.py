@@ -32,5 +32,10 @@ if backup.is_wanted(site):
     operations.unit(
         name=_("Try a restore by a timer"), unit=units.DRILL_TIMER, beside=(units.DRILL,)
     )
+    operations.unit(
+        name=_("Send the journal of payments when it grows"),
+        unit=units.JOURNAL_PATH,
+        beside=(units.JOURNAL,),
+    )
 else:
     operations.command(name=_("Remove the backup"), script=backup.removal(), due=backup.is_left)

@@ -8,6 +8,7 @@ from one_api_infra.shared.texts import N_, _
 
 SET = "backup.is_set"
 LATE = 3  # intervals without a backup
+JOURNAL_LATE = 600.0  # seconds; a night's prune locks the repository for a while
 HOUR, DAY = 3600.0, 86400.0
 DRILL_DAYS = 16  # two of its weekly runs, and some
 AGAIN = N_("mend it, then `systemctl start one-api-backup`")
@@ -87,6 +88,18 @@ def _fresh(observation: Observation) -> Finding:
     return None
 
 
+def _journal(observation: Observation) -> Finding:
+    found = observed(observation.on_server.backup)
+    if found is None:
+        return _none()
+    sent = found.journal.sent if found.journal else 0.0
+    waiting = observation.on_server.now - found.journal_written
+    if found.journal_written > sent and waiting > JOURNAL_LATE:
+        words = found.journal.words if found.journal else ""
+        return Found("waits", words, {"minutes": round(waiting / 60), "words": words or "-"})
+    return None
+
+
 def _restored(observation: Observation) -> Finding:
     found = observed(observation.on_server.backup)
     if found is None:
@@ -151,6 +164,25 @@ CHECKS = (
             ),
         },
         _fresh,
+        needs=("backup.repository",),
+    ),
+    Check(
+        "backup.journal",
+        Level.FLOW,
+        N_("What is known of payments is off the server within a minute"),
+        {
+            "waits": Fault(
+                N_(
+                    "the journal of payments waits for {minutes} minutes to be sent off this"
+                    " server: {words}"
+                ),
+                N_(
+                    "mend what the words name; `systemctl enable --now one-api-journal.path`,"
+                    " `systemctl start one-api-journal`"
+                ),
+            )
+        },
+        _journal,
         needs=("backup.repository",),
     ),
     Check(

@@ -18,10 +18,13 @@ from one_api_infra.shared.texts import _
 from one_api_infra.shared.validation import Problem
 
 CLIENTS = {POSTGRESQL: "postgresql-client", MYSQL: "mariadb-client"}
-UNITS = (units.DUMP, units.BACKUP, units.BACKUP_TIMER, units.DRILL, units.DRILL_TIMER)
+UNITS = (
+    *(units.DUMP, units.BACKUP, units.BACKUP_TIMER, units.DRILL, units.DRILL_TIMER),
+    *(units.JOURNAL, units.JOURNAL_PATH),
+)
 LEFT = (
     *map(units.path, UNITS), paths.BACKUP, paths.BACKUP_SSH_KEY, paths.BACKUP_KNOWN_HOSTS,
-    paths.BACKUP_FIRST_CONTACTS, paths.BACKUP_STATE, paths.DRILL_STATE,
+    paths.BACKUP_FIRST_CONTACTS, paths.BACKUP_STATE, paths.DRILL_STATE, paths.JOURNAL_STATE,
     paths.DUMP, paths.BACKUP_CACHE, paths.DRILL,
 )  # fmt: skip
 
@@ -91,6 +94,7 @@ def _units(site: Site) -> tuple[File, ...]:
         folder=paths.DUMP.rpartition("/")[2],
         dump=paths.agent("dump"),
     )
+    journal = render.file(units.path(units.JOURNAL), run=paths.agent("journal"), **known)
     drill = paths.DRILL.rpartition("/")[2]
     return (
         dump,
@@ -98,6 +102,8 @@ def _units(site: Site) -> tuple[File, ...]:
         render.file(units.path(units.BACKUP_TIMER), minutes=site.backup_minutes),
         render.file(units.path(units.DRILL), drill=drill, run=paths.agent("drill"), **known),
         render.file(units.path(units.DRILL_TIMER)),
+        journal,
+        render.file(units.path(units.JOURNAL_PATH), journal=paths.JOURNAL),
     )
 
 
@@ -108,7 +114,7 @@ def folders(site: Site) -> tuple[str, ...]:
 
 def removal() -> str:
     """The command that takes it away where there is no repository any more; that itself stays."""
-    stop = f"systemctl disable --quiet --now {units.BACKUP_TIMER} {units.DRILL_TIMER}"
+    stop = f"systemctl disable --quiet --now {' '.join(units.BACKUP_STARTERS)}"
     return f"{stop}; rm -rf {' '.join(LEFT)} && systemctl daemon-reload"
 
 
@@ -155,10 +161,10 @@ def concern(site: Site) -> Concern:
     is_ours = is_wanted(site)
     return Concern(
         files=files(site),
-        units=units.BACKUP_TIMERS if is_ours else (),
+        units=units.BACKUP_STARTERS if is_ours else (),
         packages=packages(site) if is_ours else (),
         beside=SnapshotSpec(
             paths=(*LEFT, *folders(site), paths.RESTORE_MARK),
-            units=(*units.BACKUP_TIMERS, units.BACKUP, units.DRILL),
+            units=(*units.BACKUP_STARTERS, units.BACKUP, units.DRILL, units.JOURNAL),
         ),
     )

@@ -17,7 +17,14 @@ from one_api_infra.server.local import CommandError, site, write
 from one_api_infra.server.local import run as run_program
 from one_api_infra.server.restic import Restic
 from one_api_infra.shared import backup, paths, plain, restic, units
-from one_api_infra.shared.backup import Backup, BackupState, DrillState, Facts, RepositoryState
+from one_api_infra.shared.backup import (
+    Backup,
+    BackupState,
+    DrillState,
+    Facts,
+    JournalState,
+    RepositoryState,
+)
 from one_api_infra.shared.plain import PlainError
 from one_api_infra.shared.site_file import SiteFile
 from one_api_infra.shared.texts import _
@@ -146,7 +153,9 @@ def _forget(restic_: Restic) -> None:
         return
     keep = backup.keep_options(restic_.settings.keep)
     prune = ["--prune"] if time.localtime().tm_hour in PRUNE_HOURS else []
-    restic_.run("forget", f"--tag={backup.TAG}", "--group-by=host", *keep, *prune)
+    restic_.run("forget", f"--tag={backup.TAG}", "--group-by=host", *keep)
+    # Each holds all of the journal; an older one is there for the moment between two.
+    restic_.run("forget", f"--tag={backup.JOURNAL_TAG}", "--group-by=host", "--keep-last=3", *prune)
 
 
 def prune() -> None:
@@ -175,7 +184,13 @@ def observe(site: SiteFile) -> Backup | None:
     with contextlib.suppress(OSError, PlainError):
         drilled = plain.read(DrillState, Path(paths.DRILL_STATE).read_text())
     made = [each for each in state().repositories if each.name in site.backup]
-    return Backup(is_active, site.backup_minutes, began, restoring, tuple(made), drilled)
+    sent = None
+    with contextlib.suppress(OSError, PlainError):
+        sent = plain.read(JournalState, Path(paths.JOURNAL_STATE).read_text())
+    return Backup(
+        is_active, site.backup_minutes, began, restoring, tuple(made), drilled, sent,
+        max((_written(str(path)) for path in Path(paths.JOURNAL).glob("*.jsonl")), default=0.0),
+    )  # fmt: skip
 
 
 def _written(path: str) -> float:

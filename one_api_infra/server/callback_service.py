@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from one_api_infra.server import database, notify, report
-from one_api_infra.server.callbacks import summary, worker
+from one_api_infra.server.callbacks import journal, summary, worker
 from one_api_infra.server.callbacks.gateways import client
 from one_api_infra.server.callbacks.ledger import Ledger
 from one_api_infra.server.callbacks.loopback import Loopback
@@ -73,6 +73,7 @@ def _run(current: SiteFile) -> None:
             Path(paths.CALLBACK_LOG),
             current.reconcile == "act",
             current.log_days,
+            Path(paths.JOURNAL_RESTORED),
         )
         try:
             made.run(time.time())
@@ -87,6 +88,7 @@ def _run(current: SiteFile) -> None:
         worker.tell(ledger, current.domain, channels, lambda box: notify.send(box, urls), day)
         _leave_state(ledger)
         if current.backup:
+            journal.append(ledger, Path(paths.JOURNAL), now)
             _copy(ledger, now - current.backup_minutes * 60)
 
 

@@ -36,6 +36,7 @@ COMMANDS = {
     "dump": "dump.dump",
     "backup": "backup.run",
     "backup-now": "backup.now",
+    "journal": "journal.send",
     "prune": "backup.prune",
     "drill": "drill.run",
     "snapshots": "restore.snapshots",
@@ -52,7 +53,7 @@ COMMANDS = {
 UNLOCKED = {
     *("state", "deploy-hook", "observe", "observe-keep", "monitor-look", "monitor-judge"),
     *("callbacks", "database", "database-journal", "rehearse", "order", "order-done", "order-send"),
-    *("report", "dump", "backup", "drill", "snapshots", "restore-plan", "backup-now"),
+    *("report", "dump", "backup", "drill", "journal", "snapshots", "restore-plan", "backup-now"),
 }
 # Of the callbacks' user's own files, which are not root's to open.
 AS_CALLBACKS_USER = {"order", "order-done", "order-send", "report"}

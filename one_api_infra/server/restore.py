@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from one_api_infra.server import backup as backup_of
-from one_api_infra.server import drill, load, one_api
+from one_api_infra.server import drill, journal, load, one_api
 from one_api_infra.server import restic as restic_of
 from one_api_infra.server.local import CommandError, must, run, site, write
 from one_api_infra.server.restic import Restic
@@ -35,7 +35,8 @@ IF_ABSENT = (
     (paths.REPORTS, CALLBACKS),
 )
 STOPPED = (
-    *(units.BACKUP_TIMER, units.DRILL_TIMER, units.BACKUP, units.DRILL, units.DUMP),
+    *units.BACKUP_STARTERS,
+    *(units.BACKUP, units.DRILL, units.DUMP, units.JOURNAL),
     *(units.CALLBACKS_TIMER, units.CALLBACKS, units.ONE_API),
 )
 
@@ -207,6 +208,7 @@ def _bring_back(aside: Path, facts: Facts) -> None:
     if _staged(paths.GENERATED).exists():
         write(paths.GENERATED_COPY, _staged(paths.GENERATED).read_bytes())
     _bring_ledger()
+    journal.bring(Path(STAGED))
     _bring_log()
     for path, owner in IF_ABSENT:
         _bring_if_absent(path, owner)
@@ -281,6 +283,6 @@ def _start() -> None:
         return
     _tell(_("Starting One API"))
     one_api.activate(Path(paths.CURRENT).readlink().name)
-    for unit in (units.CALLBACKS_TIMER, *units.BACKUP_TIMERS):
+    for unit in (units.CALLBACKS_TIMER, *units.BACKUP_STARTERS):
         if Path(units.path(unit)).exists():
             run("systemctl", "start", unit)

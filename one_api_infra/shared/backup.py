@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from one_api_infra.shared import paths
 
-TAG = "one-api-infra"  # of every snapshot
+TAG, JOURNAL_TAG = "one-api-infra", "one-api-infra-journal"
 DATABASE_FILE, FACTS_FILE = "database", "facts.json"
 
 
@@ -29,6 +29,7 @@ HELD: tuple[Held, ...] = (
     Held(paths.CONFIG),
     Held(f"{paths.STATE}/former-domains"),
     Held(paths.LEDGER_COPY, "one-api-callbacks", paths.LEDGER),
+    Held(paths.JOURNAL, "one-api-callbacks"),
     Held(paths.REPORTS, "one-api-callbacks"),
     Held("/var/log/one-api-infra"),
     Held(paths.ONE_API),
@@ -131,9 +132,18 @@ class DrillState:
 
 
 @dataclass(frozen=True)
+class JournalState:
+    """The journal's last sending: when it began, 0 if ``words`` say why it failed."""
+
+    sent: float
+    words: str = ""
+
+
+@dataclass(frozen=True)
 class Backup:
     """The backup of a site; ``minutes`` is how often, ``began`` when it was set up.
 
+    ``journal_written`` is when the journal of payments grew last, 0 if it never did.
     ``restoring`` is when a restore began that has not ended; 0 where there is none.
     """
 
@@ -143,3 +153,5 @@ class Backup:
     restoring: float
     repositories: tuple[RepositoryState, ...]
     drill: DrillState | None
+    journal: JournalState | None
+    journal_written: float

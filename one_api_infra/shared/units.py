@@ -16,12 +16,13 @@ MONITOR, MONITOR_TIMER = "one-api-monitor.service", "one-api-monitor.timer"
 WATCHDOG, WATCHDOG_TIMER = "one-api-watchdog.service", "one-api-watchdog.timer"
 DUMP = "one-api-dump.service"
 BACKUP, BACKUP_TIMER = "one-api-backup.service", "one-api-backup.timer"
+JOURNAL, JOURNAL_PATH = "one-api-journal.service", "one-api-journal.path"
 DRILL, DRILL_TIMER = "one-api-drill.service", "one-api-drill.timer"
 DISK = "one-api-disk.service"
 LOGROTATE, LOGROTATE_TIMER = "one-api-logrotate.service", "one-api-logrotate.timer"
 LOGS = "one-api-logs.service"
 
-BACKUP_TIMERS = (BACKUP_TIMER, DRILL_TIMER)
+BACKUP_STARTERS = (BACKUP_TIMER, DRILL_TIMER, JOURNAL_PATH)
 CERTIFICATE_TIMERS = (CERTIFICATE_TIMER, REHEARSAL_TIMER)
 
 

@@ -52,7 +52,7 @@ def read_log(ledger: Ledger, path: Path, known: Accounts, seconds: float = math.
     until = time.monotonic() + seconds
     lines_read = strangers = 0
     for lines, place in log.batches(path, log.Place.parse(ledger.note(PLACE))):
-        rows = [row for line in lines if (row := _safe_row(line, known))]
+        rows = [row for line in lines if (row := safe_row(line, known))]
         with ledger.transaction():
             ledger.add_callbacks(rows)
             ledger.note(PLACE, place.plain())
@@ -63,7 +63,7 @@ def read_log(ledger: Ledger, path: Path, known: Accounts, seconds: float = math.
     return Read(lines_read, strangers)
 
 
-def _safe_row(line: bytes, known: Accounts) -> tuple[Any, ...] | None:
+def safe_row(line: bytes, known: Accounts) -> tuple[Any, ...] | None:
     """A callback's row; a line that nobody foresaw is passed over, since it would come for ever."""
     try:
         return _row(line, known)

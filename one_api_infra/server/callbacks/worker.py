@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from one_api_infra.server.callbacks import auditor, cases, intake, remedies
+from one_api_infra.server.callbacks import auditor, cases, intake, journal, remedies
 from one_api_infra.server.callbacks.intake import Accounts, Read
 from one_api_infra.server.callbacks.ledger import Ledger
 from one_api_infra.server.callbacks.loopback import Send
@@ -40,6 +40,7 @@ class Worker:
     log: Path
     acts: bool
     keep_days: int
+    restored: Path  # a journal that a restore has brought back
 
     def run(self, now: float) -> None:
         """One run. ApiError if One API does not answer: the run then ends there."""
@@ -47,6 +48,7 @@ class Worker:
             known = intake.accounts(self.source.accounts())
             intake.keep_accounts(self.ledger, known)
             read = self._read_log(known, SOON)
+            journal.bring(self.ledger, self.source, self.restored, known, now)
             intake.read_orders(self.ledger, self.source, now)
         except ApiError:
             self.ledger.note(DOWN, now)

@@ -171,6 +171,7 @@ FAULTS: list[tuple[Observation, str]] = [
     (server(backup=None), "backup.is_set"),
     (server(backup={"restoring": NOW - DAY}), "backup.is_set"),
     *((repository(reason=each), "backup.repository") for each in backup.REASONS),
+    (server(backup={"journal_written": NOW - DAY, "journal": None}), "backup.journal"),
     (repository(saved=NOW - DAY), "backup.is_fresh"),
     (server(backup={"is_active": False}), "backup.is_fresh"),
     (server(backup={"repositories": []}), "backup.is_fresh"),

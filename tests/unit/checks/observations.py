@@ -8,7 +8,7 @@ from one_api_infra.checks import catalogue, target
 from one_api_infra.checks.observation import Asked, Exchange, Handshake, Observation, Port
 from one_api_infra.checks.verdict import State, Verdict
 from one_api_infra.shared import plain
-from one_api_infra.shared.backup import Backup, DrillState, RepositoryState
+from one_api_infra.shared.backup import Backup, DrillState, JournalState, RepositoryState
 from one_api_infra.shared.certificate import Certificate
 from one_api_infra.shared.server_observation import (
     Attempt,
@@ -117,6 +117,8 @@ SERVER = Server(
         restoring=0.0,
         repositories=(RepositoryState("/srv/backup", tried=NOW - 60, saved=NOW - 60),),
         drill=DrillState(NOW - DAY, "/srv/backup", "1234abcd", taken=NOW - DAY),
+        journal=JournalState(NOW - 60),
+        journal_written=NOW - 70,
     ),
     one_api=OneApi(
         is_active=True,

@@ -186,7 +186,9 @@ class World:
         ledger = Ledger(self.folder / "ledger.db")
         try:
             log = self.folder / "callbacks.log"
-            Worker(ledger, self, self.send, log, acts=True, keep_days=180).run(self.now)
+            restored = log.with_name("journal.restored")
+            made = Worker(ledger, self, self.send, log, True, 180, restored)
+            made.run(self.now)
         except (KilledError, ApiError):
             pass
         finally:

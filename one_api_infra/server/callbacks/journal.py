@@ -1,0 +1,97 @@
+"""The journal of payments: what the ledger learns of orders and genuine callbacks, line by line.
+
+It goes off the server within seconds, whatever the database does, so that after the restore of an
+older state it is known who has paid since.
+"""
+
+import base64
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from one_api_infra.server.callbacks import intake
+from one_api_infra.server.callbacks.intake import Accounts
+from one_api_infra.server.callbacks.ledger import Ledger
+from one_api_infra.server.callbacks.order_sources.order_source import OrderSource
+
+CALLBACKS, ORDERS = "journal_callbacks", "journal_orders"  # how far it has come
+DAYS = 7  # a backup of everything is made many times meanwhile
+ORDER_COLUMNS = ("number", "user", "account", "money", "currency", "quota", "status", "created",
+                 "gateway_number")  # fmt: skip
+
+
+def append(ledger: Ledger, folder: Path, now: float) -> None:
+    """Write what is new into the hour's file, and only then note how far it came."""
+    callbacks, orders = _callbacks(ledger), _orders(ledger)
+    lines = [
+        *({"callback": base64.b64encode(row["line"]).decode()} for row in callbacks),
+        *({"order": {name: row[name] for name in ORDER_COLUMNS}} for row in orders),
+    ]
+    if not lines:
+        return
+    folder.mkdir(mode=0o750, exist_ok=True)
+    path = folder / time.strftime("%Y-%m-%dT%H.jsonl", time.gmtime(now))
+    with path.open("a", encoding="utf-8") as stream:
+        stream.writelines(f"{json.dumps(line)}\n" for line in lines)
+        stream.flush()
+        os.fsync(stream.fileno())
+    for name, rows in ((CALLBACKS, callbacks), (ORDERS, orders)):
+        if rows:
+            ledger.note(name, rows[-1]["place"])
+    _purge(folder, now)
+
+
+def _callbacks(ledger: Ledger) -> list[Mapping[str, Any]]:
+    query = (
+        "SELECT rowid AS place, line FROM callbacks WHERE rowid > ? AND is_genuine = 1"
+        " AND line IS NOT NULL ORDER BY rowid"
+    )
+    return ledger.db.execute(query, (int(ledger.note(CALLBACKS) or 0),)).fetchall()
+
+
+def _orders(ledger: Ledger) -> list[Mapping[str, Any]]:
+    query = "SELECT *, since AS place FROM orders WHERE since > ? ORDER BY since"
+    return ledger.db.execute(query, (float(ledger.note(ORDERS) or 0),)).fetchall()
+
+
+def _purge(folder: Path, now: float) -> None:
+    for path in folder.glob("*.jsonl"):
+        if path.stat().st_mtime < now - DAYS * 86400:
+            path.unlink()
+
+
+def bring(ledger: Ledger, source: OrderSource, folder: Path, known: Accounts, now: float) -> None:
+    """Put a journal that was brought back into the ledger; what it knows already, it leaves alone.
+
+    An order that One API does not know any more is closed here: nothing is sent for it, its gateway
+    is asked, and if it was paid it becomes a case.
+    """
+    if not folder.is_dir():
+        return
+    lines = [
+        base64.b64decode(entry["callback"]) for entry in entries(folder) if "callback" in entry
+    ]
+    orders = {entry["order"]["number"]: entry["order"] for entry in entries(folder)
+              if "order" in entry}  # fmt: skip
+    lost = [order for number, order in orders.items() if source.order(number) is None]
+    with ledger.transaction():
+        ledger.add_callbacks(row for line in lines if (row := intake.safe_row(line, known)))
+        for order in lost:
+            ledger.add_lost_order(order, now)
+    shutil.rmtree(folder)
+
+
+def entries(folder: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a journal, oldest first; one that was cut off is passed over."""
+    for path in sorted(folder.glob("*.jsonl")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(entry, dict):
+                yield entry

@@ -1,0 +1,71 @@
+"""Sending the journal of payments off the server as soon as it grows, and bringing it back."""
+
+import shutil
+import time
+from pathlib import Path
+
+from one_api_infra.server import backup as backup_of
+from one_api_infra.server import drill
+from one_api_infra.server import restic as restic_of
+from one_api_infra.server.local import CommandError, must, run, site, write
+from one_api_infra.server.restic import Restic
+from one_api_infra.shared import backup, paths, plain, restic
+from one_api_infra.shared.backup import JournalState
+from one_api_infra.shared.texts import _
+
+USER = "one-api-callbacks"
+
+
+def send() -> None:
+    """Send it to every repository; CommandError, and another try by systemd, if one lacks it."""
+    began, failed = time.time(), list[str]()
+    for each in restic_of.each(restic_of.settings()):
+        try:
+            backup_of.ensure(each)
+            host = f"--host={site().domain}"
+            each.run("backup", "--force", host, f"--tag={backup.JOURNAL_TAG}", paths.JOURNAL)
+        except CommandError as error:
+            failed.append(f"{each.repository.name}: {restic.detail(str(error))}")
+    state = JournalState(0.0 if failed else began, "; ".join(failed)[-backup_of.WORDS :])
+    write(paths.JOURNAL_STATE, plain.write(state), 0o644)
+    if failed:
+        raise CommandError(
+            _("The journal of payments is not everywhere: {words}", words=state.words)
+        )
+
+
+def bring(stage: Path) -> None:
+    """Let the callback service find the newest journal: this server's own, or a repository's."""
+    if run("id", USER)[0]:
+        return
+    source = Path(paths.JOURNAL)
+    if not source.is_dir():
+        source = _newest(stage)
+    if not source.is_dir():
+        return
+    target = Path(paths.JOURNAL_RESTORED)
+    shutil.rmtree(target, ignore_errors=True)
+    must("install", "-d", "-o", USER, "-g", USER, "-m", "750", paths.CALLBACKS, str(target))
+    for path in sorted(source.glob("*.jsonl")):
+        must("install", "-o", USER, "-g", USER, "-m", "640", str(path), str(target / path.name))
+
+
+def _newest(stage: Path) -> Path:
+    """The newest of all repositories, brought into ``stage``; one that fails is passed over."""
+    found = [(taken, each, name) for each in restic_of.each(restic_of.settings())
+             for taken, name in _snapshots(each)]  # fmt: skip
+    for _taken, each, name in sorted(found, key=lambda one: one[0], reverse=True):
+        try:
+            each.run("restore", name, f"--target={stage}")
+        except CommandError:
+            continue
+        return Path(f"{stage}{paths.JOURNAL}")
+    return Path(f"{stage}{paths.JOURNAL}")
+
+
+def _snapshots(restic_: Restic) -> list[tuple[float, str]]:
+    try:
+        found = restic_.json("snapshots", f"--host={site().domain}", f"--tag={backup.JOURNAL_TAG}")
+    except CommandError:
+        return []
+    return [(drill.seconds(each["time"]), str(each["short_id"])) for each in found or ()]

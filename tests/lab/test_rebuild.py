@@ -1,0 +1,147 @@
+"""A server is destroyed; a blank one becomes the site, from a repository on another host."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from one_api_infra.lab.gateway import Gateway
+from one_api_infra.lab.host import Host
+from one_api_infra.lab.lab import Lab
+from tests.lab import backups, databases, ledgers, payments
+from tests.lab.conftest import new_site
+from tests.lab.sites import LabSite
+
+PYTHON = "PYTHONPATH=/opt/one-api-infra/one-api-infra.pyz /opt/one-api-infra/venv/bin/python"
+SERVE = "rclone serve restic --stdio --append-only /srv/backup"
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """Another host of the lab, which keeps what a site's backup sends by ssh."""
+
+    host: Host
+    key: Path
+
+    def keep(self, site: LabSite, *, forced: bool = False) -> None:
+        """Let a site's backup go there, and make one; ``forced``: it may only add."""
+        if forced:
+            self.host.ssh(f"apt-get -qq update && {backups.APT} rclone restic >/dev/null 2>&1")
+        public = self.key.with_suffix(".pub").read_text().strip()
+        backups.keeper(self.host, public, SERVE if forced else "")
+        login = f"{backups.KEEPER}@{self.host.address}"
+        repository = f"rclone+ssh://{login}" if forced else f"sftp:{login}:{backups.FOLDER}"
+        known = backups.settings(repository, backup_prune="admin" if forced else "server")
+        site.inventory(**known, backup_ssh_key_file=str(self.key))
+        site.converge()
+        backups.back_up(site)
+
+    def files(self) -> set[str]:
+        """What stands in the repository, but for locks."""
+        listed = self.host.ssh(f"find {backups.FOLDER} -type f").splitlines()
+        return {each for each in listed if "/locks/" not in each}
+
+
+@pytest.fixture
+def elsewhere(blank: Callable[[str], LabSite], tmp_path: Path) -> Elsewhere:
+    """Another host."""
+    return Elsewhere(blank("debian-12").host, backups.key(tmp_path))
+
+
+def destroyed(lab: Lab, site: LabSite, name: str) -> LabSite:
+    """Pull the plug; a blank host, to which the domain leads, with the same settings."""
+    site.host.stop()
+    new = new_site(lab, name, "debian-13", site.domain)
+    new.settings = site.settings | new.host.connection()
+    return new
+
+
+def facts(site: LabSite) -> list[list[list[object]]]:
+    """What must come back."""
+    return [
+        site.rows(f"SELECT {columns} FROM {table} ORDER BY id")
+        for table, columns in (
+            ("users", "id, username, quota"), ("tokens", "id, user_id"),
+            ("orders", "id, trade_no, status"), ("payments", "id, uuid, notify_domain"),
+        )
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql", "mariadb"])
+def test_the_site_comes_back_as_it_was(
+    lab: Lab, site: LabSite, gateway: Gateway, elsewhere: Elsewhere, kind: str
+) -> None:
+    if kind != "sqlite":
+        site.use(databases.KINDS[kind](site.host))
+        site.converge()
+    orders = [payments.create_order(site, gateway) for _number in range(3)]
+    site.notified(gateway, orders[0]["notify_url"], orders[0])
+    ledgers.run(site)
+    elsewhere.keep(site)
+    before, token, certificate = facts(site), site.token, site.outside.certificate()
+    new = destroyed(lab, site, "rebuilt")
+    try:
+        if kind != "sqlite":
+            new.use(databases.KINDS[kind](new.host))
+        done = new.deploy("-y", name="rebuild")
+        assert done.code == 0, done.stderr
+        assert facts(new) == before
+        assert new.token == token
+        assert new.outside.certificate() == certificate
+        assert new.answers()
+        again = new.deploy("-y", "--json")
+        assert again.code == 0, again.stderr
+        assert again.changed == []
+        new.notified(gateway, orders[1]["notify_url"], orders[1])
+        assert ledgers.status(new, orders[1]["out_trade_no"]) == "success"
+        verified = new.verify()
+        assert verified.returncode == 0, verified.stdout[-3000:]
+    finally:
+        new.host.remove()
+
+
+def test_payments_since_the_backup_are_credited_or_cases(
+    lab: Lab, site: LabSite, gateway: Gateway, elsewhere: Elsewhere
+) -> None:
+    known = payments.create_order(site, gateway)
+    ledgers.run(site)
+    elsewhere.keep(site)
+    lost = payments.create_order(site, gateway)
+    for order in (known, lost):
+        site.notified(gateway, order["notify_url"], order)
+    credited = ledgers.credited(site)
+    ledgers.run(site)
+    site.host.ssh("systemctl start one-api-journal")
+    new = destroyed(lab, site, "rebuilt")
+    try:
+        done = new.deploy("-y", name="rebuild")
+        assert done.code == 0, done.stderr
+        for _run in range(3):
+            ledgers.run(new)
+        assert ledgers.status(new, known["out_trade_no"]) == "success"
+        assert new.rows(f"SELECT 1 FROM orders WHERE trade_no = '{lost['out_trade_no']}'") == []
+        ledgers.pass_time(new, 3600)
+        ledgers.run(new)
+        assert lost["out_trade_no"] in ledgers.cases(new)
+        assert ledgers.credited(new) < credited
+    finally:
+        new.host.remove()
+
+
+def test_an_attacker_deletes_nothing_old(site: LabSite, elsewhere: Elsewhere) -> None:
+    elsewhere.keep(site, forced=True)
+    before = elsewhere.files()
+    backups.back_up(site)
+    for words in ("'forget', '--group-by=host', '--keep-last=1', '--prune'", "'prune'"):
+        script = (
+            "from one_api_infra.server import restic;"
+            f"next(restic.each(restic.settings())).run({words})"
+        )
+        done = site.host.ssh(f'{PYTHON} -c "{script}" 2>&1', check=False)
+        assert "403" in done or "Forbidden" in done, done
+    assert before <= elsewhere.files()
+    assert (
+        len(json.loads(backups.restic(elsewhere.host, "snapshots --json --tag one-api-infra"))) == 2
+    )
