@@ -42,8 +42,11 @@ def is_there() -> bool:
         return False
 
 
-def load(copy: Path, facts: Facts) -> None:
-    """Let the database be the copy; One API is stopped. CommandError leaves it as it was."""
+def load(copy: Path, facts: Facts) -> tuple[str, ...]:
+    """Let the database be the copy; One API is stopped. CommandError leaves it as it was.
+
+    Returns the tables whose counters could not be moved.
+    """
     is_sqlite = not url()
     if is_sqlite != (facts.kind == SQLITE):
         raise CommandError(
@@ -53,11 +56,12 @@ def load(copy: Path, facts: Facts) -> None:
             )
         )
     if is_sqlite:
-        _forward_sqlite(copy)
+        uncounted = _forward_sqlite(copy, facts)
         _place(copy)
-        return
+        return uncounted
     _load(database_url.parse(url()), copy)
     _forward(facts)
+    return ()
 
 
 def _place(copy: Path) -> None:
@@ -70,16 +74,21 @@ def _place(copy: Path) -> None:
     Path(new).rename(paths.DATABASE)
 
 
-def _forward_sqlite(copy: Path) -> None:
-    """In the copy, which is still root's own."""
+def _forward_sqlite(copy: Path, facts: Facts) -> tuple[str, ...]:
+    """In the copy, which is still root's own.
+
+    A table of an old One API may count nothing: SQLite then gives the highest id again.
+    """
     with contextlib.closing(sqlite3.connect(copy)) as found, found:
-        for name in _tables(found):
+        counted = _tables(found)
+        for name in counted:
             (highest,) = found.execute(f"SELECT coalesce(max(id), 0) FROM {name}").fetchone()  # noqa: S608
             known = found.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (name,))
             (last,) = known.fetchone() or (0,)
             found.execute("DELETE FROM sqlite_sequence WHERE name = ?", (name,))
             row = (name, max(highest, last) + FORWARD)
             found.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", row)
+    return tuple(name for name in facts.counters if name not in counted)
 
 
 def _tables(found: sqlite3.Connection) -> list[str]:

@@ -201,7 +201,14 @@ def _bring_back(aside: Path, facts: Facts) -> None:
     _database_aside(aside)
     for path in (*STATE, paths.LEDGER):
         _copy_aside(Path(path), aside)
-    load.load(_copy(), facts)
+    for name in load.load(_copy(), facts):
+        _tell(
+            _(
+                "The ids of {table} are given again: SQLite does not count them in this database."
+                " Do not sell by keys that were made after the snapshot.",
+                table=name,
+            )
+        )
     for path in STATE:
         if _staged(path).exists():
             write(path, _staged(path).read_bytes())
