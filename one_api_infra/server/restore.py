@@ -205,7 +205,7 @@ def _bring_back(aside: Path, facts: Facts) -> None:
         _tell(
             _(
                 "The ids of {table} are given again: SQLite does not count them in this database."
-                " Do not sell by keys that were made after the snapshot.",
+                " A key that was made after the snapshot may open somebody else's account.",
                 table=name,
             )
         )
