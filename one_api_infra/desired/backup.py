@@ -142,7 +142,7 @@ def rebuild_script() -> str:
 
 def is_rebuild_due(snapshot: Snapshot) -> bool:
     """Whether there is no site here yet, or the last attempt was cut off."""
-    return paths.GENERATED not in snapshot.paths or paths.RESTORE_MARK in snapshot.paths
+    return paths.ROOT_PASSWORD not in snapshot.paths or paths.RESTORE_MARK in snapshot.paths
 
 
 def lack(site: Site) -> tuple[Problem, ...]:

@@ -43,10 +43,14 @@ STOPPED = (
 
 @dataclass(frozen=True)
 class Mark:
-    """A restore that has begun to change things; ``aside`` is where it puts what was there."""
+    """A restore that has begun to change things; ``aside`` is where it puts what was there.
+
+    ``keeps_database``: it is on a server of its own, and was not lost with this one.
+    """
 
     snapshot: SavedSnapshot
     aside: str
+    keeps_database: bool
 
 
 def snapshots(form: str = "") -> None:
@@ -130,20 +134,22 @@ def _saved_facts(chosen: SavedSnapshot) -> Facts:
 
 def rebuild() -> None:
     """Bring the newest snapshot back where there is no site yet; else do nothing."""
-    if Path(paths.RESTORE_MARK).exists() or not (
-        load.is_there() and Path(paths.GENERATED).exists()
-    ):
-        restore(LATEST)
+    is_site = load.is_there() and Path(paths.ROOT_PASSWORD).exists()
+    if Path(paths.RESTORE_MARK).exists() or not is_site:
+        _restore(_mark() or Mark(_chosen(LATEST), _aside(), bool(load.url()) and load.is_there()))
 
 
 def restore(choice: str = LATEST) -> None:
     """Bring a snapshot back; see the module. One that was begun is ended first."""
-    mark = _mark() or Mark(_chosen(choice), _aside())
+    _restore(_mark() or Mark(_chosen(choice), _aside(), keeps_database=False))
+
+
+def _restore(mark: Mark) -> None:
     facts = _bring(mark.snapshot)
     _tell(_("Stopping One API"))
     write(paths.RESTORE_MARK, plain.write(mark))
     _stop()
-    _bring_back(Path(mark.aside), facts)
+    _bring_back(mark, facts)
     _start()
     Path(paths.RESTORE_MARK).unlink()
     shutil.rmtree(paths.RESTORE)
@@ -195,20 +201,16 @@ def _stop() -> None:
         run("systemctl", "stop", unit)
 
 
-def _bring_back(aside: Path, facts: Facts) -> None:
+def _bring_back(mark: Mark, facts: Facts) -> None:
     """Put what is here aside, once, and the snapshot's into its place."""
+    aside = Path(mark.aside)
     aside.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _database_aside(aside)
     for path in (*STATE, paths.LEDGER):
         _copy_aside(Path(path), aside)
-    for name in load.load(_copy(), facts):
-        _tell(
-            _(
-                "The ids of {table} are given again: SQLite does not count them in this database."
-                " A key that was made after the snapshot may open somebody else's account.",
-                table=name,
-            )
-        )
+    if mark.keeps_database:
+        _tell(_("The database is on a server of its own, with users in it: it stays as it is."))
+    else:
+        _bring_database(aside, facts)
     for path in STATE:
         if _staged(path).exists():
             write(path, _staged(path).read_bytes())
@@ -219,6 +221,18 @@ def _bring_back(aside: Path, facts: Facts) -> None:
     _bring_log()
     for path, owner in IF_ABSENT:
         _bring_if_absent(path, owner)
+
+
+def _bring_database(aside: Path, facts: Facts) -> None:
+    _database_aside(aside)
+    for name in load.load(_copy(), facts):
+        _tell(
+            _(
+                "The ids of {table} are given again: SQLite does not count them in this database."
+                " A key that was made after the snapshot may open somebody else's account.",
+                table=name,
+            )
+        )
 
 
 def _database_aside(aside: Path) -> None:

@@ -17,11 +17,12 @@ CREATE TABLE IF NOT EXISTS users (id INTEGER PRIMARY KEY AUTOINCREMENT, username
 CREATE TABLE IF NOT EXISTS options (key TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE IF NOT EXISTS payments (id INTEGER PRIMARY KEY AUTOINCREMENT, type TEXT,
   uuid TEXT UNIQUE, name TEXT, icon TEXT, notify_domain TEXT, fixed_fee REAL, percent_fee REAL,
-  currency TEXT, config TEXT, sort INTEGER, enable INTEGER, created_at INTEGER, updated_at INTEGER, deleted_at TEXT);
+  currency TEXT, config TEXT, sort INTEGER, enable INTEGER, created_at INTEGER,
+  updated_at INTEGER, deleted_at TEXT);
 CREATE TABLE IF NOT EXISTS orders (id INTEGER PRIMARY KEY AUTOINCREMENT, user_id INTEGER,
   gateway_id INTEGER, trade_no TEXT UNIQUE, gateway_no TEXT, amount INTEGER, order_amount REAL,
-  order_currency TEXT, quota INTEGER, fee REAL, discount REAL, status TEXT, created_at INTEGER, updated_at INTEGER,
-  deleted_at TEXT);
+  order_currency TEXT, quota INTEGER, fee REAL, discount REAL, status TEXT, created_at INTEGER,
+  updated_at INTEGER, deleted_at TEXT);
 CREATE TABLE IF NOT EXISTS logs (id INTEGER PRIMARY KEY AUTOINCREMENT, user_id INTEGER,
   created_at INTEGER, type INTEGER, content TEXT, username TEXT, quota INTEGER, source_ip TEXT);
 CREATE TABLE IF NOT EXISTS channels (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT, type INTEGER,
