@@ -20,6 +20,8 @@ operations.user(
 )
 for directory in host.loop(one_api.directories()):
     operations.directory(name=_("Make {path}", path=directory.path), directory=directory)
+for file in host.loop(one_api.given_files(site)):
+    operations.file(name=_("Write {path}", path=file.path), file=file)
 local.include("./backup.py")
 operations.command(
     name=_("Bring the site back from its backup"),

@@ -40,14 +40,17 @@ def files(site: Site) -> tuple[File, ...]:
         started=paths.STARTED,
         started_sum=started.SUM.replace("%", "%%"),
     )
-    written = [unit, _environment(site)]
-    written.append(_database_unit(site))
-    if given := _given(site):
-        text = environment_file.text((name, url.reveal()) for name, url in given.items())
-        written.append(File(paths.GIVEN, Secret(text), "600"))
+    written = [unit, _environment(site), _database_unit(site), *given_files(site)]
     if site.root_password:
         written.append(File(paths.ROOT_PASSWORD, Secret(site.root_password.reveal() + "\n"), "600"))
     return tuple(written)
+
+
+def given_files(site: Site) -> tuple[File, ...]:
+    """Where One API finds a database or a cache of the admin's own."""
+    given = _given(site)
+    text = environment_file.text((name, url.reveal()) for name, url in given.items())
+    return (File(paths.GIVEN, Secret(text), "600"),) if given else ()
 
 
 def _environment(site: Site) -> File:
