@@ -88,6 +88,8 @@ def _forward_sqlite(copy: Path, facts: Facts) -> tuple[str, ...]:
             found.execute("DELETE FROM sqlite_sequence WHERE name = ?", (name,))
             row = (name, max(highest, last) + FORWARD)
             found.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", row)
+        found.commit()
+        found.execute("PRAGMA journal_mode = WAL")  # as the deploy wants it
     return tuple(name for name in facts.counters if name not in counted)
 
 

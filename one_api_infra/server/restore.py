@@ -271,17 +271,8 @@ def _bring_log() -> None:
     if log.exists() and log.stat().st_size:
         return
     for path in sorted(_staged(str(log.parent)).glob(f"{log.name}*")):
-        must(
-            "install",
-            "-o",
-            "root",
-            "-g",
-            "adm",
-            "-m",
-            "640",
-            str(path),
-            str(log.parent / path.name),
-        )
+        rights = ("-o", "www-data", "-g", "adm", "-m", "640")  # nginx' workers write it
+        must("install", *rights, str(path), str(log.parent / path.name))
 
 
 def _bring_if_absent(path: str, owner: str) -> None:

@@ -84,11 +84,11 @@ def test_units_have_few_rights(backed: LabSite) -> None:
 @pytest.mark.parametrize(
     ("broken", "words"),
     [
-        (f"mv {FOLDER} /srv/away && mkdir {FOLDER} && chattr +i {FOLDER}", "can be made"),
+        (f"mv {FOLDER} /srv/away && mkdir -m 500 {FOLDER}", "refuses this server"),
         (f"rm -rf {FOLDER} && RESTIC_PASSWORD=x restic init -q -r {FOLDER}", "another"),
         ("mv /var/lib/one-api/one-api.db /root/", "could not be copied"),
     ],
-    ids=["unreachable", "password", "dump"],
+    ids=["refused", "password", "dump"],
 )
 def test_a_failure_is_named(backed: LabSite, broken: str, words: str) -> None:
     backed.host.ssh(broken)
