@@ -290,11 +290,10 @@ def _bring_if_absent(path: str, owner: str) -> None:
 
 
 def _start() -> None:
-    """Let One API run again, root claimed; on a blank server the deploy does it."""
-    if not Path(paths.CURRENT).exists() or not Path(units.path(units.ONE_API)).exists():
-        return
-    _tell(_("Starting One API"))
-    one_api.activate(Path(paths.CURRENT).readlink().name)
+    """Let all run again, root claimed; on a blank server One API's own deploy starts it."""
+    if Path(paths.CURRENT).exists() and Path(units.path(units.ONE_API)).exists():
+        _tell(_("Starting One API"))
+        one_api.activate(Path(paths.CURRENT).readlink().name)
     for unit in (units.CALLBACKS_TIMER, *units.BACKUP_STARTERS):
         if Path(units.path(unit)).exists():
             run("systemctl", "start", unit)
