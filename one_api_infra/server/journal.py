@@ -17,11 +17,13 @@ USER = "one-api-callbacks"
 
 
 def send() -> None:
-    """Send it to every repository; CommandError, and another try by systemd, if one lacks it."""
+    """Send it to every repository; CommandError, and another try by systemd, if one lacks it.
+
+    The backup makes repositories, so that no two programs do so at once.
+    """
     began, failed = time.time(), list[str]()
     for each in restic_of.each(restic_of.settings()):
         try:
-            backup_of.ensure(each)
             host = f"--host={site().domain}"
             each.run("backup", "--force", host, f"--tag={backup.JOURNAL_TAG}", paths.JOURNAL)
         except CommandError as error:
