@@ -23,6 +23,13 @@ DAYS = 7  # a backup of everything is made many times meanwhile
 ORDER_COLUMNS = ("number", "user", "account", "money", "currency", "quota", "status", "created",
                  "gateway_number")  # fmt: skip
 
+# To One API it is closed: nothing is sent for it.
+ADD_LOST = (
+    "INSERT OR IGNORE INTO orders (number, user, account, money, currency, quota, created, status,"
+    " gateway_number, since) VALUES (:number, :user, :account, :money, :currency, :quota,"
+    " :created, 'closed', '', :now)"
+)
+
 
 def append(ledger: Ledger, folder: Path, now: float) -> None:
     """Write what is new into the hour's file, and only then note how far it came."""
@@ -80,8 +87,7 @@ def bring(ledger: Ledger, source: OrderSource, folder: Path, known: Accounts, no
     lost = [order for number, order in orders.items() if source.order(number) is None]
     with ledger.transaction():
         ledger.add_callbacks(row for line in lines if (row := intake.safe_row(line, known)))
-        for order in lost:
-            ledger.add_lost_order(order, now)
+        ledger.db.executemany(ADD_LOST, [order | {"now": now} for order in lost])
     shutil.rmtree(folder)
 
 

@@ -222,15 +222,6 @@ class Ledger:
         )
         self.db.executemany(statement, (_order_row(order, now) for order in orders))
 
-    def add_lost_order(self, facts: Mapping[str, Any], now: float) -> None:
-        """Put in an order of a journal that One API does not know any more: to it, it is closed."""
-        names = ("number", "user", "account", "money", "currency", "quota", "created")
-        statement = (
-            "INSERT OR IGNORE INTO orders (number, user, account, money, currency, quota, created,"
-            " status, gateway_number, since) VALUES (?, ?, ?, ?, ?, ?, ?, 'closed', '', ?)"
-        )
-        self.db.execute(statement, (*(facts[name] for name in names), now))
-
     def add_credits(self, credits: Iterable[Credit]) -> None:
         """Put in credits of One API's orders."""
         rows = ((each.id, each.user, each.quota, each.at, each.number) for each in credits)
