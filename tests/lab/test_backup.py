@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.lab import backups, ledgers
+from tests.lab import backups, databases, ledgers
 from tests.lab.backups import FOLDER, PASSWORD, back_up, restic
 from tests.lab.sites import LabSite
 from tests.lab.test_status import status
@@ -122,6 +122,37 @@ def test_restored_to_what_it_was(backed: LabSite) -> None:
     assert backed.rows("SELECT quota FROM users WHERE username = 'later'", f"{aside}/one-api.db")
     again = backed.deploy("-y", "--json")
     assert again.changed == []
+
+
+TABLES = (
+    "CREATE TABLE users (id {serial} PRIMARY KEY, username VARCHAR(50), quota BIGINT)",
+    "CREATE TABLE tokens (id {serial} PRIMARY KEY, user_id BIGINT)",
+    "INSERT INTO users (username, quota) VALUES ('root', 100), ('it''s; -- x', -7)",
+    "INSERT INTO tokens (user_id) VALUES (1), (2), (2)",
+)
+SERIAL = {"postgresql": "BIGSERIAL", "mariadb": "BIGINT AUTO_INCREMENT"}
+ROWS = "SELECT users.id, username, quota, tokens.id FROM users JOIN tokens ON user_id = users.id"
+
+
+@pytest.mark.parametrize("kind", list(SERIAL))
+def test_a_database_server_is_dumped_and_loaded(site: LabSite, kind: str) -> None:
+    """The stand-in knows SQLite alone: the tables are made here, as One API's user."""
+    site.use(databases.KINDS[kind](site.host))
+    site.inventory(**backups.settings(FOLDER))
+    site.converge()
+    assert site.store
+    role = "SET ROLE oneapi; " if kind == "postgresql" else ""
+    for statement in TABLES:
+        site.store.write(role + statement.format(serial=SERIAL[kind]))
+    before = site.rows(f"{ROWS} ORDER BY tokens.id")
+    back_up(site)
+    site.host.ssh("systemctl start one-api-drill")
+    assert states(site)["backup.was_restored"] == "ok"
+    site.store.write("DELETE FROM tokens; UPDATE users SET quota = 1")
+    done = site.deploy("-y", name="restore")
+    assert site.rows(f"{ROWS} ORDER BY tokens.id") == before, done.stderr[-2000:]
+    site.store.write("INSERT INTO tokens (user_id) VALUES (9)")
+    assert site.rows("SELECT max(id) FROM tokens")[0][0] > 1000
 
 
 def test_without_a_repository_it_goes_and_the_repository_stays(backed: LabSite) -> None:

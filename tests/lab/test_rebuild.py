@@ -10,7 +10,7 @@ import pytest
 from one_api_infra.lab.gateway import Gateway
 from one_api_infra.lab.host import Host
 from one_api_infra.lab.lab import Lab
-from tests.lab import backups, databases, ledgers, payments
+from tests.lab import backups, ledgers, payments
 from tests.lab.conftest import new_site
 from tests.lab.sites import LabSite
 
@@ -69,13 +69,9 @@ def facts(site: LabSite) -> list[list[list[object]]]:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql", "mariadb"])
 def test_the_site_comes_back_as_it_was(
-    lab: Lab, site: LabSite, gateway: Gateway, elsewhere: Elsewhere, kind: str
+    lab: Lab, site: LabSite, gateway: Gateway, elsewhere: Elsewhere
 ) -> None:
-    if kind != "sqlite":
-        site.use(databases.KINDS[kind](site.host))
-        site.converge()
     orders = [payments.create_order(site, gateway) for _number in range(3)]
     site.notified(gateway, orders[0]["notify_url"], orders[0])
     ledgers.run(site)
@@ -83,8 +79,6 @@ def test_the_site_comes_back_as_it_was(
     before, token, certificate = facts(site), site.token, site.outside.certificate()
     new = destroyed(lab, site, "rebuilt")
     try:
-        if kind != "sqlite":
-            new.use(databases.KINDS[kind](new.host))
         done = new.deploy("-y", name="rebuild")
         assert done.code == 0, done.stderr
         assert facts(new) == before
