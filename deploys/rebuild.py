@@ -9,7 +9,8 @@ from one_api_infra.shared.texts import _
 
 site = target.site()
 operations.failure(
-    name=_("There is a backup to rebuild from"), problems=lambda _snapshot: backup.lack(site)
+    name=_("There is a backup to rebuild from"),
+    problems=lambda snapshot: backup.lack(site, snapshot),
 )
 local.include("./preflight.py")
 local.include("./system.py")

@@ -145,9 +145,13 @@ def is_rebuild_due(snapshot: Snapshot) -> bool:
     return paths.ROOT_PASSWORD not in snapshot.paths or paths.RESTORE_MARK in snapshot.paths
 
 
-def lack(site: Site) -> tuple[Problem, ...]:
-    """Why nothing can be rebuilt, if so."""
-    return () if is_wanted(site) else (catalogue.problem("backup.is_set", "none"),)
+def lack(site: Site, snapshot: Snapshot) -> tuple[Problem, ...]:
+    """Why nothing can be rebuilt, if so; where the site is there already, nothing need be."""
+    return (
+        ()
+        if is_wanted(site) or not is_rebuild_due(snapshot)
+        else (catalogue.problem("backup.is_set", "none"),)
+    )
 
 
 def unfinished(snapshot: Snapshot) -> tuple[Problem, ...]:

@@ -78,6 +78,9 @@ def test_cut_off_restore_stops_the_deploy() -> None:
     (problem,) = backup.unfinished(begun)
     assert "restore" in problem.remedy
     assert backup.is_rebuild_due(begun)
+    assert backup.lack(site(), Snapshot())
+    there = Snapshot(paths={paths.ROOT_PASSWORD: PathState("f", "root", "root", "600")})
+    assert backup.lack(site(), there) == ()
 
 
 def test_rebuild_is_the_site_with_the_data_before_it() -> None:
