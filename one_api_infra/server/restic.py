@@ -3,17 +3,22 @@
 import json
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from one_api_infra.server.local import CommandError
-from one_api_infra.shared import paths, plain, repository
+from one_api_infra.shared import paths, plain, repository, restic
 from one_api_infra.shared.backup import Settings
 from one_api_infra.shared.plain import PlainError
 from one_api_infra.shared.repository import Repository
 from one_api_infra.shared.texts import _
+
+# Another run may hold the repository: the journal while the backup forgets, or an admin's prune.
+# restic 0.14 does not wait for it by itself.
+LOCKED_SECONDS, LOCKED_EVERY = 300, 3
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,21 @@ class Restic:
     settings: Settings
 
     def run(self, *arguments: str) -> str:
-        """restic's output; CommandError with its words if it fails."""
+        """restic's output; CommandError with its words if it fails.
+
+        It waits while another run holds the repository; ``unlock`` takes away locks of the dead.
+        """
+        until = time.monotonic() + LOCKED_SECONDS
+        while True:
+            try:
+                return self._run(*arguments)
+            except CommandError as error:
+                if restic.reason(str(error)) != "locked" or time.monotonic() > until:
+                    raise
+            time.sleep(LOCKED_EVERY)
+            self._run("unlock")
+
+    def _run(self, *arguments: str) -> str:
         done = subprocess.run(
             self._command(arguments), env=self._environment(), stdin=subprocess.DEVNULL,
             capture_output=True, text=True, errors="replace", check=False,

@@ -1,6 +1,7 @@
 """The backup: what is in it, who can read it, what is told when it fails, and a way back."""
 
 import json
+import re
 
 import pytest
 
@@ -73,6 +74,21 @@ def test_its_checks_are_well_and_a_drill_says_more(backed: LabSite) -> None:
         assert found[f"backup.{name}"] == "ok"
     verified = backed.verify("-k", "backup")
     assert verified.returncode == 0, verified.stdout
+
+
+BREAKS = {
+    "test_it_is_started_by_itself": "systemctl disable --now one-api-journal.path",
+    "test_its_keys_are_roots_alone": "chmod 644 /etc/one-api-infra/backup.json",
+    "test_restic_reads_the_repository": f"chmod 755 {FOLDER}",
+}
+
+
+def test_verification_sees_what_is_broken(backed: LabSite) -> None:
+    for command in BREAKS.values():
+        backed.host.ssh(command)
+    verified = backed.verify("-k", "test_backup")
+    red = set(re.findall(r"^FAILED \S+?::(\w+)", verified.stdout, re.M))
+    assert red == set(BREAKS), verified.stdout
 
 
 def test_units_have_few_rights(backed: LabSite) -> None:
