@@ -24,6 +24,14 @@ if backup.is_wanted(site):
         operations.file(name=_("Write {path}", path=file.path), file=file)
     for path in host.loop(backup.absent(site)):
         operations.absent(name=_("Remove {path}", path=path), path=path)
+    for unit in host.loop(units.STREAM_STARTERS if site.is_streamed else ()):
+        operations.unit(name=_("Start {unit}", unit=unit), unit=unit, beside=(units.STREAM_DRILL,))
+    if not site.is_streamed:
+        operations.command(
+            name=_("Remove the stream"),
+            script=backup.stream_removal(),
+            due=backup.stream_is_left,
+        )
     operations.unit(
         name=_("Make backups by a timer"),
         unit=units.BACKUP_TIMER,

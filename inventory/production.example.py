@@ -92,6 +92,7 @@ hosts = [
             # "backup_ssh_known_hosts": [],            # else the first contact is believed
             # "backup_minutes": 60,
             # "backup_keep": {"hourly": 24, "daily": 14, "weekly": 8, "monthly": 12},
+            # "backup_stream": True,                   # SQLite: every second, encrypted
             # "backup_prune": "server",                # "admin": from an append-only repository
             # "backup_kib_per_second": 0,              # upload limit; 0: none
             #

@@ -3,6 +3,7 @@
 from one_api_infra.checks.observation import Observation
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
 from one_api_infra.shared import intervals
+from one_api_infra.shared.backup import StreamState
 from one_api_infra.shared.server_observation import observed
 from one_api_infra.shared.texts import N_, _
 
@@ -10,6 +11,9 @@ SET = "backup.is_set"
 LATE = 3  # intervals without a backup
 JOURNAL_LATE = 600.0  # seconds; a night's prune locks the repository for a while
 HOUR, DAY = 3600.0, 86400.0
+STREAM_STARTS = 600.0  # seconds; the first backup lets ssh know the repository's server
+STREAM_LATE = 60.0
+STREAM_DRILL_LATE = 86_400.0  # a large database is restored less often than hourly
 DRILL_DAYS = 16  # two of its weekly runs, and some
 AGAIN = N_("mend it, then `systemctl start one-api-backup`")
 DRILL_AGAIN = N_("mend it, then `systemctl start one-api-drill`")
@@ -100,6 +104,34 @@ def _journal(observation: Observation) -> Finding:
     return None
 
 
+def _streaming(observation: Observation) -> Finding:
+    found = observed(observation.on_server.backup)
+    if found is None:
+        return _none()
+    if found.stream is None:
+        return Skip(_("SQLite's changes are not streamed here"))
+    now, stream = observation.on_server.now, found.stream
+    age = min(now - stream.began, observation.on_server.uptime)
+    if not stream.is_active:
+        return Found("stopped")
+    if age < STREAM_STARTS:
+        return Skip(_("the stream has only begun"))
+    if stream.words:
+        return Found("store", stream.words, {"words": stream.words})
+    if stream.changed > stream.stored + STREAM_LATE:
+        return Found("behind", "", {"seconds": round(now - stream.stored)})
+    return _stream_drill(stream, now, age)
+
+
+def _stream_drill(stream: StreamState, now: float, age: float) -> Finding:
+    drill = stream.drill
+    if drill and drill.reason:
+        return Found("broken", drill.words, {"words": drill.words})
+    if age > STREAM_DRILL_LATE and now - (drill.at if drill else 0.0) > STREAM_DRILL_LATE:
+        return Found("untried")
+    return None
+
+
 def _restored(observation: Observation) -> Finding:
     found = observed(observation.on_server.backup)
     if found is None:
@@ -183,6 +215,39 @@ CHECKS = (
             )
         },
         _journal,
+        needs=("backup.repository",),
+    ),
+    Check(
+        "backup.is_streaming",
+        Level.FLOW,
+        N_("SQLite's changes are off the server within seconds"),
+        {
+            "stopped": Fault(
+                N_("one-api-stream does not run: what changes leaves with the next backup only"),
+                N_("`systemctl enable --now one-api-stream-store one-api-stream`"),
+            ),
+            "store": Fault(
+                N_("the stream's store does not answer: {words}"),
+                N_("read `journalctl -u one-api-stream-store`, mend it, then"
+                   " `systemctl restart one-api-stream-store`"),
+            ),
+            "behind": Fault(
+                N_("the stream is {seconds} seconds behind"),
+                N_("`systemctl restart one-api-stream-store one-api-stream`; why:"
+                   " `journalctl -u one-api-stream -u one-api-stream-store`"),
+            ),
+            "broken": Fault(
+                N_("the stream cannot be restored: {words}"),
+                N_("read `journalctl -u one-api-stream-drill`, mend it, then"
+                   " `systemctl start one-api-stream-drill`"),
+            ),
+            "untried": Fault(
+                N_("no restore of the stream was tried for a day"),
+                N_("`systemctl enable --now one-api-stream-drill.timer`,"
+                   " `systemctl start one-api-stream-drill`"),
+            ),
+        },
+        _streaming,
         needs=("backup.repository",),
     ),
     Check(

@@ -10,7 +10,7 @@ from one_api_infra.desired.parsers import refuse
 from one_api_infra.desired.resources import Concern, File, SnapshotSpec
 from one_api_infra.desired.site import Site
 from one_api_infra.desired.snapshot import Snapshot
-from one_api_infra.shared import database, paths, plain, units
+from one_api_infra.shared import database, environment_file, paths, plain, stream, units
 from one_api_infra.shared.backup import Settings
 from one_api_infra.shared.database import MYSQL, POSTGRESQL
 from one_api_infra.shared.secret import Secret
@@ -18,13 +18,18 @@ from one_api_infra.shared.texts import _
 from one_api_infra.shared.validation import Problem
 
 CLIENTS = {POSTGRESQL: "postgresql-client", MYSQL: "mariadb-client"}
+STREAM_UNITS = (*(units.STREAM, units.STREAM_STORE, units.STREAM_DRILL, units.STREAM_DRILL_TIMER),)
 UNITS = (
     *(units.DUMP, units.BACKUP, units.BACKUP_TIMER, units.DRILL, units.DRILL_TIMER),
     *(units.JOURNAL, units.JOURNAL_PATH),
 )
+STREAM_LEFT = (
+    *map(units.path, STREAM_UNITS), paths.STREAM_CONFIG, paths.STREAM_ENVIRONMENT,
+    paths.STREAM_DRILL, paths.STREAM_KNOWN_HOSTS, paths.DRILL_STREAM,
+)  # fmt: skip
 LEFT = (
-    *map(units.path, UNITS), paths.BACKUP, paths.BACKUP_SSH_KEY, paths.BACKUP_KNOWN_HOSTS,
-    paths.BACKUP_FIRST_CONTACTS, paths.BACKUP_STATE, paths.DRILL_STATE, paths.JOURNAL_STATE,
+    *map(units.path, UNITS), *STREAM_LEFT,
+    paths.BACKUP, paths.BACKUP_SSH_KEY, paths.BACKUP_KNOWN_HOSTS, paths.BACKUP_FIRST_CONTACTS, paths.BACKUP_STATE, paths.DRILL_STATE, paths.JOURNAL_STATE,
     paths.DUMP, paths.BACKUP_CACHE, paths.DRILL,
 )  # fmt: skip
 
@@ -39,12 +44,12 @@ def packages(site: Site) -> tuple[str, ...]:
     kind = database.parse(site.database_url.reveal()).kind if site.database_url else ""
     client = (CLIENTS[kind],) if kind in CLIENTS else ()
     ssh = ("openssh-client",) if any(each.needs_ssh for each in site.repositories) else ()
-    return ("restic", *client, *ssh)
+    return ("restic", *client, *ssh, *(("rclone",) if site.is_streamed else ()))
 
 
 def files(site: Site) -> tuple[File, ...]:
     """Secrets and units; none where there is no repository."""
-    return (*_secrets(site), *_units(site)) if is_wanted(site) else ()
+    return (*_secrets(site), *_units(site), *_stream(site)) if is_wanted(site) else ()
 
 
 def _secrets(site: Site) -> list[File]:
@@ -107,6 +112,38 @@ def _units(site: Site) -> tuple[File, ...]:
     )
 
 
+def _stream(site: Site) -> tuple[File, ...]:
+    """What streams SQLite's changes, where that is possible and wanted."""
+    if not site.is_streamed or not site.backup_password:
+        return ()
+    secret = stream.password(site.backup_password.reveal())
+    values = environment_file.text([(stream.PASSWORD, secret)])
+    known: dict[str, Any] = {
+        "writes": [paths.STATE, *folders(site)],
+        "trusted_ca": paths.TRUSTED_CA if site.trusted_ca_file else "",
+        "kib_per_second": site.backup_kib_per_second,
+        "store": units.STREAM_STORE,
+    }
+    return (
+        render.file(
+            paths.STREAM_CONFIG, database=paths.DATABASE, url=stream.URL, user=stream.USER,
+            password=stream.PASSWORD, domain=str(site.domain),
+        ),
+        File(paths.STREAM_ENVIRONMENT, Secret(values), "600"),
+        render.file(
+            units.path(units.STREAM), user=one_api.USER, data=paths.DATA,
+            environment=paths.STREAM_ENVIRONMENT, config=paths.STREAM_CONFIG,
+            litestream=paths.LITESTREAM, store=units.STREAM_STORE,
+        ),
+        render.file(units.path(units.STREAM_STORE), run=paths.agent("stream-store"), **known),
+        render.file(
+            units.path(units.STREAM_DRILL), run=paths.agent("stream-drill"),
+            drill=paths.DRILL_STREAM.rpartition("/")[2], **known,
+        ),
+        render.file(units.path(units.STREAM_DRILL_TIMER)),
+    )  # fmt: skip
+
+
 def folders(site: Site) -> tuple[str, ...]:
     """Repositories that are folders on this server: a unit needs them before it starts."""
     return tuple(each.folder for each in site.repositories if each.folder)
@@ -114,8 +151,22 @@ def folders(site: Site) -> tuple[str, ...]:
 
 def removal() -> str:
     """The command that takes it away where there is no repository any more; that itself stays."""
-    stop = f"systemctl disable --quiet --now {' '.join(units.BACKUP_STARTERS)}"
-    return f"{stop}; rm -rf {' '.join(LEFT)} && systemctl daemon-reload"
+    return _removal((*units.BACKUP_STARTERS, *units.STREAM_STARTERS), LEFT)
+
+
+def stream_removal() -> str:
+    """The command that takes the stream alone away; what it has stored stays."""
+    return _removal(units.STREAM_STARTERS, STREAM_LEFT)
+
+
+def _removal(starters: tuple[str, ...], left: tuple[str, ...]) -> str:
+    stop = f"systemctl disable --quiet --now {' '.join(starters)}"
+    return f"{stop}; rm -rf {' '.join(left)} && systemctl daemon-reload"
+
+
+def stream_is_left(snapshot: Snapshot) -> bool:
+    """Whether something of the stream is there."""
+    return any(path in snapshot.paths for path in STREAM_LEFT)
 
 
 def is_left(snapshot: Snapshot) -> bool:
@@ -160,15 +211,23 @@ def unfinished(snapshot: Snapshot) -> tuple[Problem, ...]:
     return (catalogue.problem("backup.is_set", "unfinished"),) if is_begun else ()
 
 
+def _starters(site: Site) -> tuple[str, ...]:
+    streamed = units.STREAM_STARTERS if site.is_streamed else ()
+    return (*units.BACKUP_STARTERS, *streamed) if is_wanted(site) else ()
+
+
 def concern(site: Site) -> Concern:
     """The backup's part; without a repository it is to be gone."""
     is_ours = is_wanted(site)
     return Concern(
         files=files(site),
-        units=units.BACKUP_STARTERS if is_ours else (),
+        units=_starters(site),
         packages=packages(site) if is_ours else (),
         beside=SnapshotSpec(
             paths=(*LEFT, *folders(site), paths.RESTORE_MARK),
-            units=(*units.BACKUP_STARTERS, units.BACKUP, units.DRILL, units.JOURNAL),
+            units=(
+                *(*units.BACKUP_STARTERS, units.BACKUP, units.DRILL, units.JOURNAL),
+                *(*units.STREAM_STARTERS, units.STREAM_DRILL),
+            ),
         ),
     )

@@ -204,6 +204,7 @@ SETTINGS: dict[str, Setting] = {
     "backup_ssh_known_hosts": Setting(parsers.listing(_known_host), ()),
     "backup_minutes": Setting(parsers.number(5, 10_080), 60),
     "backup_keep": Setting(_keep, tuple(KEEP.items())),
+    "backup_stream": Setting(parsers.flag, True),
     "backup_prune": Setting(parsers.choice("server", "admin"), "server"),
     "backup_kib_per_second": Setting(parsers.number(0, 10_000_000), 0),
     "language": Setting(parsers.choice("zh_CN", "en"), "zh_CN"),

@@ -7,7 +7,7 @@ from typing import Any
 
 from one_api_infra.desired import settings
 from one_api_infra.desired.domain import Domain
-from one_api_infra.shared import editions, repository
+from one_api_infra.shared import editions, repository, stream
 from one_api_infra.shared.editions.edition import Edition
 from one_api_infra.shared.repository import Repository
 from one_api_infra.shared.secret import Secret
@@ -68,6 +68,7 @@ class Site:
     backup_ssh_known_hosts: tuple[str, ...]
     backup_minutes: int
     backup_keep: tuple[tuple[str, int], ...]
+    backup_stream: bool
     backup_prune: str
     backup_kib_per_second: int
     language: str
@@ -125,13 +126,19 @@ class Site:
         """Where the backup goes."""
         return tuple(repository.parse(each.reveal()) for each in self.backup)
 
+    @property
+    def is_streamed(self) -> bool:
+        """Whether SQLite's changes are streamed: wished, and a repository takes them."""
+        takes = any(stream.carrier(each.reveal()) for each in self.backup)
+        return self.backup_stream and takes and not self.database_url
+
     def public(self) -> SiteFile:
         """What the server is told of the settings: nothing that is or can hold a secret."""
         values = {field.name: getattr(self, field.name) for field in fields(SiteFile)}
         names = {"domain": str(self.domain), "callback_domain": str(self.callback_domain)}
         names |= {"edition": self.edition.name}
         backup = tuple(each.name for each in self.repositories)
-        return SiteFile(**values | names | {"backup": backup})
+        return SiteFile(**values | names | {"backup": backup, "backup_stream": self.is_streamed})
 
 
 def _is_connection(name: str) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from one_api_infra.server import restic as restic_of
+from one_api_infra.server import stream
 from one_api_infra.server.local import CommandError, site, write
 from one_api_infra.server.local import run as run_program
 from one_api_infra.server.restic import Restic
@@ -190,6 +191,7 @@ def observe(site: SiteFile) -> Backup | None:
     return Backup(
         is_active, site.backup_minutes, began, restoring, tuple(made), drilled, sent,
         max((_written(str(path)) for path in Path(paths.JOURNAL).glob("*.jsonl")), default=0.0),
+        stream.observe(_written(paths.STREAM_CONFIG)) if site.backup_stream else None,
     )  # fmt: skip
 
 

@@ -62,7 +62,12 @@ def _sqlite(new: Path) -> Facts:
         began = time.time()
         live.backup(copy)
         copy.execute("PRAGMA journal_mode = DELETE")
-        return _facts(SQLITE, began, lambda text, *_values: copy.execute(text).fetchall())
+        return sqlite_facts(copy, began)
+
+
+def sqlite_facts(copy: sqlite3.Connection, at: float) -> Facts:
+    """What a copy holds that was made at ``at``."""
+    return _facts(SQLITE, at, lambda text, *_values: copy.execute(text).fetchall())
 
 
 def need_room(folder: Path, source: Path) -> None:

@@ -67,6 +67,7 @@ def load(copy: Path, facts: Facts) -> tuple[str, ...]:
 def _place(copy: Path) -> None:
     for side in SIDES[1:]:
         Path(f"{paths.DATABASE}{side}").unlink(missing_ok=True)
+    shutil.rmtree(paths.STREAMED, ignore_errors=True)  # what is known of another database
     must("install", "-d", "-o", USER, "-g", USER, "-m", "700", paths.DATA)
     shutil.chown(copy, USER, USER)
     copy.chmod(0o600)

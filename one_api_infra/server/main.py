@@ -39,6 +39,8 @@ COMMANDS = {
     "journal": "journal.send",
     "prune": "backup.prune",
     "drill": "drill.run",
+    "stream-store": "stream.store",
+    "stream-drill": "stream.drill",
     "snapshots": "restore.snapshots",
     "restore-plan": "restore.plan",
     "restore": "restore.restore",
@@ -53,7 +55,18 @@ COMMANDS = {
 UNLOCKED = {
     *("state", "deploy-hook", "observe", "observe-keep", "monitor-look", "monitor-judge"),
     *("callbacks", "database", "database-journal", "rehearse", "order", "order-done", "order-send"),
-    *("report", "dump", "backup", "drill", "journal", "snapshots", "restore-plan", "backup-now"),
+    *(
+        "report",
+        "dump",
+        "backup",
+        "drill",
+        "journal",
+        "stream-store",
+        "stream-drill",
+        "snapshots",
+        "restore-plan",
+        "backup-now",
+    ),
 }
 # Of the callbacks' user's own files, which are not root's to open.
 AS_CALLBACKS_USER = {"order", "order-done", "order-send", "report"}

@@ -4,21 +4,24 @@ What is there is put aside first, and what serves goes on until the copy was bro
 whole. Each step can be carried out again: a run that was killed is finished by the next.
 """
 
+import contextlib
 import datetime
 import json
 import shutil
+import sqlite3
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from one_api_infra.server import backup as backup_of
-from one_api_infra.server import drill, journal, load, one_api
+from one_api_infra.server import drill, dump, journal, load, one_api, stream
 from one_api_infra.server import restic as restic_of
 from one_api_infra.server.local import CommandError, must, run, site, write
 from one_api_infra.server.restic import Restic
 from one_api_infra.shared import backup, paths, plain, snapshot_choice, units
 from one_api_infra.shared.backup import Facts
+from one_api_infra.shared.database import SQLITE
 from one_api_infra.shared.plain import PlainError
 from one_api_infra.shared.snapshot_choice import LATEST, SavedSnapshot
 from one_api_infra.shared.texts import _
@@ -35,7 +38,7 @@ IF_ABSENT = (
     (paths.REPORTS, CALLBACKS),
 )
 STOPPED = (
-    *units.BACKUP_STARTERS,
+    *(*units.BACKUP_STARTERS, *units.STREAM_STARTERS),
     *(units.BACKUP, units.DRILL, units.DUMP, units.JOURNAL),
     *(units.CALLBACKS_TIMER, units.CALLBACKS, units.ONE_API),
 )
@@ -45,12 +48,15 @@ STOPPED = (
 class Mark:
     """A restore that has begun to change things; ``aside`` is where it puts what was there.
 
-    ``keeps_database``: it is on a server of its own, and was not lost with this one.
+    ``keeps_database``: it is on a server of its own, and was not lost with this one. ``streams``:
+    the database is the stream's, as it was at ``until`` (0: last), if that is newer.
     """
 
     snapshot: SavedSnapshot
     aside: str
     keeps_database: bool
+    streams: bool = False
+    until: float = 0.0
 
 
 def snapshots(form: str = "") -> None:
@@ -136,16 +142,24 @@ def rebuild() -> None:
     """Bring the newest snapshot back where there is no site yet; else do nothing."""
     is_site = load.is_there() and Path(paths.ROOT_PASSWORD).exists()
     if Path(paths.RESTORE_MARK).exists() or not is_site:
-        _restore(_mark() or Mark(_chosen(LATEST), _aside(), bool(load.url()) and load.is_there()))
+        keeps = bool(load.url()) and load.is_there()
+        _restore(_mark() or Mark(_chosen(LATEST), _aside(), keeps, streams=True))
 
 
 def restore(choice: str = LATEST) -> None:
     """Bring a snapshot back; see the module. One that was begun is ended first."""
-    _restore(_mark() or Mark(_chosen(choice), _aside(), keeps_database=False))
+    until = snapshot_choice.moment(choice) or 0.0
+    if mark := _mark():
+        _restore(mark)
+    else:
+        chosen = _chosen(choice)
+        _restore(Mark(chosen, _aside(), keeps_database=False, streams=until > 0, until=until))
 
 
 def _restore(mark: Mark) -> None:
     facts = _bring(mark.snapshot)
+    if mark.streams and site().backup_stream and facts.kind == SQLITE:
+        facts = _bring_stream(mark, facts)
     _tell(_("Stopping One API"))
     write(paths.RESTORE_MARK, plain.write(mark))
     _stop()
@@ -186,6 +200,22 @@ def _bring(chosen: SavedSnapshot) -> Facts:
         shutil.rmtree(paths.RESTORE)
         raise CommandError(_("This snapshot is not restored: {words}.", words=words))
     return facts
+
+
+def _bring_stream(mark: Mark, facts: Facts) -> Facts:
+    """Let the copy be the stream's, if that is newer; what it holds then."""
+    target = Path(paths.RESTORE, "stream")
+    moment = stream.bring(target, mark.until)
+    if moment <= facts.at:
+        _tell(_("The stream holds nothing newer: the snapshot's database is taken."))
+        return facts
+    with contextlib.closing(sqlite3.connect(target)) as copy:
+        copy.execute("PRAGMA journal_mode = DELETE")
+        found = dump.sqlite_facts(copy, moment)
+    target.rename(_copy())
+    told = datetime.datetime.fromtimestamp(moment).astimezone()
+    _tell(_("The stream brings the database to {time:%Y-%m-%d %H:%M:%S %z}", time=told))
+    return replace(found, edition=facts.edition, version=facts.version)
 
 
 def _staged(path: str) -> Path:
@@ -294,6 +324,6 @@ def _start() -> None:
     if Path(paths.CURRENT).exists() and Path(units.path(units.ONE_API)).exists():
         _tell(_("Starting One API"))
         one_api.activate(Path(paths.CURRENT).readlink().name)
-    for unit in (units.CALLBACKS_TIMER, *units.BACKUP_STARTERS):
+    for unit in (units.CALLBACKS_TIMER, *units.BACKUP_STARTERS, *units.STREAM_STARTERS):
         if Path(units.path(unit)).exists():
             run("systemctl", "start", unit)

@@ -35,7 +35,10 @@ HELD: tuple[Held, ...] = (
     Held(paths.ONE_API),
 )
 # Keys of the backup itself: whoever has the backup must not need them, or could read on with them.
-NOT_HELD = (paths.BACKUP, paths.BACKUP_SSH_KEY, paths.ACCESS_LOG)
+NOT_HELD = (
+    *(paths.BACKUP, paths.BACKUP_SSH_KEY, paths.STREAM_ENVIRONMENT),
+    paths.ACCESS_LOG,
+)
 MADE_AGAIN: Mapping[str, str] = {
     "/etc/apt": "the deploy",
     "/etc/nginx": "the deploy",
@@ -48,6 +51,7 @@ MADE_AGAIN: Mapping[str, str] = {
     paths.CALLBACKS: "the callback service's next run, from its ledger",
     paths.BACKUP_CACHE: "restic",
     paths.DRILL: "the next drill",
+    paths.DRILL_STREAM: "the next drill",
     paths.LOGS: "One API; nothing there is needed",
     paths.DATA: "the restore, from the dump",
 }
@@ -140,11 +144,36 @@ class JournalState:
 
 
 @dataclass(frozen=True)
+class StreamDrill:
+    """The last restore of the stream that was tried; ``reason`` is empty if it was whole."""
+
+    at: float
+    reason: str = ""
+    words: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class StreamState:
+    """The stream of SQLite's changes: when the database ``changed`` last, and when the newest
+    change was ``stored`` (0: none, or ``words`` say why it is not known). ``began`` is when it was
+    set up.
+    """
+
+    is_active: bool
+    began: float
+    changed: float
+    stored: float
+    words: str
+    drill: StreamDrill | None
+
+
+@dataclass(frozen=True)
 class Backup:
     """The backup of a site; ``minutes`` is how often, ``began`` when it was set up.
 
-    ``journal_written`` is when the journal of payments grew last, 0 if it never did.
-    ``restoring`` is when a restore began that has not ended; 0 where there is none.
+    ``stream`` is None where there is none. ``journal_written`` is when the journal of payments
+    grew last, 0 if it never did. ``restoring`` is when a restore began that has not ended; 0 where there is none.
     """
 
     is_active: bool
@@ -155,3 +184,4 @@ class Backup:
     drill: DrillState | None
     journal: JournalState | None
     journal_written: float
+    stream: StreamState | None

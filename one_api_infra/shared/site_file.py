@@ -38,6 +38,7 @@ class SiteFile:
     alert_quiet_minutes: int
     backup: tuple[str, ...]
     backup_minutes: int
+    backup_stream: bool
     waive: tuple[str, ...]
 
     @property

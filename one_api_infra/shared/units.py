@@ -18,11 +18,14 @@ DUMP = "one-api-dump.service"
 BACKUP, BACKUP_TIMER = "one-api-backup.service", "one-api-backup.timer"
 JOURNAL, JOURNAL_PATH = "one-api-journal.service", "one-api-journal.path"
 DRILL, DRILL_TIMER = "one-api-drill.service", "one-api-drill.timer"
+STREAM, STREAM_STORE = "one-api-stream.service", "one-api-stream-store.service"
+STREAM_DRILL, STREAM_DRILL_TIMER = "one-api-stream-drill.service", "one-api-stream-drill.timer"
 DISK = "one-api-disk.service"
 LOGROTATE, LOGROTATE_TIMER = "one-api-logrotate.service", "one-api-logrotate.timer"
 LOGS = "one-api-logs.service"
 
 BACKUP_STARTERS = (BACKUP_TIMER, DRILL_TIMER, JOURNAL_PATH)
+STREAM_STARTERS = (STREAM_STORE, STREAM, STREAM_DRILL_TIMER)
 CERTIFICATE_TIMERS = (CERTIFICATE_TIMER, REHEARSAL_TIMER)
 
 

@@ -1,15 +1,18 @@
 """A site with a backup, and another host of the lab that keeps repositories."""
 
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from one_api_infra.lab.host import Host
+from one_api_infra.lab.lab import Lab
 from tests.lab.sites import LabSite
 
 FOLDER = "/srv/backup"
 PASSWORD = "backup-canary-5XK2"
 KEEPER = "keeper"  # a user of the other host
+SERVE = "rclone serve restic --stdio --append-only /srv/backup"
 APT = "DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends"
 
 
@@ -43,3 +46,37 @@ def restic(host: Host, command: str, repository: str = FOLDER) -> str:
     """restic by hand, as an admin would."""
     own = f"RESTIC_PASSWORD={PASSWORD} restic -q --no-cache -r {repository}"
     return host.ssh(f"{own} {command}")
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """Another host of the lab, which keeps what a site's backup sends by ssh."""
+
+    host: Host
+    key: Path
+
+    def keep(self, site: LabSite, *, forced: bool = False) -> None:
+        """Let a site's backup go there, and make one; ``forced``: it may only add."""
+        if forced:
+            self.host.ssh(f"apt-get -qq update && {APT} rclone restic >/dev/null 2>&1")
+        public = self.key.with_suffix(".pub").read_text().strip()
+        keeper(self.host, public, SERVE if forced else "")
+        login = f"{KEEPER}@{self.host.address}"
+        repository = f"rclone+ssh://{login}" if forced else f"sftp:{login}:{FOLDER}"
+        known = settings(repository, backup_prune="admin" if forced else "server")
+        site.inventory(**known, backup_ssh_key_file=str(self.key))
+        site.converge()
+        back_up(site)
+
+    def files(self) -> set[str]:
+        """What stands in the repository, but for locks."""
+        listed = self.host.ssh(f"find {FOLDER} -type f").splitlines()
+        return {each for each in listed if "/locks/" not in each}
+
+
+def destroyed(lab: Lab, site: LabSite, name: str) -> LabSite:
+    """Pull the plug; a blank host, to which the domain leads, with the same settings."""
+    site.host.stop()
+    host = lab.create(name, "debian-13")
+    lab.point(site.domain, host)
+    return LabSite(lab, host, site.settings | host.connection())

@@ -10,6 +10,8 @@ from one_api_infra.lab import epay
 from one_api_infra.lab.gateway import Gateway
 from one_api_infra.lab.host import Host
 from one_api_infra.lab.lab import Lab
+from tests.lab import backups
+from tests.lab.backups import Elsewhere
 from tests.lab.sites import LabSite
 
 SYSTEMS = ("debian-12", "debian-13")
@@ -102,3 +104,9 @@ def blank(lab: Lab) -> Iterator[Callable[[str], LabSite]]:
 def gateway(lab: Lab) -> Gateway:
     """A payment gateway that trusts the lab's CA alone."""
     return Gateway(lab.ca.issuer, epay.url(lab.network.service("gateway")))
+
+
+@pytest.fixture
+def elsewhere(blank: Callable[[str], LabSite], tmp_path: Path) -> Elsewhere:
+    """Another host."""
+    return Elsewhere(blank("debian-12").host, backups.key(tmp_path))

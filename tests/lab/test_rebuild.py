@@ -2,60 +2,17 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from one_api_infra.lab.gateway import Gateway
-from one_api_infra.lab.host import Host
 from one_api_infra.lab.lab import Lab
 from tests.lab import backups, ledgers, payments
-from tests.lab.conftest import new_site
+from tests.lab.backups import Elsewhere
 from tests.lab.sites import LabSite
 
 PYTHON = "PYTHONPATH=/opt/one-api-infra/one-api-infra.pyz /opt/one-api-infra/venv/bin/python"
-SERVE = "rclone serve restic --stdio --append-only /srv/backup"
-
-
-@dataclass(frozen=True)
-class Elsewhere:
-    """Another host of the lab, which keeps what a site's backup sends by ssh."""
-
-    host: Host
-    key: Path
-
-    def keep(self, site: LabSite, *, forced: bool = False) -> None:
-        """Let a site's backup go there, and make one; ``forced``: it may only add."""
-        if forced:
-            self.host.ssh(f"apt-get -qq update && {backups.APT} rclone restic >/dev/null 2>&1")
-        public = self.key.with_suffix(".pub").read_text().strip()
-        backups.keeper(self.host, public, SERVE if forced else "")
-        login = f"{backups.KEEPER}@{self.host.address}"
-        repository = f"rclone+ssh://{login}" if forced else f"sftp:{login}:{backups.FOLDER}"
-        known = backups.settings(repository, backup_prune="admin" if forced else "server")
-        site.inventory(**known, backup_ssh_key_file=str(self.key))
-        site.converge()
-        backups.back_up(site)
-
-    def files(self) -> set[str]:
-        """What stands in the repository, but for locks."""
-        listed = self.host.ssh(f"find {backups.FOLDER} -type f").splitlines()
-        return {each for each in listed if "/locks/" not in each}
-
-
-@pytest.fixture
-def elsewhere(blank: Callable[[str], LabSite], tmp_path: Path) -> Elsewhere:
-    """Another host."""
-    return Elsewhere(blank("debian-12").host, backups.key(tmp_path))
-
-
-def destroyed(lab: Lab, site: LabSite, name: str) -> LabSite:
-    """Pull the plug; a blank host, to which the domain leads, with the same settings."""
-    site.host.stop()
-    new = new_site(lab, name, "debian-13", site.domain)
-    new.settings = site.settings | new.host.connection()
-    return new
 
 
 def facts(site: LabSite) -> list[list[list[object]]]:
@@ -77,7 +34,7 @@ def test_the_site_comes_back_as_it_was(
     ledgers.run(site)
     elsewhere.keep(site)
     before, token, certificate = facts(site), site.token, site.outside.certificate()
-    new = destroyed(lab, site, "rebuilt")
+    new = backups.destroyed(lab, site, "rebuilt")
     try:
         done = new.deploy("-y", name="rebuild")
         assert done.code == 0, done.stderr
@@ -108,7 +65,7 @@ def test_payments_since_the_backup_are_credited_or_cases(
     credited = ledgers.credited(site)
     ledgers.run(site)
     site.host.ssh("systemctl start one-api-journal")
-    new = destroyed(lab, site, "rebuilt")
+    new = backups.destroyed(lab, site, "rebuilt")
     try:
         done = new.deploy("-y", name="rebuild")
         assert done.code == 0, done.stderr

@@ -61,6 +61,11 @@ def repository(**changed: object) -> Observation:
     return server(backup={"repositories": [told | changed]})
 
 
+def streamed(**changed: object) -> Observation:
+    """The stream told otherwise."""
+    return server(backup={"stream": changed})
+
+
 def drill(**changed: object) -> Observation:
     """The last drill told otherwise."""
     return server(backup={"drill": changed})
@@ -172,6 +177,11 @@ FAULTS: list[tuple[Observation, str]] = [
     (server(backup={"restoring": NOW - DAY}), "backup.is_set"),
     *((repository(reason=each), "backup.repository") for each in backup.REASONS),
     (server(backup={"journal_written": NOW - DAY, "journal": None}), "backup.journal"),
+    (streamed(is_active=False), "backup.is_streaming"),
+    (streamed(words="no answer"), "backup.is_streaming"),
+    (streamed(stored=NOW - 600), "backup.is_streaming"),
+    (streamed(drill={"at": NOW - 60, "reason": "broken", "words": "x"}), "backup.is_streaming"),
+    (streamed(drill={"at": NOW - 3 * DAY}), "backup.is_streaming"),
     (repository(saved=NOW - DAY), "backup.is_fresh"),
     (server(backup={"is_active": False}), "backup.is_fresh"),
     (server(backup={"repositories": []}), "backup.is_fresh"),

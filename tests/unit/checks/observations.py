@@ -8,7 +8,14 @@ from one_api_infra.checks import catalogue, target
 from one_api_infra.checks.observation import Asked, Exchange, Handshake, Observation, Port
 from one_api_infra.checks.verdict import State, Verdict
 from one_api_infra.shared import plain
-from one_api_infra.shared.backup import Backup, DrillState, JournalState, RepositoryState
+from one_api_infra.shared.backup import (
+    Backup,
+    DrillState,
+    JournalState,
+    RepositoryState,
+    StreamDrill,
+    StreamState,
+)
 from one_api_infra.shared.certificate import Certificate
 from one_api_infra.shared.server_observation import (
     Attempt,
@@ -119,6 +126,14 @@ SERVER = Server(
         drill=DrillState(NOW - DAY, "/srv/backup", "1234abcd", taken=NOW - DAY),
         journal=JournalState(NOW - 60),
         journal_written=NOW - 70,
+        stream=StreamState(
+            is_active=True,
+            began=NOW - 30 * DAY,
+            changed=NOW - 5,
+            stored=NOW - 4,
+            words="",
+            drill=StreamDrill(NOW - 1800),
+        ),
     ),
     one_api=OneApi(
         is_active=True,

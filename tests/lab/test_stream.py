@@ -1,0 +1,82 @@
+"""The stream: what changes in SQLite is off the server within seconds, and comes back."""
+
+import time
+from datetime import datetime
+
+from one_api_infra.lab.lab import Lab
+from one_api_infra.lab.process import wait_until
+from tests.lab import backups, ledgers
+from tests.lab.backups import FOLDER, Elsewhere
+from tests.lab.sites import LabSite
+from tests.lab.test_backup import faults
+
+STORED = "/srv/backup/one-api-stream"
+NAMES = "SELECT username FROM users ORDER BY id"
+
+
+def add(site: LabSite, name: str) -> None:
+    ledgers.write(site, f"INSERT INTO users (username, quota) VALUES ('{name}', 5)")
+
+
+def drilled(site: LabSite) -> str:
+    """What the stream's drill says; empty if it is well."""
+    site.host.ssh("rm -f /var/lib/one-api-infra/stream.json")
+    site.host.ssh("systemctl start one-api-stream-drill", check=False)
+    told = site.host.ssh("cat /var/lib/one-api-infra/stream.json", check=False)
+    return "" if '"reason": ""' in told or '"reason":""' in told else told or "no drill"
+
+
+def test_what_changes_is_stored_encrypted_and_comes_back(
+    lab: Lab, site: LabSite, elsewhere: Elsewhere
+) -> None:
+    elsewhere.keep(site)
+    add(site, "streamed-canary")
+    wait_until(lambda: not drilled(site), 60, "the stream")
+    add(site, "last-second")
+    before = site.rows(NAMES)
+    time.sleep(4)
+    new = backups.destroyed(lab, site, "rebuilt")
+    try:
+        done = new.deploy("-y", name="rebuild")
+        assert done.code == 0, done.stderr
+        assert new.rows(NAMES) == before
+        assert not elsewhere.host.ssh(f"grep -rl streamed-canary {STORED} || true")
+        wait_until(lambda: not drilled(new), 60, "the stream of the new host")
+        again = new.deploy("-y", "--json")
+        assert again.changed == []
+    finally:
+        new.host.remove()
+
+
+def test_back_to_a_moment_between_two_backups(site: LabSite) -> None:
+    site.inventory(**backups.settings(FOLDER))
+    site.converge()
+    backups.back_up(site)
+    add(site, "wanted")
+    wait_until(lambda: not drilled(site), 60, "the stream")
+    time.sleep(2)
+    moment = datetime.now().astimezone().isoformat(timespec="seconds")
+    time.sleep(2)
+    ledgers.write(site, "DELETE FROM users WHERE username = 'wanted'")
+    time.sleep(3)
+    done = site.deploy("-y", "--data", f"_snapshot={moment}", name="restore")
+    assert done.code == 0, done.stderr
+    assert ["wanted"] in site.rows(NAMES)
+    assert site.answers()
+
+
+def test_its_faults_are_named(site: LabSite) -> None:
+    site.inventory(**backups.settings(FOLDER))
+    site.converge()
+    backups.back_up(site)
+    long_ago = "touch -d '1 hour ago' /etc/one-api-infra/stream.yml"
+    site.host.ssh(f"systemctl stop one-api-stream; {long_ago}")
+    assert "does not run" in faults(site)["backup.is_streaming"]
+    site.host.ssh("systemctl start one-api-stream; systemctl stop one-api-stream-store")
+    assert "store does not answer" in faults(site)["backup.is_streaming"]
+    site.host.ssh("systemctl start one-api-stream-store")
+    add(site, "again")
+    wait_until(lambda: "backup.is_streaming" not in faults(site), 60, "the stream")
+    site.host.ssh(f"find {STORED} -type f -size +0 -exec truncate -s 40 {{}} +")
+    assert drilled(site)
+    assert "cannot be restored" in faults(site)["backup.is_streaming"]
