@@ -110,7 +110,11 @@ def _streaming(observation: Observation) -> Finding:
         return _none()
     if found.stream is None:
         return Skip(_("SQLite's changes are not streamed here"))
-    now, stream = observation.on_server.now, found.stream
+    return _stream(found.stream, observation)
+
+
+def _stream(stream: StreamState, observation: Observation) -> Finding:
+    now = observation.on_server.now
     age = min(now - stream.began, observation.on_server.uptime)
     if not stream.is_active:
         return Found("stopped")

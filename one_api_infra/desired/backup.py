@@ -28,9 +28,9 @@ STREAM_LEFT = (
     paths.STREAM_DRILL, paths.STREAM_KNOWN_HOSTS, paths.DRILL_STREAM,
 )  # fmt: skip
 LEFT = (
-    *map(units.path, UNITS), *STREAM_LEFT,
-    paths.BACKUP, paths.BACKUP_SSH_KEY, paths.BACKUP_KNOWN_HOSTS, paths.BACKUP_FIRST_CONTACTS, paths.BACKUP_STATE, paths.DRILL_STATE, paths.JOURNAL_STATE,
-    paths.DUMP, paths.BACKUP_CACHE, paths.DRILL,
+    *map(units.path, UNITS), *STREAM_LEFT, paths.BACKUP, paths.BACKUP_SSH_KEY,
+    paths.BACKUP_KNOWN_HOSTS, paths.BACKUP_FIRST_CONTACTS, paths.BACKUP_STATE, paths.DRILL_STATE,
+    paths.JOURNAL_STATE, paths.DUMP, paths.BACKUP_CACHE, paths.DRILL,
 )  # fmt: skip
 
 

@@ -173,7 +173,8 @@ class Backup:
     """The backup of a site; ``minutes`` is how often, ``began`` when it was set up.
 
     ``stream`` is None where there is none. ``journal_written`` is when the journal of payments
-    grew last, 0 if it never did. ``restoring`` is when a restore began that has not ended; 0 where there is none.
+    grew last, 0 if it never did. ``restoring`` is when a restore began that has not ended; 0 where
+    there is none.
     """
 
     is_active: bool

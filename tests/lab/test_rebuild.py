@@ -1,10 +1,6 @@
 """A server is destroyed; a blank one becomes the site, from a repository on another host."""
 
 import json
-from collections.abc import Callable
-from pathlib import Path
-
-import pytest
 
 from one_api_infra.lab.gateway import Gateway
 from one_api_infra.lab.lab import Lab
