@@ -116,12 +116,12 @@ def _streaming(observation: Observation) -> Finding:
 def _stream(stream: StreamState, observation: Observation) -> Finding:
     now = observation.on_server.now
     age = min(now - stream.began, observation.on_server.uptime)
-    if not stream.is_active:
-        return Found("stopped")
     if age < STREAM_STARTS:
         return Skip(_("the stream has only begun"))
-    if stream.words:
+    if stream.words:  # first: without its store the stream does not stay up
         return Found("store", stream.words, {"words": stream.words})
+    if not stream.is_active:
+        return Found("stopped")
     if stream.changed > stream.stored + STREAM_LATE:
         return Found("behind", "", {"seconds": round(now - stream.stored)})
     return _stream_drill(stream, now, age)
@@ -232,8 +232,8 @@ CHECKS = (
             ),
             "store": Fault(
                 N_("the stream's store does not answer: {words}"),
-                N_("read `journalctl -u one-api-stream-store`, mend it, then"
-                   " `systemctl restart one-api-stream-store`"),
+                N_("`systemctl enable --now one-api-stream-store`; why:"
+                   " `journalctl -u one-api-stream-store`"),
             ),
             "behind": Fault(
                 N_("the stream is {seconds} seconds behind"),
