@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,3 +56,10 @@ def test_no_path_is_declared_twice() -> None:
     known = site(alert_urls=["json://127.0.0.1"], backup=["/srv/backup"], backup_password="x")
     declared = [file.path for concern in manifest.concerns(known) for file in concern.files]
     assert sorted(declared) == sorted(set(declared))
+
+
+def test_no_module_with_a_concern_is_forgotten() -> None:
+    folder = Path(manifest.__file__).parent
+    written = {path.stem for path in folder.glob("*.py") if "\ndef concern(" in path.read_text()}
+    listed = {concern.__module__.rpartition(".")[2] for concern in manifest.CONCERNS}
+    assert written == listed

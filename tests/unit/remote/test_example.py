@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import example as seen
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,6 +35,7 @@ def test_all_that_can_be_given(tmp_path: Path) -> None:
 
 
 @given(key=st.text(st.characters(codec="utf-8")))
+@seen(key='a"b\\c\n中')
 def test_any_text_arrives_as_it_was_given(
     tmp_path_factory: pytest.TempPathFactory, key: str
 ) -> None:
