@@ -115,7 +115,7 @@ def _streaming(observation: Observation) -> Finding:
 
 def _stream(stream: StreamState, observation: Observation) -> Finding:
     now = observation.on_server.now
-    age = min(now - stream.began, observation.on_server.uptime)
+    age = now - stream.began
     if age < STREAM_STARTS:
         return Skip(_("the stream has only begun"))
     if stream.words:  # first: without its store the stream does not stay up
@@ -124,7 +124,7 @@ def _stream(stream: StreamState, observation: Observation) -> Finding:
         return Found("stopped")
     if stream.changed > stream.stored + STREAM_LATE:
         return Found("behind", "", {"seconds": round(now - stream.stored)})
-    return _stream_drill(stream, now, age)
+    return _stream_drill(stream, now, min(age, observation.on_server.uptime))
 
 
 def _stream_drill(stream: StreamState, now: float, age: float) -> Finding:

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 import click
 
 from one_api_infra import __version__
+from one_api_infra.cli.adopt import adopt
 from one_api_infra.cli.backup import backup, rebuild, restore, snapshots
 from one_api_infra.cli.completion import completion
 from one_api_infra.cli.deploy import deploy
@@ -29,7 +30,7 @@ def commands() -> None:
 
 for _command in (
     *(init, deploy, verify, status, order, report),
-    *(backup, snapshots, restore, rebuild, prune),
+    *(backup, snapshots, restore, rebuild, prune, adopt),
     *(remove, completion),
 ):
     commands.add_command(_command)

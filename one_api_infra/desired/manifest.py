@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from one_api_infra.desired import (
+    adoption,
     backup,
     callback_domain,
     callbacks,
@@ -38,6 +39,7 @@ CONCERNS: tuple[Callable[[Site], Concern], ...] = (
     watchdog.concern,
     callbacks.concern,
     backup.concern,
+    adoption.concern,
 )
 # What is rendered when the server is known.
 BY_SNAPSHOT: tuple[Callable[[Site, Snapshot], object], ...] = (firewall.rules, nginx.configuration)

@@ -30,16 +30,23 @@ EDITION = f"""sed -n 's/.*"edition": "\\([a-z-]*\\)".*/\\1/p' {paths.SITE} 2>/de
 Check = Callable[[Site, Snapshot], Iterable[Problem]]
 
 
-def judge(
-    site: Site, snapshot: Snapshot, names: Names, connected_to: str, now: float | None = None
+def judge(  # noqa: PLR0913
+    site: Site,
+    snapshot: Snapshot,
+    names: Names,
+    connected_to: str,
+    now: float | None = None,
+    *,
+    adopts: bool = False,
 ) -> tuple[Problem, ...]:
-    """Every problem, the waived ones too.
+    """Every problem, the waived ones too; ``adopts``: a One API that runs here is expected.
 
     ``connected_to`` is the address by which the admin reaches the server: behind a cloud's NAT
     the server itself does not know its public address.
     """
     now = time.time() if now is None else now
-    found = [problem for check in CHECKS for problem in check(site, snapshot)]
+    checks = (each for each in CHECKS if not (adopts and each in OF_A_BLANK_SERVER))
+    found = [problem for check in checks for problem in check(site, snapshot)]
     found += _clock(snapshot, now)
     own = tuple(re.findall(r"inet6? ([^/ ]+)", snapshot.probe("addresses")))
     known = replace(target.of_settings(site.public(), (connected_to, *own)), waive=())
@@ -178,6 +185,9 @@ CHECKS: tuple[Check, ...] = (
     _foreign_one_api,
     edition,
 )
+
+
+OF_A_BLANK_SERVER: tuple[Check, ...] = (_one_api_port, _foreign_site, _foreign_one_api)
 
 
 def _database_probes(site: Site) -> Mapping[str, str]:

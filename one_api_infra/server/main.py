@@ -25,6 +25,8 @@ COMMANDS = {
     "rehearse": "rehearsal.rehearse",
     "former-domains": "former_domains.let_go",
     "remove": "remove.remove",
+    "adopt": "adoption.adopt",
+    "adopt-back": "adoption.back",
     "callback-domain": "callback_domain.apply",
     "observe": "observe.show",
     "observe-keep": "observe.keep",

@@ -2,11 +2,10 @@
 
 import contextlib
 import hashlib
-import re
 import secrets
 import string
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from one_api_infra.server.local import (
@@ -20,7 +19,7 @@ from one_api_infra.server.local import (
     tail,
     write,
 )
-from one_api_infra.shared import paths, units
+from one_api_infra.shared import environment_file, paths, units
 from one_api_infra.shared.editions.api import DEFAULT_PASSWORD, Api, ApiError
 from one_api_infra.shared.site_file import SiteFile
 from one_api_infra.shared.texts import _
@@ -40,15 +39,20 @@ def generate() -> None:
     found = _running() | _variables(paths.GENERATED_COPY) | _variables(paths.GENERATED)
     for name, length in edition(site()).generated.items():
         found.setdefault(name, _random(length))
-    text = "".join(f"{name}={value}\n" for name, value in found.items())
+    keep(found)
+
+
+def keep(secrets: Mapping[str, str]) -> None:
+    """Let these be One API's secrets; an empty one is none, and stays so."""
+    text = environment_file.text(secrets.items())
     write(paths.GENERATED, text)
     write(paths.GENERATED_COPY, text)
 
 
 def _variables(path: str) -> dict[str, str]:
-    """The secrets in a file of ours; values are letters and digits."""
+    """The secrets in a file of ours."""
     text = Path(path).read_text(errors="replace") if Path(path).is_file() else ""
-    return dict(re.findall(r"^([A-Z_]+)=([A-Za-z0-9]+)$", text, re.M))
+    return environment_file.values(text)
 
 
 def _running() -> dict[str, str]:

@@ -1,0 +1,17 @@
+"""Whether a One API that runs on a server is still to be adopted."""
+
+from one_api_infra.desired.resources import Concern, SnapshotSpec
+from one_api_infra.desired.site import Site
+from one_api_infra.desired.snapshot import Snapshot
+from one_api_infra.shared import paths
+
+
+def is_due(snapshot: Snapshot) -> bool:
+    """Whether none was adopted yet and no site is here, or the last attempt was cut off."""
+    is_site = paths.ADOPTED in snapshot.paths or paths.ROOT_PASSWORD in snapshot.paths
+    return paths.ADOPTING in snapshot.paths or not is_site
+
+
+def concern(_site: Site) -> Concern:
+    """What is looked at."""
+    return Concern(beside=SnapshotSpec(paths=(paths.ADOPTED, paths.ADOPTING)))

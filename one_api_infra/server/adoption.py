@@ -1,0 +1,192 @@
+"""A One API that somebody has set up by hand on this server becomes the site, and the way back.
+
+What was there is stopped and stays whole: its database is copied, its secrets are read, its files
+are left. A run that was killed is ended by the next, from what the first has noted.
+"""
+
+import contextlib
+import secrets
+import shutil
+import sqlite3
+import subprocess
+from pathlib import Path
+
+from one_api_infra.server import adoption_look, database, one_api
+from one_api_infra.server.local import CommandError, edition, must, run, site, write
+from one_api_infra.shared import adoption, environment_file, paths, plain, units
+from one_api_infra.shared.adoption import Found
+from one_api_infra.shared.database import MYSQL
+from one_api_infra.shared.plain import PlainError
+from one_api_infra.shared.texts import _
+
+USER = "one-api"
+TOKEN_BYTES = 16  # One API's access tokens have 32 hexadecimal digits
+STOP_SECONDS = 90
+ASK_ROOT = "SELECT id, access_token FROM users WHERE role >= 100 ORDER BY id LIMIT 1"
+
+
+def adopt() -> None:
+    """Stop it, and let its data be the site's; CommandError changes nothing of it."""
+    found = _noted() or _chosen()
+    write(paths.ADOPTING, plain.write(found))
+    _tell(_("Stopping One API: {how}", how=found.how))
+    _stop(found)
+    if not found.database:
+        _copy(Path(found.sqlite))
+    _keep_secrets(found)
+    write(paths.ACCESS_TOKEN, _token(found) + "\n")
+    _put_aside(found)
+    Path(paths.ADOPTING).rename(paths.ADOPTED)
+    _tell(_("Its data are here. The way back: `one-api-infra adopt INVENTORY --back`"))
+
+
+def back() -> None:
+    """Stop the site, and start what was there before; what was paid since is not in its data."""
+    path = next((each for each in (paths.ADOPTED, paths.ADOPTING) if Path(each).exists()), None)
+    if path is None:
+        raise CommandError(_("nothing was adopted on this server"))
+    found = plain.read(Found, Path(path).read_text())
+    for unit in (units.CALLBACKS_TIMER, units.MONITOR_TIMER, *units.STREAM_STARTERS):
+        run("systemctl", "disable", "--now", unit)
+    run("systemctl", "disable", "--now", units.ONE_API)
+    _put_back()
+    _start(found)
+    if run("nginx", "-t")[0] == 0:
+        run("systemctl", "reload-or-restart", units.NGINX)
+    Path(path).unlink()
+    _tell(_("What was here before runs again: {how}", how=found.how))
+
+
+def _noted() -> Found | None:
+    with contextlib.suppress(OSError, PlainError):
+        return plain.read(Found, Path(paths.ADOPTING).read_text())
+    return None
+
+
+def _chosen() -> Found:
+    """The One API that runs here, if it fits the site; CommandError says why it does not."""
+    told = [adoption.read(each) for each in map(adoption_look.look, adoption_look.processes())
+            if each]  # fmt: skip
+    there = [each for each in told if each.port]
+    if len(there) != 1:
+        names = ", ".join(f"{each.how} ({each.port})" for each in there) or "-"
+        raise CommandError(
+            _(
+                "expected one One API that runs here; found: {names}.\n"
+                "Remedy: start the one that is to be adopted, and stop the others.",
+                names=names,
+            )
+        )
+    current, url = site(), _given().get(database.URL, "")
+    words = adoption.refusals(there[0], current.edition, current.version, url, current.domain)
+    if words:
+        raise CommandError(_("It is not adopted: {words}.", words="; ".join(words)))
+    return there[0]
+
+
+def _given() -> dict[str, str]:
+    path = Path(paths.GIVEN)
+    return environment_file.values(path.read_text()) if path.exists() else {}
+
+
+def _stop(found: Found) -> None:
+    if not Path(f"/proc/{found.process}").exists():
+        return
+    code, words = run("timeout", str(STOP_SECONDS), "sh", "-c", found.stop)
+    if code or Path(f"/proc/{found.process}").exists():
+        Path(paths.ADOPTING).unlink()
+        run("sh", "-c", found.start or "true")
+        raise CommandError(_("it does not stop: {words}", words=words or found.stop))
+
+
+def _start(found: Found) -> None:
+    if found.started is None:
+        code, words = run("sh", "-c", found.start)
+        if code:
+            raise CommandError(_("it does not start: {words}", words=words))
+        return
+    one = found.started
+    subprocess.Popen(
+        one.words, cwd=one.folder, env=dict(one.variables), user=one.user, start_new_session=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def _copy(source: Path) -> None:
+    """A copy by SQLite, which takes in what its log still holds."""
+    new = Path(f"{paths.DATABASE}.adopted")
+    new.unlink(missing_ok=True)
+    try:
+        with (
+            contextlib.closing(sqlite3.connect(f"file:{source}?mode=rw", uri=True)) as old,
+            contextlib.closing(sqlite3.connect(new)) as copy,
+        ):
+            old.backup(copy)
+            (words,) = copy.execute("PRAGMA integrity_check(1)").fetchone()
+            copy.execute("PRAGMA journal_mode = DELETE")
+    except (sqlite3.Error, OSError) as error:
+        words = str(error)
+    if words != "ok":
+        new.unlink(missing_ok=True)
+        raise CommandError(_("{path} cannot be copied: {words}", path=source, words=words))
+    shutil.chown(new, USER, USER)
+    new.chmod(0o600)
+    new.rename(paths.DATABASE)
+
+
+def _keep_secrets(found: Found) -> None:
+    """Its own; one that customers' keys are made with, and that it has not, must stay none."""
+    known = dict(found.secrets)
+    if "SESSION_SECRET" in known:  # New API takes the one for the other
+        known.setdefault("CRYPTO_SECRET", known["SESSION_SECRET"])
+    wanted = edition(site()).generated
+    known = {name: value for name, value in known.items() if name in wanted}
+    if "HASHIDS_SALT" in wanted:
+        known.setdefault("HASHIDS_SALT", "")
+    one_api.keep(known)
+
+
+def _token(found: Found) -> str:
+    """Root's access token: the one that it has, or a new one, put into the database."""
+    new = secrets.token_hex(TOKEN_BYTES)
+    if not found.database:
+        with contextlib.closing(sqlite3.connect(paths.DATABASE)) as copy:
+            number, token = copy.execute(ASK_ROOT).fetchone() or _no_root()
+            if not str(token or "").strip():
+                copy.execute("UPDATE users SET access_token = ? WHERE id = ?", (new, number))
+                copy.commit()
+            return str(token or "").strip() or new
+    with database.opened(_given()[database.URL]) as (kind, query):
+        number, token = next(iter(query(ASK_ROOT)), None) or _no_root()
+        if not str(token or "").strip():
+            place = "?" if kind not in {MYSQL} else "%s"
+            query(f"UPDATE users SET access_token = {place} WHERE id = {int(number)}", new)  # noqa: S608
+            query("COMMIT")
+        return str(token or "").strip() or new
+
+
+def _no_root() -> tuple[int, str]:
+    raise CommandError(_("its database has no user who may do everything (role 100)"))
+
+
+def _put_aside(found: Found) -> None:
+    """nginx' files that lead to it: two sites of one name exclude each other."""
+    aside = Path(paths.ADOPTED_NGINX)
+    for name in found.nginx:
+        target = Path(f"{aside}{name}")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if Path(name).is_symlink() or Path(name).exists():
+            must("mv", "-fT", name, str(target))
+
+
+def _put_back() -> None:
+    ours = Path(f"{paths.NGINX}/conf.d/one-api.conf")
+    if ours.exists() or ours.is_symlink():
+        must("mv", "-fT", str(ours), f"{paths.STATE}/one-api.conf.adopted")
+    aside = Path(paths.ADOPTED_NGINX)
+    for path in [each for each in aside.rglob("*") if each.is_symlink() or each.is_file()]:
+        must("mv", "-fT", str(path), f"/{path.relative_to(aside)}")
+
+
+def _tell(text: str) -> None:
+    print(text, flush=True)

@@ -1,0 +1,184 @@
+"""What One API runs on a server that this toolkit has not set up: a look that changes nothing.
+
+The admin's machine sends this file to the server's own Python before anything is installed there:
+it has the standard library alone, and prints one object a process.
+"""
+
+import json
+import os
+import re
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+PROGRAMS = {"one-api", "one-hub", "new-api", "done-hub", "veloera", "one-api-arm64"}
+FILES = (".env", "config.yaml", "data/config.yaml")
+NGINX = ("etc/nginx/sites-enabled/*", "etc/nginx/conf.d/*.conf")
+OURS = "/opt/one-api/"
+Mount = dict[str, str]  # "device", "root", "at", "kind"
+MOST = 200_000  # bytes of a file that are read
+
+
+def main() -> None:
+    """Print what was found, as JSON."""
+    print(json.dumps([found for found in map(look, processes()) if found]))
+
+
+def processes() -> list[int]:
+    """The numbers of all processes."""
+    return sorted(int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
+
+
+def look(number: int) -> dict[str, Any] | None:
+    """What a process tells of itself; None if it is no One API, or this toolkit's own."""
+    folder = f"/proc/{number}"
+    words = read(f"{folder}/cmdline").rstrip("\0").split("\0")
+    program = link(f"{folder}/exe")
+    names = {Path(word).name for word in (program, *words[:2])}
+    if not names & PROGRAMS or any(word.startswith(OURS) for word in (program, *words[:2])):
+        return None
+    port = listening(number)
+    cwd, root = link(f"{folder}/cwd"), link(f"{folder}/root")
+    beside = f"{folder}/root{cwd}" if root != "/" else cwd
+    database = sqlite(number)
+    return {
+        "process": number,
+        "user": str(Path(folder).stat().st_uid),
+        "program": program,
+        "words": words,
+        "cwd": cwd,
+        "variables": variables(read(f"{folder}/environ").split("\0")),
+        "files": {name: read(f"{beside}/{name}") for name in FILES},
+        "cgroup": read(f"{folder}/cgroup"),
+        "port": port,
+        "status": status(port),
+        "sqlite": on_this_host(number, database) if database else "",
+        "sqlite_inside": database,
+        "nginx": {path: text for path, text in nginx() if leads_to(text, port)},
+    }
+
+
+def read(path: str) -> str:
+    """A file's text; empty where it cannot be read."""
+    try:
+        with Path(path).open("rb") as stream:
+            return stream.read(MOST).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def link(path: str) -> str:
+    """Where a link leads; empty where it is none."""
+    try:
+        return str(Path(path).readlink()).replace(" (deleted)", "")
+    except OSError:
+        return ""
+
+
+def variables(lines: list[str]) -> dict[str, str]:
+    """NAME=value lines as a dict."""
+    return dict(line.split("=", 1) for line in lines if "=" in line)
+
+
+def listening(number: int) -> int:
+    """The lowest TCP port at which a process listens; 0 for none."""
+    inodes = {name for _path, name in descriptors(number) if name.startswith("socket:[")}
+    ports = [port for port, inode in sockets(number) if f"socket:[{inode}]" in inodes]
+    return min(ports, default=0)
+
+
+def descriptors(number: int) -> list[tuple[str, str]]:
+    """A process' open files, as (path, where it leads)."""
+    return [(path, link(path)) for path in entries(f"/proc/{number}/fd")]
+
+
+def entries(folder: str) -> list[str]:
+    """The paths of what stands in a folder; none for one that is gone."""
+    try:
+        return [str(path) for path in Path(folder).iterdir()]
+    except OSError:
+        return []
+
+
+def sockets(number: int) -> Iterator[tuple[int, str]]:
+    """The listening TCP sockets of a process' network, as (port, inode)."""
+    for name in ("tcp", "tcp6"):
+        for line in read(f"/proc/{number}/net/{name}").splitlines()[1:]:
+            words = line.split()
+            if words[3] == "0A":
+                yield int(words[1].rpartition(":")[2], 16), words[9]
+
+
+def status(port: int) -> dict[str, Any]:
+    """What ``/api/status`` answers."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/status", timeout=10) as reply:
+            return dict(json.loads(reply.read(MOST))["data"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def sqlite(number: int) -> str:
+    """The SQLite file that a process has open, as the process names it."""
+    for path, name in descriptors(number):
+        is_file = name.startswith("/") and Path(path).is_file()
+        if is_file and read(path).startswith("SQLite format 3"):
+            return name
+    return ""
+
+
+def on_this_host(number: int, name: str) -> str:
+    """The path by which this host knows a process' file; empty for one in a container's own layer.
+
+    A container's volume is a folder of the host's: the same device, and a root in it.
+    """
+    if link(f"/proc/{number}/root") == "/" and mounts(number) == mounts("self"):
+        return name
+    inside = best(mounts(number), lambda mount: below(name, mount["at"]))
+    if not inside or inside["kind"] == "overlay":
+        return ""
+    there = inside["root"].rstrip("/") + name[len(inside["at"].rstrip("/")) :]
+    here = best(
+        mounts("self"),
+        lambda mount: mount["device"] == inside["device"] and below(there, mount["root"]),
+    )
+    if not here:
+        return ""
+    return os.path.normpath(here["at"] + "/" + there[len(here["root"].rstrip("/")) :])
+
+
+def mounts(number: int | str) -> list[Mount]:
+    """A process' mounts (proc(5), mountinfo)."""
+    found = []
+    for line in read(f"/proc/{number}/mountinfo").splitlines():
+        before, _dash, after = line.partition(" - ")
+        words = before.split()
+        found.append(
+            {"device": words[2], "root": words[3], "at": words[4], "kind": after.split()[0]}
+        )
+    return found
+
+
+def below(path: str, folder: str) -> bool:
+    """Whether a path is a folder's, or in it."""
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def best(found: list[Mount], fits: Callable[[Mount], bool]) -> Mount | None:
+    """The mount with the longest place that fits."""
+    return max(filter(fits, found), key=lambda mount: len(mount["at"]), default=None)
+
+
+def nginx() -> list[tuple[str, str]]:
+    """nginx' files of sites, as (path, text)."""
+    return [(path, read(path)) for pattern in NGINX for path in map(str, Path("/").glob(pattern))]
+
+
+def leads_to(text: str, port: int) -> bool:
+    """Whether an nginx file proxies to a port of this host."""
+    return bool(re.search(rf"proxy_pass\s+http://(127\.0\.0\.1|localhost|\[::1\]):{port}\b", text))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,198 @@
+"""A One API that somebody has set up by hand, as what it is to become: pure.
+
+What ``server/adoption_look`` tells of a process is read here, on both sides: the admin is shown
+what would be done, and the server does it.
+"""
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from one_api_infra.shared import editions
+from one_api_infra.shared.texts import _
+
+SECRETS = ("SESSION_SECRET", "CRYPTO_SECRET", "USER_TOKEN_SECRET", "HASHIDS_SALT")
+CONTAINER = re.compile(r"(?:docker|libpod|crio|cri-containerd)[-/]([0-9a-f]{64})")
+UNIT = re.compile(r"/([\w@.\\-]+\.service)(?:/|$)", re.M)
+SESSION = re.compile(r"^(user@\d+|session-\d+|ssh|sshd|getty@.*|screen.*|tmux.*)\.")
+NAME = re.compile(r"^\s*server_name\s+([^;]+);", re.M)
+LINE = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*[:=]\s*(.*?)\s*$", re.M)
+REDIS = "REDIS_CONN_STRING"
+
+
+@dataclass(frozen=True)
+class Started:
+    """A program as somebody has started it by hand."""
+
+    words: tuple[str, ...]
+    folder: str
+    user: int
+    variables: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A One API that runs: ``edition`` is empty for one that is not known here.
+
+    ``database`` is a URL, or empty for SQLite, whose file is ``sqlite`` (empty too: it lies in a
+    container's own layer). ``secrets`` are those it was given. ``stop`` and ``start`` are shell
+    commands, the second empty for what ``started`` tells; ``nginx`` are the files that lead to
+    it, ``names`` the domains in them and ``address`` its own ServerAddress.
+    """
+
+    process: int
+    edition: str
+    version: str
+    port: int
+    database: str
+    redis: str
+    sqlite: str
+    secrets: Mapping[str, str]
+    how: str
+    stop: str
+    start: str
+    started: Started | None
+    nginx: tuple[str, ...]
+    names: tuple[str, ...]
+    address: str
+
+
+def read(told: Mapping[str, Any]) -> Found:
+    """What the look tells of one process."""
+    known = _given(told)
+    status = told["status"]
+    how, stop, start = _service(told)
+    return Found(
+        process=told["process"],
+        edition=_edition(status),
+        version=str(status.get("version") or ""),
+        port=told["port"],
+        database=known.get("SQL_DSN", ""),
+        redis=known.get(REDIS, ""),
+        sqlite=told["sqlite"],
+        secrets={name: known[name] for name in SECRETS if known.get(name)},
+        how=how, stop=stop, start=start,
+        started=None if start else _started(told),
+        nginx=tuple(sorted(told["nginx"])),
+        names=tuple(sorted({name for text in told["nginx"].values() for line in NAME.findall(text)
+                            for name in line.split()})),
+        address=str(status.get("server_address") or ""),
+    )  # fmt: skip
+
+
+def _given(told: Mapping[str, Any]) -> dict[str, str]:
+    """Its settings: files first, and over them the environment, as all editions read them."""
+    known: dict[str, str] = {}
+    for text in told["files"].values():
+        for name, value in LINE.findall(text):
+            known[name.upper()] = _unquoted(value)
+    return known | dict(told["variables"])
+
+
+def _unquoted(value: str) -> str:
+    for quote in "\"'":
+        if value.startswith(quote) and quote in value[1:]:
+            return value[1 : value.index(quote, 1)]
+    return re.split(r"\s#", value)[0].strip()
+
+
+def _edition(status: Mapping[str, Any]) -> str:
+    if not status:
+        return ""
+    return editions.of_status(status).name
+
+
+def _service(told: Mapping[str, Any]) -> tuple[str, str, str]:
+    """How it is kept running, and the shell commands that end that and begin it again."""
+    if found := CONTAINER.search(told["cgroup"]):
+        name = found[1][:12]
+        stop = f"docker update --restart=no {name} && docker stop --time 60 {name}"
+        return _("a container"), stop, f"docker update --restart=always {name}; docker start {name}"
+    units = [each for each in UNIT.findall(told["cgroup"]) if not SESSION.match(each)]
+    if units:
+        unit = shlex.quote(units[-1])
+        stop = f"systemctl disable --now {unit}"
+        return _("the unit {unit}", unit=units[-1]), stop, f"systemctl enable --now {unit}"
+    alive = f"kill -0 {told['process']} 2>/dev/null"
+    stop = f"kill {told['process']}; while {alive}; do sleep 0.2; done"
+    return _("a process that somebody has started"), stop, ""
+
+
+def _started(told: Mapping[str, Any]) -> Started:
+    words, user = tuple(told["words"]), int(told["user"])
+    return Started(words, told["cwd"], user, dict(told["variables"]))
+
+
+def told(found: Found) -> list[str]:
+    """What was found and what would be done, for the admin; no secret."""
+    place = _("its server") if found.database else found.sqlite or "-"
+    lines = [
+        _("found: {edition} {version} on port {port}, {how}", edition=found.edition or "?",
+          version=found.version, port=found.port, how=found.how),
+        _("database: {place}", place=place),
+        _("secrets that it was given: {names}", names=", ".join(found.secrets) or "-"),
+        _("serves: {names}", names=", ".join(found.names) or found.address or "-"),
+        _("it will be stopped: {command}", command=found.stop),
+        _("its database is copied; what is there stays as it is"),
+        _("root's password becomes the one in /etc/one-api/root-password, or `root_password`"),
+    ]  # fmt: skip
+    lines += [_("{path} is put aside", path=path) for path in found.nginx]
+    lines += [_("its cache is not taken over: set `redis_url`")] if found.redis else []
+    return lines
+
+
+def refusals(found: Found, edition: str, version: str, database: str, domain: str) -> list[str]:
+    """Why it does not become the site of these settings; each with what to do."""
+    told = []
+    if not found.edition:
+        told.append(_("it does not answer on port {port}: let it run first", port=found.port))
+    elif found.edition != edition:
+        told.append(
+            _(
+                'it is {theirs}, whose data {ours} cannot take over: set "edition" to "{theirs}"',
+                theirs=found.edition, ours=edition,
+            )
+        )  # fmt: skip
+    elif _numbers(found.version) > _numbers(version):
+        told.append(
+            _(
+                "it is of the release {theirs}, and a database goes forward only: set"
+                ' "version" to "{theirs}" or a newer one',
+                theirs=found.version,
+            )
+        )
+    told += _database_refusals(found, database)
+    if domain not in found.names and domain not in found.address and (found.names or found.address):
+        served = ", ".join(found.names) or found.address
+        told.append(_("it serves {names}: set the domain to one of them", names=served))
+    return told
+
+
+def _database_refusals(found: Found, database: str) -> list[str]:
+    if found.database and not database:
+        return [_('its database is on a server: set "database_url" to its SQL_DSN')]
+    if found.database and _place(found.database) != _place(database):
+        return [_("`database_url` names another database than its SQL_DSN: write the same")]
+    if not found.database and database:
+        return [_('its database is SQLite: remove "database_url"')]
+    if not found.database and not found.sqlite:
+        return [
+            _(
+                "its database lies inside the container, where nothing else can read it: give its"
+                " folder a volume (`-v /srv/one-api:/data`) first"
+            )
+        ]
+    return []
+
+
+def _place(url: str) -> str:
+    """Host, port and name of a database's URL, in either form that Go's drivers take."""
+    text = re.sub(r"^\w+://", "", url)
+    text = re.sub(r"^(?:[^@]*@)?(?:tcp|unix)?\(?", "", text).replace(")", "")
+    return text.partition("?")[0].replace("localhost", "127.0.0.1")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version))
