@@ -50,6 +50,7 @@ def back() -> None:
         run("systemctl", "disable", "--now", unit)
     run("systemctl", "disable", "--now", units.ONE_API)
     _put_back()
+    run("systemctl", "daemon-reload")
     _start(found)
     if run("nginx", "-t")[0] == 0:
         run("systemctl", "reload-or-restart", units.NGINX)
@@ -129,6 +130,8 @@ def _copy(source: Path) -> None:
     if words != "ok":
         new.unlink(missing_ok=True)
         raise CommandError(_("{path} cannot be copied: {words}", path=source, words=words))
+    if source == Path(paths.DATABASE) and not Path(_aside(paths.DATABASE)).exists():
+        must("cp", "-a", str(source), _aside(paths.DATABASE))
     shutil.chown(new, USER, USER)
     new.chmod(0o600)
     new.rename(paths.DATABASE)
@@ -170,20 +173,25 @@ def _no_root() -> tuple[int, str]:
 
 
 def _put_aside(found: Found) -> None:
-    """nginx' files that lead to it: two sites of one name exclude each other."""
-    aside = Path(paths.ADOPTED_NGINX)
-    for name in found.nginx:
-        target = Path(f"{aside}{name}")
-        target.parent.mkdir(parents=True, exist_ok=True)
+    """nginx' files that lead to it, and a unit of our name: two of one name exclude each other."""
+    unit = units.path(units.ONE_API)
+    is_foreign = Path(unit).exists() and "one-api-infra" not in Path(unit).read_text()
+    for name in (*found.nginx, *((unit,) if is_foreign else ())):
         if Path(name).is_symlink() or Path(name).exists():
-            must("mv", "-fT", name, str(target))
+            must("mv", "-fT", name, _aside(name))
+
+
+def _aside(name: str) -> str:
+    target = Path(f"{paths.ADOPTED_FILES}{name}")
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return str(target)
 
 
 def _put_back() -> None:
     ours = Path(f"{paths.NGINX}/conf.d/one-api.conf")
     if ours.exists() or ours.is_symlink():
         must("mv", "-fT", str(ours), f"{paths.STATE}/one-api.conf.adopted")
-    aside = Path(paths.ADOPTED_NGINX)
+    aside = Path(paths.ADOPTED_FILES)
     for path in [each for each in aside.rglob("*") if each.is_symlink() or each.is_file()]:
         must("mv", "-fT", str(path), f"/{path.relative_to(aside)}")
 

@@ -15,7 +15,7 @@ from typing import Any
 PROGRAMS = {"one-api", "one-hub", "new-api", "done-hub", "veloera", "one-api-arm64"}
 FILES = (".env", "config.yaml", "data/config.yaml")
 NGINX = ("etc/nginx/sites-enabled/*", "etc/nginx/conf.d/*.conf")
-OURS = "/opt/one-api/"
+OURS = ("/opt/one-api/releases/", "/opt/one-api/current/")
 Mount = dict[str, str]  # "device", "root", "at", "kind"
 MOST = 200_000  # bytes of a file that are read
 
