@@ -17,7 +17,7 @@ SECRETS = ("SESSION_SECRET", "CRYPTO_SECRET", "USER_TOKEN_SECRET", "HASHIDS_SALT
 CONTAINER = re.compile(r"(?:docker|libpod|crio|cri-containerd)[-/]([0-9a-f]{64})")
 UNIT = re.compile(r"/([\w@.\\-]+\.service)(?:/|$)", re.M)
 SESSION = re.compile(r"^(user@\d+|session-\d+|ssh|sshd|getty@.*|screen.*|tmux.*)\.")
-NAME = re.compile(r"^\s*server_name\s+([^;]+);", re.M)
+NAME = re.compile(r"(?:^|[{;])\s*server_name\s+([^;]+);", re.M)
 LINE = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*[:=]\s*(.*?)\s*$", re.M)
 REDIS = "REDIS_CONN_STRING"
 
@@ -164,8 +164,8 @@ def refusals(found: Found, edition: str, version: str, database: str, domain: st
             )
         )
     told += _database_refusals(found, database)
-    if domain not in found.names and domain not in found.address and (found.names or found.address):
-        served = ", ".join(found.names) or found.address
+    if found.names and domain not in found.names:
+        served = ", ".join(found.names)
         told.append(_("it serves {names}: set the domain to one of them", names=served))
     return told
 

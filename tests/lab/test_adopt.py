@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import pytest
 
 from one_api_infra.lab.process import wait_until
+from tests.lab.backups import APT
 from tests.lab.sites import ROOT, LabSite
 from tests.lab.test_status import COMMAND
 
@@ -37,7 +38,8 @@ CONTAINER = f"""#!/bin/sh
 docker() {{ :; }}
 exec setsid -f systemd-run --quiet --scope --unit=docker-{ID} unshare -m sh -c \
 'mkdir -p /data && mount --bind /srv/ai /data && cd /data && \
-exec env USER_TOKEN_SECRET={SECRET} TZ=Asia/Shanghai /opt/ai/one-api --port 3000' </dev/null >/dev/null 2>&1
+exec env USER_TOKEN_SECRET={SECRET} /opt/ai/one-api --port 3000' \
+</dev/null >/dev/null 2>&1
 """
 DOCKER = f"""#!/bin/sh
 case $1 in
@@ -53,7 +55,6 @@ class Layout:
 
     set_up: str
     database: str
-    restarts: bool = True
 
 
 LAYOUTS = {
@@ -63,7 +64,7 @@ LAYOUTS = {
         "/opt/ai/one-api.db",
     ),
     "a unit of our name behind nginx": Layout(
-        "apt-get -qq update && apt-get -qq install -y --no-install-recommends nginx >/dev/null 2>&1;"
+        f"{APT} nginx >/dev/null 2>&1;"
         " ln -s ../sites-available/ai /etc/nginx/sites-enabled/ai; systemctl reload nginx;"
         " systemctl daemon-reload && systemctl enable -q --now one-api",
         "/opt/ai/one-api.db",
@@ -72,13 +73,14 @@ LAYOUTS = {
 }
 
 
-@pytest.fixture(params=LAYOUTS.values(), ids=LAYOUTS)
+@pytest.fixture(params=list(LAYOUTS.values()), ids=list(LAYOUTS))
 def theirs(request: pytest.FixtureRequest, blank: Callable[[str], LabSite]) -> LabSite:
     """A host where it runs, with a user of its own."""
     layout: Layout = request.param
     site = blank("debian-13")
     site.settings["_layout"] = layout
     root = site.host.root
+    site.host.ssh(f"apt-get -qq update && {APT} python3 curl >/dev/null 2>&1")
     site.host.ssh("mkdir -p /opt/ai /srv/ai /etc/nginx/sites-available && systemctl daemon-reload")
     shutil.copy(site.lab.settings()["artifact"], root / "opt/ai/one-api")
     site.host.ssh("chmod 755 /opt/ai/one-api")

@@ -12,8 +12,8 @@ from tests.lab.sites import ROOT, LabSite
 COMMAND = (str(Path(sys.executable).with_name("one-api-infra")), "status")
 # What this site does not have, and nothing else, is not looked at.
 SKIPPED = {
-    "backup.is_fresh", "backup.is_set", "backup.is_streaming", "backup.journal", "backup.repository",
-    "backup.was_restored",
+    "backup.is_fresh", "backup.is_set", "backup.is_streaming", "backup.journal",
+    "backup.repository", "backup.was_restored",
     "cache.answers", "certificate.rehearsal", "database.connections", "dns.is_public",
     "monitor.channel", "monitor.watchdog", "payment.compliance", "payment.is_enabled",
     "payment.is_secure", "payment.settings",
