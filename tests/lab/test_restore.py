@@ -1,0 +1,73 @@
+"""A restore that is cut off, that has no room, and backups that meet: nothing is lost, no half."""
+
+import time
+
+import pytest
+
+from one_api_infra.shared import paths
+from tests.lab import backups, ledgers
+from tests.lab.backups import FOLDER, back_up
+from tests.lab.sites import LabSite
+from tests.lab.test_backup import faults
+
+RESTORE = paths.agent("restore latest")
+USERS = "SELECT id, username, quota FROM users ORDER BY id"
+POINTS = 10
+
+
+@pytest.fixture
+def backed(site: LabSite) -> LabSite:
+    """A site with a repository in a folder, and one backup."""
+    site.inventory(**backups.settings(FOLDER))
+    site.converge()
+    ledgers.write(site, "INSERT INTO users (username, quota) VALUES ('saved', 5)")
+    back_up(site)
+    return site
+
+
+def test_killed_at_ten_points_it_is_ended_by_the_next(backed: LabSite) -> None:
+    before = backed.rows(USERS)
+    began = time.monotonic()
+    backed.host.ssh(RESTORE)
+    seconds = time.monotonic() - began
+    for point in range(POINTS):
+        ledgers.write(backed, "UPDATE users SET quota = quota + 1000")
+        backed.host.ssh(f"timeout -s KILL {seconds * (point + 0.5) / POINTS:.2f} {RESTORE} || true")
+        is_begun = backed.host.ssh(f"test -e {paths.RESTORE_MARK} && echo yes || true")
+        assert is_begun or backed.answers()  # what served before serves until the swap
+        backed.host.ssh(RESTORE)
+        assert backed.rows(USERS) == before
+        assert backed.answers()
+    again = backed.deploy("-y", "--json")
+    assert again.code == 0, again.stderr
+    assert again.changed == []
+
+
+def test_without_room_nothing_is_stopped(backed: LabSite) -> None:
+    before = backed.rows(USERS)
+    full = "mount -t tmpfs -o size=1m,mode=1777 tmpfs {0}"
+    backed.host.ssh(f"mkdir -p {paths.DUMP} && {full.format(paths.DUMP)}")
+    backed.host.ssh("systemctl start one-api-backup", check=False)
+    assert "could not be copied" in faults(backed)["backup.repository"]
+    backed.host.ssh(f"umount {paths.DUMP}")
+    back_up(backed)
+    parent = paths.RESTORE.rpartition("/")[0]
+    backed.host.ssh(
+        f"cp -a {parent} /root/state && {full.format(parent)} && cp -a /root/state/. {parent}"
+    )
+    told = backed.host.ssh(f"{RESTORE} 2>&1 || true")
+    assert "not restored" in told, told
+    assert backed.answers()
+    backed.host.ssh(f"umount {parent}")
+    assert backed.rows(USERS) == before
+
+
+def test_two_backups_and_a_journal_at_once(backed: LabSite) -> None:
+    runs = " & ".join([paths.agent("backup"), paths.agent("journal"), paths.agent("backup")])
+    backed.host.ssh(
+        f"mkdir -p {paths.JOURNAL}; ({runs}; wait) >/root/told 2>&1; cat /root/told >&2"
+    )
+    assert "Traceback" not in backed.host.ssh("cat /root/told")
+    back_up(backed)
+    backups.restic(backed.host, "check")
+    assert "backup.repository" not in faults(backed)
