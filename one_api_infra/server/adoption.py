@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 from pathlib import Path
 
-from one_api_infra.server import adoption_look, database, one_api
+from one_api_infra.server import adoption_look, database, dump, one_api
 from one_api_infra.server.local import CommandError, edition, must, run, site, write
 from one_api_infra.shared import adoption, environment_file, paths, plain, units
 from one_api_infra.shared.adoption import Found
@@ -26,18 +26,32 @@ ASK_ROOT = "SELECT id, access_token FROM users WHERE role >= 100 ORDER BY id LIM
 
 
 def adopt() -> None:
-    """Stop it, and let its data be the site's; CommandError changes nothing of it."""
+    """Stop it, and let its data be the site's; after CommandError it runs as before."""
     found = _noted() or _chosen()
+    if not found.database:
+        must("install", "-d", "-o", USER, "-g", USER, "-m", "700", paths.DATA)
+        dump.need_room(Path(paths.DATA), Path(found.sqlite))
+        _copy(Path(found.sqlite)).unlink()  # before it is stopped: what fails now costs nobody
     write(paths.ADOPTING, plain.write(found))
     _tell(_("Stopping One API: {how}", how=found.how))
     _stop(found)
-    if not found.database:
-        _copy(Path(found.sqlite))
-    _keep_secrets(found)
-    write(paths.ACCESS_TOKEN, _token(found) + "\n")
+    try:
+        _take(found)
+    except (CommandError, OSError, sqlite3.Error):
+        _start(found)
+        Path(paths.ADOPTING).unlink()
+        raise
     _put_aside(found)
     Path(paths.ADOPTING).rename(paths.ADOPTED)
     _tell(_("Its data are here. The way back: `one-api-infra adopt INVENTORY --back`"))
+
+
+def _take(found: Found) -> None:
+    """Its database, its secrets, and a way to speak as root."""
+    if not found.database:
+        _place(_copy(Path(found.sqlite)), Path(found.sqlite))
+    _keep_secrets(found)
+    write(paths.ACCESS_TOKEN, _token(found) + "\n")
 
 
 def back() -> None:
@@ -113,8 +127,8 @@ def _start(found: Found) -> None:
     )  # fmt: skip
 
 
-def _copy(source: Path) -> None:
-    """A copy by SQLite, which takes in what its log still holds."""
+def _copy(source: Path) -> Path:
+    """A copy by SQLite, which takes in what its log still holds, and looks it through."""
     new = Path(f"{paths.DATABASE}.adopted")
     new.unlink(missing_ok=True)
     try:
@@ -130,6 +144,10 @@ def _copy(source: Path) -> None:
     if words != "ok":
         new.unlink(missing_ok=True)
         raise CommandError(_("{path} cannot be copied: {words}", path=source, words=words))
+    return new
+
+
+def _place(new: Path, source: Path) -> None:
     if source == Path(paths.DATABASE) and not Path(_aside(paths.DATABASE)).exists():
         must("cp", "-a", str(source), _aside(paths.DATABASE))
     shutil.chown(new, USER, USER)
