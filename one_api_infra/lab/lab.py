@@ -97,12 +97,14 @@ class Lab:
         return Host(name, number, self.network, directory, self.key)
 
     def create(self, name: str, system: str = "debian-13", *, of: Path | None = None) -> Host:
-        """A new host that runs: a clone of ``system``, with the saved layer ``of`` on it."""
+        """A new host that runs: a clone of ``system``, with the saved layer ``of`` on it.
+
+        A layer that was a host's own stands on what that host stood on.
+        """
         if not name.isalnum() or len(name) > 8:
             raise LabError(f"{name}: expected a host's name of at most 8 letters and digits")
-        layers = [self.image(system)]
-        if of:
-            layers.insert(0, of)
+        layers = [of, *_below(of)] if of else []
+        layers = layers if len(layers) > 1 else [*layers, self.image(system)]
         directory = self.directory / "hosts" / name
         if directory.exists():
             raise LabError(f"{name}: there is such a host; `one-api-infra lab down` removes it")
@@ -191,6 +193,12 @@ class Lab:
         if not process.running(self.directory, name):
             command = [sys.executable, "-m", f"one_api_infra.lab.{module or name}", *arguments]
             process.start(self.directory, name, command)
+
+
+def _below(layer: Path) -> list[Path]:
+    """What a host's own layer stands on; nothing for one that was saved."""
+    known = layer.parent / "layers.json"
+    return list(map(Path, json.loads(known.read_text()))) if known.exists() else []
 
 
 def labs() -> list[Lab]:

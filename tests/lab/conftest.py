@@ -10,7 +10,7 @@ from one_api_infra.lab import epay
 from one_api_infra.lab.gateway import Gateway
 from one_api_infra.lab.host import Host
 from one_api_infra.lab.lab import Lab
-from tests.lab import backups
+from tests.lab import backups, ledgers
 from tests.lab.backups import Elsewhere
 from tests.lab.sites import LabSite
 
@@ -110,3 +110,25 @@ def gateway(lab: Lab) -> Gateway:
 def elsewhere(blank: Callable[[str], LabSite], tmp_path: Path) -> Elsewhere:
     """Another host."""
     return Elsewhere(blank("debian-12").host, backups.key(tmp_path))
+
+
+@pytest.fixture(scope="session")
+def backed_layer(lab: Lab, prepared: Callable[[str], Path]) -> Path:
+    """The layer of a site with a repository in a folder, and one backup."""
+    site = new_site(lab, "backed", "debian-13", "site13.lab.test", of=prepared("debian-13"))
+    site.inventory(**backups.settings(backups.FOLDER))
+    site.converge()
+    ledgers.run(site)
+    backups.back_up(site)
+    site.host.ssh("sync")
+    site.host.stop()
+    return site.host.directory / "upper"
+
+
+@pytest.fixture
+def backed(lab: Lab, backed_layer: Path) -> Iterator[LabSite]:
+    """A copy of that site."""
+    site = new_site(lab, "backed0", "debian-13", "site13.lab.test", of=backed_layer)
+    site.inventory(**backups.settings(backups.FOLDER))
+    yield site
+    site.host.remove()

@@ -13,16 +13,6 @@ from tests.lab.test_status import status
 DATABASE = "/var/lib/one-api/one-api.db"
 
 
-@pytest.fixture
-def backed(site: LabSite) -> LabSite:
-    """A site with a repository in a folder, and one backup."""
-    site.inventory(**backups.settings(FOLDER))
-    site.converge()
-    ledgers.run(site)
-    back_up(site)
-    return site
-
-
 def states(site: LabSite) -> dict[str, str]:
     """The checks' states by id."""
     (verdicts,) = json.loads(status(site, "--json").stdout).values()

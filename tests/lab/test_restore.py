@@ -2,11 +2,9 @@
 
 import time
 
-import pytest
-
 from one_api_infra.shared import paths
 from tests.lab import backups, ledgers
-from tests.lab.backups import FOLDER, back_up
+from tests.lab.backups import back_up
 from tests.lab.sites import LabSite
 from tests.lab.test_backup import faults
 
@@ -15,17 +13,9 @@ USERS = "SELECT id, username, quota FROM users ORDER BY id"
 POINTS = 10
 
 
-@pytest.fixture
-def backed(site: LabSite) -> LabSite:
-    """A site with a repository in a folder, and one backup."""
-    site.inventory(**backups.settings(FOLDER))
-    site.converge()
-    ledgers.write(site, "INSERT INTO users (username, quota) VALUES ('saved', 5)")
-    back_up(site)
-    return site
-
-
 def test_killed_at_ten_points_it_is_ended_by_the_next(backed: LabSite) -> None:
+    ledgers.write(backed, "INSERT INTO users (username, quota) VALUES ('saved', 5)")
+    back_up(backed)
     before = backed.rows(USERS)
     began = time.monotonic()
     backed.host.ssh(RESTORE)

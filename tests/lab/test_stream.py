@@ -6,7 +6,7 @@ from datetime import datetime
 from one_api_infra.lab.lab import Lab
 from one_api_infra.lab.process import wait_until
 from tests.lab import backups, ledgers
-from tests.lab.backups import FOLDER, Elsewhere
+from tests.lab.backups import Elsewhere
 from tests.lab.sites import LabSite
 from tests.lab.test_backup import faults
 
@@ -48,10 +48,8 @@ def test_what_changes_is_stored_encrypted_and_comes_back(
         new.host.remove()
 
 
-def test_back_to_a_moment_between_two_backups(site: LabSite) -> None:
-    site.inventory(**backups.settings(FOLDER))
-    site.converge()
-    backups.back_up(site)
+def test_back_to_a_moment_between_two_backups(backed: LabSite) -> None:
+    site = backed
     add(site, "wanted")
     wait_until(lambda: not drilled(site), 60, "the stream")
     time.sleep(2)
@@ -65,10 +63,8 @@ def test_back_to_a_moment_between_two_backups(site: LabSite) -> None:
     assert site.answers()
 
 
-def test_its_faults_are_named(site: LabSite) -> None:
-    site.inventory(**backups.settings(FOLDER))
-    site.converge()
-    backups.back_up(site)
+def test_its_faults_are_named(backed: LabSite) -> None:
+    site = backed
     long_ago = "touch -d '1 hour ago' /etc/one-api-infra/stream.yml"
     site.host.ssh(f"systemctl stop one-api-stream; {long_ago}")
     assert "does not run" in faults(site)["backup.is_streaming"]
