@@ -16,7 +16,8 @@ PROGRAMS = {"one-api", "one-hub", "new-api", "done-hub", "veloera", "one-api-arm
 FILES = (".env", "config.yaml", "data/config.yaml")
 NGINX = ("etc/nginx/sites-enabled/*", "etc/nginx/conf.d/*.conf")
 OURS = ("/opt/one-api/releases/", "/opt/one-api/current/")
-Mount = dict[str, str]  # "device", "root", "at", "kind"
+OWN_LAYER = r"/overlay(2|-containers)?/|/containers/"  # gone when the container stops
+Mount = dict[str, str]  # "device", "root", "at"
 MOST = 200_000  # bytes of a file that are read
 
 
@@ -136,12 +137,16 @@ def on_this_host(number: int, name: str) -> str:
     if link(f"/proc/{number}/root") == "/" and mounts(number) == mounts("self"):
         return name
     inside = best(mounts(number), lambda mount: below(name, mount["at"]))
-    if not inside or inside["kind"] == "overlay":
+    if not inside:
         return ""
     there = inside["root"].rstrip("/") + name[len(inside["at"].rstrip("/")) :]
     here = best(
         mounts("self"),
-        lambda mount: mount["device"] == inside["device"] and below(there, mount["root"]),
+        lambda mount: (
+            mount["device"] == inside["device"]
+            and below(there, mount["root"])
+            and not re.search(OWN_LAYER, mount["at"])
+        ),
     )
     if not here:
         return ""
@@ -152,11 +157,8 @@ def mounts(number: int | str) -> list[Mount]:
     """A process' mounts (proc(5), mountinfo)."""
     found = []
     for line in read(f"/proc/{number}/mountinfo").splitlines():
-        before, _dash, after = line.partition(" - ")
-        words = before.split()
-        found.append(
-            {"device": words[2], "root": words[3], "at": words[4], "kind": after.split()[0]}
-        )
+        words = line.split()
+        found.append({"device": words[2], "root": words[3], "at": words[4]})
     return found
 
 
