@@ -130,18 +130,23 @@ def sqlite(number: int) -> str:
 
 
 def on_this_host(number: int, name: str) -> str:
-    """The path by which this host knows a process' file; empty for one in a container's own layer.
+    """The path by which this host knows a process' file; empty where it knows none."""
+    theirs, ours = mounts(number), mounts("self")
+    is_here = link(f"/proc/{number}/root") == "/" and theirs == ours
+    return name if is_here else volume(name, theirs, ours)
 
-    A container's volume is a folder of the host's: the same device, and a root in it.
+
+def volume(name: str, theirs: list[Mount], ours: list[Mount]) -> str:
+    """The host's path of a container's file; empty for one in the container's own layer.
+
+    A volume is a folder of the host's: the same device, and a root in it.
     """
-    if link(f"/proc/{number}/root") == "/" and mounts(number) == mounts("self"):
-        return name
-    inside = best(mounts(number), lambda mount: below(name, mount["at"]))
+    inside = best(theirs, lambda mount: below(name, mount["at"]))
     if not inside:
         return ""
     there = inside["root"].rstrip("/") + name[len(inside["at"].rstrip("/")) :]
     here = best(
-        mounts("self"),
+        ours,
         lambda mount: (
             mount["device"] == inside["device"]
             and below(there, mount["root"])
