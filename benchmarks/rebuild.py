@@ -119,7 +119,7 @@ def measure(lab: Lab, folder: Path, counts: dict[str, int]) -> None:
     timed("a blank host is the site", began)
     verified = new.verify()
     timed("and verified", began)
-    print(verified.stdout.splitlines()[-1])
+    print((verified.stdout or verified.stderr).strip().splitlines()[-1])
     print(f"sums are equal: {new.rows(SUMS) == sums}")
     print(f"a customer's old key opens: {opens(new, key)}")
     print(f"an old session is logged in: {is_logged_in(new, logged_in)}")
