@@ -15,7 +15,6 @@ from one_api_infra.server import adoption_look, database, dump, one_api
 from one_api_infra.server.local import CommandError, edition, must, run, site, write
 from one_api_infra.shared import adoption, environment_file, paths, plain, units
 from one_api_infra.shared.adoption import Found
-from one_api_infra.shared.database import MYSQL
 from one_api_infra.shared.plain import PlainError
 from one_api_infra.shared.texts import _
 
@@ -169,21 +168,14 @@ def _keep_secrets(found: Found) -> None:
 
 def _token(found: Found) -> str:
     """Root's access token: the one that it has, or a new one, put into the database."""
-    new = secrets.token_hex(TOKEN_BYTES)
-    if not found.database:
-        with contextlib.closing(sqlite3.connect(paths.DATABASE)) as copy:
-            number, token = copy.execute(ASK_ROOT).fetchone() or _no_root()
-            if not str(token or "").strip():
-                copy.execute("UPDATE users SET access_token = ? WHERE id = ?", (new, number))
-                copy.commit()
-            return str(token or "").strip() or new
-    with database.opened(_given()[database.URL]) as (kind, query):
+    new, url = secrets.token_hex(TOKEN_BYTES), _given()[database.URL] if found.database else ""
+    with database.opened(url) as (_kind, query):
         number, token = next(iter(query(ASK_ROOT)), None) or _no_root()
-        if not str(token or "").strip():
-            place = "?" if kind not in {MYSQL} else "%s"
-            query(f"UPDATE users SET access_token = {place} WHERE id = {int(number)}", new)  # noqa: S608
-            query("COMMIT")
-        return str(token or "").strip() or new
+        if held := str(token or "").strip():
+            return held
+        query(f"UPDATE users SET access_token = ? WHERE id = {int(number)}", new)  # noqa: S608
+        query("COMMIT")
+        return new
 
 
 def _no_root() -> tuple[int, str]:

@@ -7,7 +7,8 @@ it has the standard library alone, and prints one object a process.
 import json
 import os
 import re
-import urllib.request
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ NGINX = ("etc/nginx/sites-enabled/*", "etc/nginx/conf.d/*.conf")
 OURS = ("/opt/one-api/releases/", "/opt/one-api/current/")
 OWN_LAYER = r"/overlay(2|-containers)?/|/containers/"  # gone when the container stops
 Mount = dict[str, str]  # "device", "root", "at"
+URL = "http://127.0.0.1:{port}/api/status"
+ASK = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1], timeout=10).read().decode())"
 MOST = 200_000  # bytes of a file that are read
 
 
@@ -52,11 +55,11 @@ def look(number: int) -> dict[str, Any] | None:
         "variables": variables(read(f"{folder}/environ").split("\0")),
         "files": {name: read(f"{beside}/{name}") for name in FILES},
         "cgroup": read(f"{folder}/cgroup"),
-        "port": port,
-        "status": status(port),
+        "port": published(number, port),
+        "status": status(number, port),
         "sqlite": on_this_host(number, database) if database else "",
         "sqlite_inside": database,
-        "nginx": {path: text for path, text in nginx() if leads_to(text, port)},
+        "nginx": {path: text for path, text in nginx() if leads_to(text, published(number, port))},
     }
 
 
@@ -111,12 +114,38 @@ def sockets(number: int) -> Iterator[tuple[int, str]]:
                 yield int(words[1].rpartition(":")[2], 16), words[9]
 
 
-def status(port: int) -> dict[str, Any]:
-    """What ``/api/status`` answers."""
+def is_here(number: int) -> bool:
+    """Whether a process' network is this host's."""
+    return link(f"/proc/{number}/ns/net") in {"", link("/proc/self/ns/net")}
+
+
+def published(number: int, port: int) -> int:
+    """The host's port that leads to a container's port, by Docker's own proxies; else the same."""
+    if is_here(number):
+        return port
+    own = read(f"/proc/{number}/net/fib_trie")
+    for each in processes():
+        words = read(f"/proc/{each}/cmdline").split("\0")
+        if Path(words[0]).name == "docker-proxy":
+            known = dict(zip(words[1::2], words[2::2], strict=False))
+            is_its = known.get("-container-ip", "-") in own
+            if is_its and known.get("-container-port") == str(port):
+                return int(known["-host-port"])
+    return port
+
+
+def status(number: int, port: int) -> dict[str, Any]:
+    """What ``/api/status`` answers, asked in the process' own network."""
+    enter = [] if is_here(number) else ["nsenter", f"--net=/proc/{number}/ns/net"]
+    done = subprocess.run(
+        [*enter, sys.executable, "-c", ASK, URL.format(port=port)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/status", timeout=10) as reply:
-            return dict(json.loads(reply.read(MOST))["data"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return dict(json.loads(done.stdout)["data"])
+    except (ValueError, KeyError, TypeError):
         return {}
 
 

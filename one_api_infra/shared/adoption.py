@@ -173,7 +173,7 @@ def refusals(found: Found, edition: str, version: str, database: str, domain: st
 def _database_refusals(found: Found, database: str) -> list[str]:
     if found.database and not database:
         return [_('its database is on a server: set "database_url" to its SQL_DSN')]
-    if found.database and _place(found.database) != _place(database):
+    if found.database and not _is_same(_place(found.database), _place(database)):
         return [_("`database_url` names another database than its SQL_DSN: write the same")]
     if not found.database and database:
         return [_('its database is SQLite: remove "database_url"')]
@@ -185,6 +185,13 @@ def _database_refusals(found: Found, database: str) -> list[str]:
             )
         ]
     return []
+
+
+def _is_same(theirs: str, ours: str) -> bool:
+    """Whether both are one database; a compose file's name of a service says nothing of a host."""
+    host, _slash, name = theirs.partition("/")
+    is_service = "." not in host and not host.startswith("127.")
+    return theirs == ours or (is_service and name == ours.partition("/")[2])
 
 
 def _place(url: str) -> str:

@@ -69,6 +69,8 @@ def test_what_fits_is_adopted() -> None:
     assert refusals({}) == []
     dsn = {"USER_TOKEN_SECRET": SECRET, "SQL_DSN": "one:pw@tcp(db.example.com:3306)/ai?charset=x"}
     assert refusals({"variables": dsn}, "one:pw@tcp(db.example.com:3306)/ai") == []
+    compose = {"variables": {"SQL_DSN": "root:pw@tcp(mysql:3306)/ai"}}
+    assert refusals(compose, "root:pw@tcp(127.0.0.1:3306)/ai") == []
     nginx = {"/etc/nginx/conf.d/a.conf": "server { server_name www.x.com ai.example.com; }"}
     assert refusals({"nginx": nginx}) == []
     nginx = {"/etc/nginx/conf.d/a.conf": "server {\n  server_name www.x.com ai.example.com;\n}"}
