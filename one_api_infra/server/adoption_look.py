@@ -124,14 +124,17 @@ def published(number: int, port: int) -> int:
     if is_here(number):
         return port
     own = read(f"/proc/{number}/net/fib_trie")
-    for each in processes():
-        words = read(f"/proc/{each}/cmdline").split("\0")
-        if Path(words[0]).name == "docker-proxy":
-            known = dict(zip(words[1::2], words[2::2], strict=False))
-            is_its = known.get("-container-ip", "-") in own
-            if is_its and known.get("-container-port") == str(port):
-                return int(known["-host-port"])
-    return port
+    proxies = (read(f"/proc/{each}/cmdline").split("\0") for each in processes())
+    return next(filter(None, (forwarded(words, own, port) for words in proxies)), port)
+
+
+def forwarded(words: list[str], addresses: str, port: int) -> int:
+    """The host's port of a ``docker-proxy``, if it leads to a port of these addresses; else 0."""
+    known = dict(zip(words[1::2], words[2::2], strict=False))
+    is_proxy = Path(words[0]).name == "docker-proxy"
+    is_its = known.get("-container-ip", "-") in addresses
+    leads_here = is_proxy and is_its and known.get("-container-port") == str(port)
+    return int(known["-host-port"]) if leads_here else 0
 
 
 def status(number: int, port: int) -> dict[str, Any]:

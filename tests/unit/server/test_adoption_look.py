@@ -51,3 +51,20 @@ def test_this_process_is_read() -> None:
 )
 def test_what_leads_to_it(text: str, leads: bool) -> None:
     assert look.leads_to(text, 3000) is leads
+
+
+PROXY = "/usr/bin/docker-proxy -proto tcp -host-ip 0.0.0.0 -host-port 3001 -container-ip 172.17.0.2"
+
+
+@pytest.mark.parametrize(
+    ("words", "port"),
+    [
+        (f"{PROXY} -container-port 3000 -use-listen-fd", 3001),
+        (f"{PROXY} -container-port 80", 0),
+        (f"{PROXY.replace('17.0.2', '17.0.9')} -container-port 3000", 0),
+        ("/usr/sbin/nginx -g x", 0),
+        ("", 0),
+    ],
+)
+def test_a_published_port_is_the_hosts(words: str, port: int) -> None:
+    assert look.forwarded(words.split(" "), "  |-- 172.17.0.2\n", 3000) == port
