@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from one_api_infra.server import backup as backup_of
-from one_api_infra.server import drill, dump, journal, load, one_api, stream
+from one_api_infra.server import drill, dump, journal, load, one_api, revived, stream
 from one_api_infra.server import restic as restic_of
 from one_api_infra.server.local import CommandError, must, run, site, write
 from one_api_infra.server.restic import Restic
@@ -167,7 +167,24 @@ def _restore(mark: Mark) -> None:
     _start()
     Path(paths.RESTORE_MARK).unlink()
     shutil.rmtree(paths.RESTORE)
+    _tell_revived(Path(mark.aside, Path(paths.DATABASE).name))
     _tell(_("Restored. What was here before is in {path}.", path=mark.aside))
+
+
+def _tell_revived(before: Path) -> None:
+    """What is valid again: named where the state of before is here, else said."""
+    if load.url() or not before.exists():
+        _tell(_("Keys that were revoked and codes that were used since then are valid again."))
+        return
+    with contextlib.suppress(sqlite3.Error):
+        for table, ids in revived.revived(Path(paths.DATABASE), before).items():
+            _tell(
+                _(
+                    "Valid again, and to be revoked once more if that was meant: {table} {ids}",
+                    table=table,
+                    ids=revived.words(ids),
+                )
+            )
 
 
 def _mark() -> Mark | None:
