@@ -113,10 +113,12 @@ def test_restored_to_what_it_was(backed: LabSite) -> None:
     before = backed.rows("SELECT id, username, quota FROM users")
     ledgers.write(backed, "UPDATE users SET quota = 77")
     ledgers.write(backed, "INSERT INTO users (username, quota) VALUES ('later', 5)")
+    ledgers.write(backed, "DELETE FROM tokens")
     highest = backed.rows("SELECT max(id) FROM users")[0][0]
     token = backed.token
     done = backed.deploy("-y", name="restore")
     assert done.code == 0, done.stderr
+    assert "Valid again, and to be revoked once more if that was meant: tokens" in done.stderr
     assert backed.rows("SELECT id, username, quota FROM users") == before
     assert backed.answers()
     assert backed.token == token
