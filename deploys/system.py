@@ -44,3 +44,8 @@ operations.command(
     script=system.venv_script(site),
     due=lambda snapshot: not system.venv_is_complete(snapshot),
 )
+operations.command(
+    name=_("Compile the agent"),
+    script=paths.agent("compile"),
+    due=lambda snapshot: not system.is_compiled(snapshot),
+)

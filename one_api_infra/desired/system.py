@@ -117,6 +117,18 @@ def venv_script(site: Site) -> str:
     )
 
 
+def is_compiled(snapshot: Snapshot) -> bool:
+    """Whether the agent's bytecode was made of this agent, since its Python was."""
+    return bool(snapshot.probe("bytecode"))
+
+
+def _bytecode() -> str:
+    """The shell command that names the bytecode, if there is one that fits."""
+    stem = f"{paths.ZIPAPP.removesuffix('.pyz')}.{zipapp.checksum()}"
+    newer = f"-newer {VENV}/installed -name '{stem.rpartition('/')[2]}.*.pyz'"
+    return f"find {paths.AGENT} -maxdepth 1 {newer} -size +0"
+
+
 def time_is_ours(snapshot: Snapshot) -> bool:
     """Whether systemd-timesyncd is to run: not in a container, whose time is its host's."""
     in_container = snapshot.probe("virtualisation") not in {"", "none"}
@@ -148,6 +160,7 @@ def concern(site: Site) -> Concern:
                 "venv": f"cat {VENV}/installed && {paths.PYTHON} -V && {_venv_sum(VENV)}",
                 "virtualisation": "systemd-detect-virt --container",
                 "mtu_probing": "cat /proc/sys/net/ipv4/tcp_mtu_probing",
+                "bytecode": _bytecode(),
                 "journal": f"stat -c %Y {JOURNAL}",
             },
         ),

@@ -14,6 +14,7 @@ from one_api_infra.shared.editions.api import ApiError
 # Imported when asked for: a virtual environment of before lacks what only a new command needs.
 COMMANDS = {
     "state": "state.show",
+    "compile": "bytecode.make",
     "generate": "one_api.generate",
     "activate": "one_api.activate",
     "claim": "one_api.claim",

@@ -1,11 +1,16 @@
 """The system below the site."""
 
+import os
+import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
-from one_api_infra.desired import system
+from one_api_infra.desired import system, zipapp
 from one_api_infra.desired.snapshot import Snapshot
+from one_api_infra.shared import paths
+from tests.unit.examples import site
 
 
 @pytest.mark.parametrize(
@@ -23,3 +28,23 @@ def test_journal_older_than_its_configuration_is_stale(
     units: dict[str, Mapping[str, str]] = {system.JOURNALD: {"ActiveEnterTimestamp": started}}
     snapshot = Snapshot(probes={"journal": (written,)}, units=units)
     assert system.journal_is_stale(snapshot) is stale
+
+
+def test_bytecode_of_another_agent_or_older_than_its_python_is_not_taken(tmp_path: Path) -> None:
+    command = system.concern(site()).spec.probes["bytecode"].replace(paths.AGENT, str(tmp_path))
+    (tmp_path / "venv").mkdir()
+    named = f"one-api-infra.{zipapp.checksum()}.cpython-313.0.pyz"
+
+    def is_compiled(name: str, size: int, age: int) -> bool:
+        for path in tmp_path.glob("*.pyz"):
+            path.unlink()
+        for path, then in ((tmp_path / "venv/installed", 50), (tmp_path / name, age)):
+            path.write_bytes(b"x" * size)
+            os.utime(path, (1e9 - then, 1e9 - then))
+        told = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+        return system.is_compiled(Snapshot(probes={"bytecode": tuple(told.stdout.splitlines())}))
+
+    assert is_compiled(named, 9, 10)
+    assert not is_compiled(named, 9, 60)
+    assert not is_compiled(named, 0, 10)
+    assert not is_compiled("one-api-infra.00000000.cpython-313.0.pyz", 9, 10)
