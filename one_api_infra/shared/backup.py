@@ -145,9 +145,12 @@ class JournalState:
 
 @dataclass(frozen=True)
 class StreamDrill:
-    """The last restore of the stream that was tried; ``reason`` is empty if it was whole."""
+    """The last restore of the stream that was tried; ``reason`` is empty if it was whole, and
+    ``since`` is when the first of those in a row failed that were not.
+    """
 
     at: float
+    since: float = 0.0
     reason: str = ""
     words: str = ""
     seconds: float = 0.0

@@ -75,4 +75,6 @@ def test_its_faults_are_named(backed: LabSite) -> None:
     wait_until(lambda: "backup.is_streaming" not in faults(site), 60, "the stream")
     site.host.ssh(f"find {STORED} -type f -size +0 -exec truncate -s 40 {{}} +")
     assert drilled(site)
+    long_ago = """sed -i 's/"since": [0-9.]*/"since": 1.0/' /var/lib/one-api-infra/stream.json"""
+    site.host.ssh(long_ago)
     assert "cannot be restored" in faults(site)["backup.is_streaming"]
