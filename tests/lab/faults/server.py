@@ -52,7 +52,7 @@ PROCESS = (
           f" systemctl restart one-api; {RESTARTED}", undo=NO_DROP_IN),
     Fault("a unit that cannot start", "one_api.keeps_running",
           f"{drop_in(UNIT, 'Service', 'ExecStart=', 'ExecStart=/bin/false')};"
-          " systemctl restart one-api; sleep 12", undo=NO_DROP_IN),
+          f" systemctl restart one-api; {RESTARTED}", undo=NO_DROP_IN),
     Fault("One API as root", "one_api.user",
           f"{drop_in(UNIT, 'Service', 'User=root', 'Group=root')}; {RESTART}",
           undo=NO_DROP_IN),
