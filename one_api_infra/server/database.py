@@ -261,13 +261,13 @@ def reason(error: Exception) -> str:
 
 
 def state(*, fresh: bool = False) -> Database | Unobserved:
-    """What was left, without the key; looked at anew if asked for."""
+    """What was left, without the key; looked at anew if asked for, or while it is being written."""
     if fresh:
         run("systemctl", "start", units.DATABASE)
     try:
         return left(Path(paths.DATABASE_STATE)).database
     except (OSError, ValueError, PlainError) as error:
-        return Unobserved(str(error))
+        return Unobserved(str(error)) if fresh else state(fresh=True)
 
 
 def left(path: Path) -> Left:
