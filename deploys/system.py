@@ -4,7 +4,7 @@ from pyinfra import host, local
 
 from one_api_infra.desired import logs, system
 from one_api_infra.remote import operations, target
-from one_api_infra.shared import units
+from one_api_infra.shared import paths, units
 from one_api_infra.shared.texts import _
 
 site = target.site()

@@ -100,7 +100,7 @@ def _inventory(path: Path, limit: str | None) -> dict[str, Verdicts]:
 
 
 def _print(name: str, verdicts: Verdicts, *, show_all: bool) -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)  # else "::b:443" of an address is a picture
     table = Table(title=name, title_justify="left", show_edge=False, pad_edge=False)
     for title in (_("level"), _("check"), _("state"), _("cause and remedy")):
         table.add_column(title, overflow="fold")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from one_api_infra.checks.verdict import Level, State, Verdict
 from one_api_infra.cli import fixing
-from one_api_infra.cli.status import exit_code, summary, words
+from one_api_infra.cli.status import _print, exit_code, summary, words
 
 STATES = list(State)
 
@@ -39,6 +39,12 @@ def test_summary_begins_with_the_first_failure() -> None:
 def test_what_was_seen_is_shown_as_it_is() -> None:
     shown = words(verdict(State.FAILED, cause="c", remedy="r", evidence="[red]x[/] [emerg] y"))
     assert r"\[red]x\[/] \[emerg] y" in shown
+
+
+def test_an_address_is_no_picture(capsys: pytest.CaptureFixture[str]) -> None:
+    found = verdict(State.FAILED, cause="c", remedy="r", evidence="fd18::b:443 closed")
+    _print("shop", [found], show_all=False)
+    assert "fd18::b:443" in capsys.readouterr().out
 
 
 @given(
