@@ -133,7 +133,8 @@ def _stream(site: Site) -> tuple[File, ...]:
         render.file(
             units.path(units.STREAM), user=one_api.USER, data=paths.DATA,
             environment=paths.STREAM_ENVIRONMENT, config=paths.STREAM_CONFIG,
-            litestream=paths.LITESTREAM, store=units.STREAM_STORE,
+            litestream=paths.LITESTREAM,
+            port=stream.PORT, store=units.STREAM_STORE,
         ),
         render.file(units.path(units.STREAM_STORE), run=paths.agent("stream-store"), **known),
         render.file(
