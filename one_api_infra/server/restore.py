@@ -176,15 +176,19 @@ def _tell_revived(before: Path) -> None:
     if load.url() or not before.exists():
         _tell(_("Keys that were revoked and codes that were used since then are valid again."))
         return
-    with contextlib.suppress(sqlite3.Error):
-        for table, ids in revived.revived(Path(paths.DATABASE), before).items():
-            _tell(
-                _(
-                    "Valid again, and to be revoked once more if that was meant: {table} {ids}",
-                    table=table,
-                    ids=revived.words(ids),
-                )
+    try:
+        found = revived.revived(Path(paths.DATABASE), before)
+    except sqlite3.Error as error:
+        _tell(f"{before}: {error}")
+        return
+    for table, ids in found.items():
+        _tell(
+            _(
+                "Valid again, and to be revoked once more if that was meant: {table} {ids}",
+                table=table,
+                ids=revived.words(ids),
             )
+        )
 
 
 def _mark() -> Mark | None:

@@ -35,16 +35,16 @@ def test_killed_at_ten_points_it_is_ended_by_the_next(backed: LabSite) -> None:
 
 def test_without_room_nothing_is_stopped(backed: LabSite) -> None:
     before = backed.rows(USERS)
-    full = "mount -t tmpfs -o size=1m,mode=1777 tmpfs {0}"
-    backed.host.ssh(f"mkdir -p {paths.DUMP} && {full.format(paths.DUMP)}")
+    full = "mount -t tmpfs -o size=1m,mode=1777 tmpfs"
+    backed.host.ssh(f"mkdir -p {paths.DUMP} && {full} {paths.DUMP}")
     backed.host.ssh("systemctl start one-api-backup", check=False)
     assert "could not be copied" in faults(backed)["backup.repository"]
     backed.host.ssh(f"umount {paths.DUMP}")
     back_up(backed)
     parent = paths.RESTORE.rpartition("/")[0]
-    backed.host.ssh(
-        f"cp -a {parent} /root/state && {full.format(parent)} && cp -a /root/state/. {parent}"
-    )
+    size = "$(($(du -sk /root/state | cut -f1) + 64))k"
+    backed.host.ssh(f"cp -a {parent} /root/state && mount -t tmpfs -o size={size} tmpfs {parent}")
+    backed.host.ssh(f"cp -a /root/state/. {parent}")
     told = backed.host.ssh(f"{RESTORE} 2>&1 || true")
     assert "not restored" in told, told
     assert backed.answers()
