@@ -91,8 +91,16 @@ def restore(
         if not (yes or click.confirm(_("Restore it?"), err=True)):
             sys.exit(1)
     done = runner.run(inventory, "restore", "-y", "--data", f"_snapshot={wanted}", limit=limit)
+    _report(inventory, limit, done)
     next_step(done, inventory)
     sys.exit(done.code)
+
+
+def _report(inventory: Path, limit: str | None, done: runner.Run) -> None:
+    """What the servers had to say: pyinfra shows nothing of a command that succeeded."""
+    for name, server in servers(inventory, limit) if done.code == 0 else ():
+        output, error = server.run(f"cat {paths.RESTORED}", SECONDS)
+        click.echo(foreign.printable(f"{name}: {error or output}").rstrip(), err=True)
 
 
 @click.command()
@@ -110,5 +118,6 @@ def rebuild(inventory: Path, limit: str | None, yes: bool) -> None:
     if not yes:
         click.confirm(question, abort=True, err=True)
     done = runner.run(inventory, "rebuild", "-y", limit=limit)
+    _report(inventory, limit, done)
     next_step(done, inventory)
     sys.exit(done.code)

@@ -167,28 +167,28 @@ def _restore(mark: Mark) -> None:
     _start()
     Path(paths.RESTORE_MARK).unlink()
     shutil.rmtree(paths.RESTORE)
-    _tell_revived(Path(mark.aside, Path(paths.DATABASE).name))
-    _tell(_("Restored. What was here before is in {path}.", path=mark.aside))
+    aside = Path(mark.aside, Path(paths.DATABASE).name)
+    told = [*_revived(aside), _("What was here before is in {path}.", path=mark.aside)]
+    write(paths.RESTORED, "".join(f"{line}\n" for line in told), 0o600)
+    _tell("\n".join([_("Restored."), *told]))
 
 
-def _tell_revived(before: Path) -> None:
+def _revived(before: Path) -> list[str]:
     """What is valid again: named where the state of before is here, else said."""
     if load.url() or not before.exists():
-        _tell(_("Keys that were revoked and codes that were used since then are valid again."))
-        return
+        return [_("Keys that were revoked and codes that were used since then are valid again.")]
     try:
         found = revived.revived(Path(paths.DATABASE), before)
     except sqlite3.Error as error:
-        _tell(f"{before}: {error}")
-        return
-    for table, ids in found.items():
-        _tell(
-            _(
-                "Valid again, and to be revoked once more if that was meant: {table} {ids}",
-                table=table,
-                ids=revived.words(ids),
-            )
+        return [f"{before}: {error}"]
+    return [
+        _(
+            "Valid again, and to be revoked once more if that was meant: {table} {ids}",
+            table=table,
+            ids=revived.words(ids),
         )
+        for table, ids in found.items()
+    ]
 
 
 def _mark() -> Mark | None:

@@ -85,6 +85,7 @@ JOURNAL_RESTORED = f"{CALLBACKS}/journal.restored"
 JOURNAL_STATE = f"{STATE}/journal.json"
 LEDGER_COPY = f"{CALLBACKS}/ledger.copy.db"
 RESTORE = f"{STATE}/restore"
+RESTORED = f"{STATE}/restored.txt"  # what the last one had to say
 RESTORE_MARK = f"{STATE}/restore.json"
 ASIDE = f"{STATE}/before-restore"
 
