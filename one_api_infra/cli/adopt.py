@@ -40,6 +40,10 @@ def adopt(inventory: Path, limit: str | None, back: bool, yes: bool) -> None:
         sys.exit(1)
     done = runner.run(inventory, "adopt", "-y", limit=limit)
     next_step(done, inventory)
+    if done.code == 0:
+        text = _("The old one is stopped, and whole: `one-api-infra adopt {path} --back`"
+                 " starts it again.", path=inventory)  # fmt: skip
+        click.echo(text, err=True)
     sys.exit(done.code)
 
 

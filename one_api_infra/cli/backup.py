@@ -99,8 +99,9 @@ def restore(
 def _report(inventory: Path, limit: str | None, done: runner.Run) -> None:
     """What the servers had to say: pyinfra shows nothing of a command that succeeded."""
     for name, server in servers(inventory, limit) if done.code == 0 else ():
-        output, error = server.run(f"cat {paths.RESTORED}", SECONDS)
-        click.echo(foreign.printable(f"{name}: {error or output}").rstrip(), err=True)
+        output, error = server.run(f"cat {paths.RESTORED} || true", SECONDS)
+        if output or error:
+            click.echo(foreign.printable(f"{name}: {error or output}").rstrip(), err=True)
 
 
 @click.command()
