@@ -28,13 +28,16 @@ def bytecode(program: str) -> str:
     """The path of a program's bytecode for this Python; empty where there is none that is whole."""
     begin = f"{stem(program)}.{TAG}."
     folder = begin.rpartition("/")[0]
-    for name in os.listdir(folder):  # noqa: PTH208
-        path = f"{folder}/{name}"
-        if path.startswith(begin):
-            with open(path, "rb") as stream:  # noqa: PTH123
-                if path == f"{begin}{checksum(stream.read())}.pyz":
-                    return path
-    return ""
+    try:
+        found = [f"{folder}/{name}" for name in os.listdir(folder)]  # noqa: PTH208
+        return next((path for path in found if path.startswith(begin) and _is_whole(path)), "")
+    except OSError:  # a deploy may just be replacing it
+        return ""
+
+
+def _is_whole(path: str) -> bool:
+    with open(path, "rb") as stream:  # noqa: PTH123
+        return path.endswith(f".{checksum(stream.read())}.pyz")
 
 
 if __name__ == "__main__":
