@@ -38,7 +38,7 @@ IF_ABSENT = (
     (paths.REPORTS, CALLBACKS),
 )
 STOPPED = (
-    *(*units.BACKUP_STARTERS, *units.STREAM_STARTERS),
+    *(*units.BACKUP_STARTERS, *reversed(units.STREAM_STARTERS)),
     *(units.BACKUP, units.DRILL, units.DUMP, units.JOURNAL),
     *(units.CALLBACKS_TIMER, units.CALLBACKS, units.ONE_API),
 )
@@ -345,6 +345,8 @@ def _start() -> None:
     if Path(paths.CURRENT).exists() and Path(units.path(units.ONE_API)).exists():
         _tell(_("Starting One API"))
         one_api.activate(Path(paths.CURRENT).readlink().name)
+        if Path(f"{paths.NGINX}/conf.d/one-api.conf").exists():
+            run("systemctl", "start", units.NGINX)  # a killed run has left it stopped
     for unit in (units.CALLBACKS_TIMER, *units.BACKUP_STARTERS, *units.STREAM_STARTERS):
         if Path(units.path(unit)).exists():
             run("systemctl", "start", unit)
