@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from one_api_infra.server import former_domains, one_api
+from one_api_infra.server import database, former_domains, one_api
 from one_api_infra.server.local import CommandError, api, edition, site, write
 from one_api_infra.shared import paths
 from one_api_infra.shared.callback_domain import places
@@ -29,6 +29,7 @@ def apply() -> None:
     if Path(paths.RESTART_DUE).exists():
         one_api.activate(Path(paths.CURRENT).readlink().name)
     former_domains.left()
+    database.state(fresh=True)  # what others read tells of the new domain at once
     wrong = [place for place in observe(current, client) if not place.is_right]
     address = client.status()["server_address"]
     if wrong or address != current.origin:

@@ -158,9 +158,10 @@ def restore(choice: str = LATEST) -> None:
 
 def _restore(mark: Mark) -> None:
     facts = _bring(mark.snapshot)
+    streamed: list[str] = []
     if mark.streams and site().backup_stream and facts.kind == SQLITE:
-        facts = _bring_stream(mark, facts)
-    _tell(_("Stopping One API"))
+        facts, streamed = _bring_stream(mark, facts)
+    _tell("\n".join([*streamed, _("Stopping One API")]))
     write(paths.RESTORE_MARK, plain.write(mark))
     _stop()
     _bring_back(mark, facts)
@@ -168,7 +169,7 @@ def _restore(mark: Mark) -> None:
     Path(paths.RESTORE_MARK).unlink()
     shutil.rmtree(paths.RESTORE)
     aside = Path(mark.aside, Path(paths.DATABASE).name)
-    told = [*_revived(aside), _("What was here before is in {path}.", path=mark.aside)]
+    told = [*streamed, *_revived(aside), _("What was here before is in {path}.", path=mark.aside)]
     write(paths.RESTORED, "".join(f"{line}\n" for line in told), 0o600)
     _tell("\n".join([_("Restored."), *told]))
 
@@ -223,20 +224,25 @@ def _bring(chosen: SavedSnapshot) -> Facts:
     return facts
 
 
-def _bring_stream(mark: Mark, facts: Facts) -> Facts:
-    """Let the copy be the stream's, if that is newer; what it holds then."""
+def _bring_stream(mark: Mark, facts: Facts) -> tuple[Facts, list[str]]:
+    """Let the copy be the stream's, if that is newer; what it holds then, and what to say of it."""
     target = Path(paths.RESTORE, "stream")
-    moment = stream.bring(target, mark.until)
+    moment, words = stream.bring(target, mark.until)
     if moment <= facts.at:
-        _tell(_("The stream holds nothing newer: the snapshot's database is taken."))
-        return facts
+        return facts, [
+            *([_("The stream: {words}", words=words)] if words else []),
+            _("The stream holds nothing newer: the database is of {time}.", time=_when(facts.at)),
+        ]
     with contextlib.closing(sqlite3.connect(target)) as copy:
         copy.execute("PRAGMA journal_mode = DELETE")
         found = dump.sqlite_facts(copy, moment)
     target.rename(_copy())
-    told = datetime.datetime.fromtimestamp(moment).astimezone()
-    _tell(_("The stream brings the database to {time:%Y-%m-%d %H:%M:%S %z}", time=told))
-    return replace(found, edition=facts.edition, version=facts.version)
+    told = _("The stream brings the database to {time}.", time=_when(moment))
+    return replace(found, edition=facts.edition, version=facts.version), [told]
+
+
+def _when(moment: float) -> str:
+    return f"{datetime.datetime.fromtimestamp(moment).astimezone():%Y-%m-%d %H:%M:%S %z}"
 
 
 def _staged(path: str) -> Path:

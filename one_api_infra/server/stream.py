@@ -23,6 +23,7 @@ SERVE = ("rclone", "serve", "webdav", f"--addr=127.0.0.1:{stream.PORT}", f"{stre
          "--buffer-size=0", "--dir-cache-time=1m")  # fmt: skip
 SECONDS = 10.0  # for an answer of the store
 START_SECONDS = 30.0
+TRIES, RETRY_SECONDS = 3, 2.0  # of a restore: what a broken connection loses is an hour of users
 LARGE = 500e6  # bytes that are restored hourly; a larger database less often
 
 
@@ -168,20 +169,25 @@ def broken(path: Path) -> str:
     return "" if found == "ok" else str(found)
 
 
-def bring(target: Path, until: float) -> float:
-    """Write what the stream held at ``until`` (0: last) to ``target``; of when that is, 0 for none.
+def bring(target: Path, until: float) -> tuple[float, str]:
+    """Write what the stream held at ``until`` (0: last) to ``target``.
 
-    The store is asked as it runs here, or, on a server that is only being made, for this alone.
+    Of when that is (0: nothing was brought), and why if nothing was. The store is asked as it runs
+    here, or, on a server that is only being made, for this alone.
     """
-    target.unlink(missing_ok=True)
-    try:
-        with _served():
-            newest = _stored()
-            _restore(target, until)
-        return 0.0 if broken(target) else min(newest, until or newest)
-    except (CommandError, OSError, requests.RequestException) as error:
-        print(_("The stream: {words}", words=error), flush=True)
-        return 0.0
+    for left in reversed(range(TRIES)):
+        target.unlink(missing_ok=True)
+        try:
+            with _served():
+                newest = _stored()
+                _restore(target, until)
+            words = broken(target)
+            return (0.0 if words else min(newest, until or newest)), words
+        except (CommandError, OSError, requests.RequestException) as error:
+            words = str(error)
+        if left:
+            time.sleep(RETRY_SECONDS)
+    return 0.0, words
 
 
 @contextlib.contextmanager
