@@ -227,7 +227,7 @@ def run(shop: Shop, count: int, pace: float) -> Counter[str]:
     try:
         with ThreadPoolExecutor(200) as pool:
             while len(shop.payments) < count:
-                _one(shop, pool)
+                pay_one(shop, pool)
                 time.sleep(pace)
     finally:
         shop.done.set()
@@ -235,7 +235,8 @@ def run(shop: Shop, count: int, pace: float) -> Counter[str]:
     return seen
 
 
-def _one(shop: Shop, pool: ThreadPoolExecutor) -> None:
+def pay_one(shop: Shop, pool: ThreadPoolExecutor) -> None:
+    """Somebody orders, and mostly pays: once, late, twice, or the gateway never says so."""
     payment = shop.order(shop.chance.choice(list(shop.rows)))
     fate = shop.chance.random()
     if payment is None or fate < 0.1:  # ordered, never paid

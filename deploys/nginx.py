@@ -2,7 +2,7 @@
 
 from pyinfra import host, local
 
-from one_api_infra.desired import nginx, system
+from one_api_infra.desired import move, nginx, system
 from one_api_infra.desired.resources import Directory
 from one_api_infra.remote import operations, target
 from one_api_infra.shared import paths
@@ -12,6 +12,7 @@ site = target.site()
 if target.is_first("agent"):
     local.include("./agent.py")
 
+operations.failure(name=_("This server has its site"), problems=move.gone)
 operations.failure(name=_("The agent tells the server's state"), problems=system.agent_problems)
 operations.packages(name=_("Install nginx"), names=lambda _snapshot: ("nginx", nginx.NJS))
 operations.command(

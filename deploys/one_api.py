@@ -2,7 +2,7 @@
 
 from pyinfra import host, local
 
-from one_api_infra.desired import backup, one_api
+from one_api_infra.desired import backup, move, one_api
 from one_api_infra.remote import operations, release, target
 from one_api_infra.shared import paths, started
 from one_api_infra.shared.texts import _
@@ -12,6 +12,7 @@ if target.is_first("agent"):
     local.include("./agent.py")
 artifact = release.artifact(site)
 
+operations.failure(name=_("This server has its site"), problems=move.gone)
 operations.failure(name=_("No restore was cut off"), problems=backup.unfinished)
 operations.user(name=_("Make the user one-api"), user=one_api.USER, home=paths.DATA)
 for directory in host.loop(one_api.directories()):

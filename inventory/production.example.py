@@ -82,6 +82,10 @@ hosts = [
             # "gateway_networks": ["10.0.0.0/8"],      # private ones in which gateways are
             # "reconcile": "act",                      # report: sends nothing, only tells
             #
+            # --- Move to another server: docs/move.md -------------------------------------------
+            # On the new host, beside the old one in `hosts`: where the site still is.
+            # "moves_from": "203.0.113.10",
+            #
             # --- Backup: docs/backup.md ---------------------------------------------------------
             # Repositories of restic, one or more; encrypted before anything leaves the server.
             # "backup": ["sftp:backup@backup.example.com:/srv/ai"],

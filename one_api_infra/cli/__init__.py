@@ -11,6 +11,7 @@ from one_api_infra.cli.backup import backup, rebuild, restore, snapshots
 from one_api_infra.cli.completion import completion
 from one_api_infra.cli.deploy import deploy
 from one_api_infra.cli.init import init
+from one_api_infra.cli.move import move
 from one_api_infra.cli.order import order
 from one_api_infra.cli.prune import prune
 from one_api_infra.cli.remove import remove
@@ -30,7 +31,7 @@ def commands() -> None:
 
 for _command in (
     *(init, deploy, verify, status, order, report),
-    *(backup, snapshots, restore, rebuild, prune, adopt),
+    *(backup, snapshots, restore, rebuild, move, prune, adopt),
     *(remove, completion),
 ):
     commands.add_command(_command)

@@ -75,6 +75,7 @@ def rules(site: Site, snapshot: Snapshot) -> File:
         ports=opened,
         udp_ports=site.open_udp_ports,
         connections=site.connections_per_address,
+        moves_from=site.moves_from or "",
     )
 
 

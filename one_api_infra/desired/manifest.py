@@ -12,6 +12,7 @@ from one_api_infra.desired import (
     former_domains,
     logs,
     monitor,
+    move,
     nginx,
     one_api,
     preflight,
@@ -40,6 +41,7 @@ CONCERNS: tuple[Callable[[Site], Concern], ...] = (
     callbacks.concern,
     backup.concern,
     adoption.concern,
+    move.concern,
 )
 # What is rendered when the server is known.
 BY_SNAPSHOT: tuple[Callable[[Site, Snapshot], object], ...] = (firewall.rules, nginx.configuration)

@@ -10,7 +10,15 @@ from one_api_infra.desired import render, systems
 from one_api_infra.desired.resources import Concern, Directory, File, SnapshotSpec
 from one_api_infra.desired.site import Site
 from one_api_infra.desired.snapshot import Snapshot
-from one_api_infra.shared import callback, certificate, former_domains, nginx_release, paths, units
+from one_api_infra.shared import (
+    callback,
+    certificate,
+    former_domains,
+    move,
+    nginx_release,
+    paths,
+    units,
+)
 from one_api_infra.shared.certificate import Certificate
 
 CONF = f"{paths.NGINX}/nginx.conf"
@@ -47,6 +55,7 @@ CIPHERS = (
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
     "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 )
+ROOTS = "/etc/ssl/certs/ca-certificates.crt"
 CURVES = "X25519:prime256v1:secp384r1"
 FOREIGN = (
     "for f in /etc/nginx/sites-enabled/* /etc/nginx/conf.d/*.conf; do case $f in"
@@ -134,12 +143,16 @@ def _numbers(match: re.Match[str]) -> tuple[int, ...]:
     return tuple(int(number) for number in match.groups())
 
 
-def parts(site: Site, features: Features) -> dict[str, str]:
-    """The files of ``/etc/nginx/one-api`` by name."""
+def parts(site: Site, features: Features, handed_to: str = "") -> dict[str, str]:
+    """The files of ``/etc/nginx/one-api`` by name; ``handed_to`` is where the site has moved."""
     edition = site.edition
     names = (*site.domains, *(features.served.names if features.served else ()))
     values: dict[str, object] = {
-        "port": site.one_api_port,
+        "port": move.GATE_PORT if handed_to else site.one_api_port,
+        "scheme": "https" if handed_to else "http",
+        "handed_to": f"[{handed_to}]" if ":" in handed_to else handed_to,
+        "moves_from": site.moves_from or "",
+        "roots": paths.TRUSTED_CA if site.trusted_ca_file else ROOTS,
         "names": tuple(dict.fromkeys(names)),
         "former": _former(site, features),
         "origin": site.origin,
@@ -210,10 +223,10 @@ def notes() -> tuple[File, ...]:
     return (render.file(paths.NGINX_SUM, "755"), drop_in)
 
 
-def configuration(site: Site, snapshot: Snapshot) -> dict[str, object]:
+def configuration(site: Site, snapshot: Snapshot, handed_to: str = "") -> dict[str, object]:
     """The whole configuration as plain data, for the server's ``nginx`` command."""
     features = Features.of(site, snapshot)
-    made = parts(site, features)
+    made = parts(site, features, handed_to)
     return {
         "release": nginx_release.name(made),
         "parts": made,

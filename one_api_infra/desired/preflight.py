@@ -49,16 +49,24 @@ def judge(  # noqa: PLR0913
     found = [problem for check in checks for problem in check(site, snapshot)]
     found += _clock(snapshot, now)
     own = tuple(re.findall(r"inet6? ([^/ ]+)", snapshot.probe("addresses")))
-    known = replace(target.of_settings(site.public(), (connected_to, *own)), waive=())
+    problems = leads(site, names, (connected_to, *own), now)
+    if site.moves_from:  # that server hands everything on
+        problems = tuple(each for each in problems if each.path != "dns.points_here")
+    return (*found, *problems)
+
+
+def leads(
+    site: Site, names: Names, addresses: tuple[str, ...], now: float | None = None
+) -> tuple[Problem, ...]:
+    """Why DNS does not lead to these addresses: the failed checks, judged as ``status`` does."""
+    now = time.time() if now is None else now
+    known = replace(target.of_settings(site.public(), addresses), waive=())
     observation = Observation(known, now, names.asked, names.caa, names.bogus)
-    return (*found, *_names(observation))
-
-
-def _names(snapshot: Observation) -> Iterable[Problem]:
-    """The failed DNS checks, judged as ``status`` judges them."""
-    for verdict in catalogue.judge(snapshot, dns.CHECKS):
-        if verdict.state is State.FAILED:
-            yield Problem(verdict.id, f"{verdict.cause} ({verdict.evidence})", verdict.remedy)
+    return tuple(
+        Problem(verdict.id, f"{verdict.cause} ({verdict.evidence})", verdict.remedy)
+        for verdict in catalogue.judge(observation, dns.CHECKS)
+        if verdict.state is State.FAILED
+    )
 
 
 def _system(_site: Site, snapshot: Snapshot) -> Iterable[Problem]:

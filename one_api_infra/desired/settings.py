@@ -197,6 +197,7 @@ SETTINGS: dict[str, Setting] = {
     "alert_urls": Setting(parsers.listing(_alert_url), ()),
     "alert_quiet_minutes": Setting(parsers.number(1, 10_080), 60),
     "heartbeat_url": Setting(_secret_url),
+    "moves_from": Setting(parsers.address),
     "backup": Setting(parsers.listing(_repository), ()),
     "backup_password": Setting(parsers.secret),
     "backup_environment": Setting(_secret_variables, ()),

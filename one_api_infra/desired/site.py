@@ -61,6 +61,7 @@ class Site:
     alert_urls: tuple[Secret, ...]
     alert_quiet_minutes: int
     heartbeat_url: Secret | None
+    moves_from: str | None
     backup: tuple[Secret, ...]
     backup_password: Secret | None
     backup_environment: tuple[tuple[str, Secret], ...]

@@ -74,14 +74,14 @@ class Lab:
             Network(self.name, ipaddress.IPv4Network("198.18.0.0/24")).down()  # it goes by names
             shutil.rmtree(self.directory, ignore_errors=True)
             return
-        if not keep_reaper:
-            process.stop(self.directory, "reaper")
         for host in self.hosts():
             host.remove()
         self.ca.stop()
         for service in (*ZONES, "provider", "epay", "apis"):
             process.stop(self.directory, service)
         self.network.down()
+        if not keep_reaper:  # last: it ends what a killed one has begun
+            process.stop(self.directory, "reaper")
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def hosts(self) -> list[Host]:

@@ -133,12 +133,27 @@ def _named_twice(hosts: Hosts) -> Iterable[Problem]:
 def shared(hosts: Hosts) -> Iterable[Problem]:
     """Domains that more than one host is to serve: certificates and callbacks would go astray."""
     owners: dict[str, str] = {}
+    left = {old for old, _new in moves(hosts)}
     for name, data in hosts:
+        if name in left:
+            continue
         for setting in ("domain", "callback_domain"):
             domain = str(data.get(setting) or "").lower()
             if domain and owners.setdefault(domain, name) != name:
                 expected = _("a domain of one host; {other} has it too", other=owners[domain])
                 yield Problem(f"{name}.{setting}", expected, _("give each host its own domain"))
+
+
+def moves(hosts: Hosts) -> list[tuple[str, str]]:
+    """The hosts whose site moves to another of these: the names of each old one and new one."""
+    return [
+        (old, new)
+        for new, data in hosts
+        for old, theirs in hosts
+        if data.get("moves_from")
+        and not theirs.get("moves_from")
+        and data.get("domain") == theirs.get("domain")
+    ]
 
 
 def _missing(folder: Path, name: str) -> Problem:

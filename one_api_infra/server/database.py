@@ -104,7 +104,7 @@ def journal() -> None:
 
 def given() -> dict[str, str]:
     """The variables that hold the URLs, which systemd hands to the unit."""
-    path = Path(os.environ.get("CREDENTIALS_DIRECTORY", "")) / "given.env"
+    path = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent"), "given.env")
     return environment_file.values(path.read_text()) if path.exists() else {}
 
 

@@ -57,14 +57,15 @@ def load(copy: Path, facts: Facts) -> tuple[str, ...]:
         )
     if is_sqlite:
         uncounted = _forward_sqlite(copy, facts)
-        _place(copy)
+        place(copy)
         return uncounted
     _load(database_url.parse(url()), copy)
     _forward(facts)
     return ()
 
 
-def _place(copy: Path) -> None:
+def place(copy: Path) -> None:
+    """Let SQLite's file be the copy, which is gone afterwards."""
     for side in SIDES[1:]:
         Path(f"{paths.DATABASE}{side}").unlink(missing_ok=True)
     shutil.rmtree(paths.STREAMED, ignore_errors=True)  # what is known of another database

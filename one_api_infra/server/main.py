@@ -28,6 +28,18 @@ COMMANDS = {
     "remove": "remove.remove",
     "adopt": "adoption.adopt",
     "adopt-back": "adoption.back",
+    "move-copy": "move.copy",
+    "move-switch": "move.switch",
+    "move-settle": "move.settle",
+    "move-drain": "move.drain",
+    "move-finish": "move.finish",
+    "move-show": "move.show",
+    "move-receive": "move_arrival.receive",
+    "move-hold": "move_changes.hold",
+    "move-let-go": "move_changes.let_go",
+    "move-changes": "move_changes.leave",
+    "move-merge": "move_changes.merge",
+    "move-forget": "move_changes.forget",
     "callback-domain": "callback_domain.apply",
     "observe": "observe.show",
     "observe-keep": "observe.keep",
@@ -70,6 +82,8 @@ UNLOCKED = {
         "restore-plan",
         "backup-now",
     ),
+    *("move-copy", "move-drain", "move-show", "move-receive", "move-hold", "move-let-go"),
+    *("move-changes", "move-merge", "move-forget"),
 }
 # Of the callbacks' user's own files, which are not root's to open.
 AS_CALLBACKS_USER = {"order", "order-done", "order-send", "report"}

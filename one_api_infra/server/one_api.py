@@ -163,6 +163,11 @@ def claim() -> None:
         client.set_password(password)
     if client.edition.signs_keys and not client.canary():
         client.add_canary()
+    confirm()
+
+
+def confirm() -> None:
+    """Note that the stored password is the one that the database has."""
     write(paths.PASSWORD_CONFIRMED, _revision(Path(paths.ROOT_PASSWORD)) + _database())
 
 

@@ -89,6 +89,16 @@ RESTORED = f"{STATE}/restored.txt"  # what the last one had to say
 RESTORE_MARK = f"{STATE}/restore.json"
 ASIDE = f"{STATE}/before-restore"
 
+MOVE = f"{STATE}/move"  # of a site on its way, on both servers; root's alone
+MOVE_KEY = f"{MOVE}/key"
+MOVE_TARGET = f"{MOVE}/target.json"
+MOVE_NGINX = f"{MOVE}/nginx.json"
+MOVE_BEGUN = f"{MOVE}/begun.json"  # a switch that has neither ended nor been taken back
+MOVE_GATE = f"{STATE}/gate"
+MOVE_TREE = f"{MOVE}/tree"
+MOVED = f"{STATE}/moved.json"  # on the server that it has left
+ARRIVED = f"{STATE}/arrived.json"
+
 NGINX = "/etc/nginx"
 NGINX_WRITTEN = f"{STATE}/nginx/written.json"
 NGINX_LOADED = "/run/one-api-nginx.loaded"

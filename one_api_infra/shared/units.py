@@ -24,6 +24,10 @@ DISK = "one-api-disk.service"
 LOGROTATE, LOGROTATE_TIMER = "one-api-logrotate.service", "one-api-logrotate.timer"
 LOGS = "one-api-logs.service"
 
+GATE, GATE_SOCKET = "one-api-gate.service", "one-api-gate.socket"
+MOVE, MOVE_SETTLE = "one-api-move.service", "one-api-move-settle.service"
+MOVE_DRAIN = "one-api-move-drain.service"
+
 BACKUP_STARTERS = (BACKUP_TIMER, DRILL_TIMER, JOURNAL_PATH)
 STREAM_STARTERS = (STREAM_STORE, STREAM, STREAM_DRILL_TIMER)
 CERTIFICATE_TIMERS = (CERTIFICATE_TIMER, REHEARSAL_TIMER)

@@ -9,24 +9,10 @@ import httpx
 import pytest
 
 from tests.lab.sites import LabSite
+from tests.lab.streams import prepare
 
 COUNT, GAP = 100, 20  # events, milliseconds
 MODEL = f"stream-{COUNT}-{GAP}"
-
-
-def _token(site: LabSite) -> str:
-    """A channel to the lab's provider, and a token for it."""
-    api = site.api()
-    provider = f"http://{site.lab.network.service('provider')}:8000"
-    channel = {"type": 1, "name": "lab", "key": "sk-lab", "base_url": provider}
-    assert api.request("POST", "/api/channel/", channel | {"models": MODEL, "group": "default"})[
-        "success"
-    ]
-    token = {"name": "lab", "expired_time": -1, "remain_quota": 0, "unlimited_quota": True}
-    assert api.request("POST", "/api/token/", token | {"group": ""})["success"]
-    listed = api.request("GET", "/api/token/?page=1&size=10")["data"]
-    rows = listed["data"] if isinstance(listed, dict) else listed
-    return f"sk-{rows[0]['key']}"
 
 
 def _stream(site: LabSite, token: str, *, http2: bool) -> list[tuple[float, float]]:
@@ -62,14 +48,14 @@ def _content(line: str) -> dict[str, float] | None:
 
 @pytest.mark.parametrize("http2", [False, True])
 def test_events_arrive_as_they_are_sent(site: LabSite, http2: bool) -> None:
-    arrived = _stream(site, _token(site), http2=http2)
+    arrived = _stream(site, prepare(site, MODEL), http2=http2)
     assert [number for number, _delay in arrived] == list(range(COUNT))
     # Held back, the first event would come when the last one is sent.
     assert max(delay for _number, delay in arrived) < COUNT * GAP / 1000 / 4
 
 
 def test_streams_outlive_a_reload(site: LabSite) -> None:
-    token = _token(site)
+    token = prepare(site, MODEL)
     with ThreadPoolExecutor(20) as pool:
         streams = [pool.submit(_stream, site, token, http2=False) for _index in range(20)]
         time.sleep(1)

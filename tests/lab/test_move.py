@@ -1,0 +1,133 @@
+"""A site moves to another host under load: nothing is lost, doubled or cut."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from one_api_infra.lab.gateway import Gateway
+from one_api_infra.lab.lab import Lab
+from one_api_infra.lab.process import wait_until
+from tests.lab import ledgers
+from tests.lab.load import Load
+from tests.lab.payments import add_payment, create_order, credited
+from tests.lab.sites import LabSite
+from tests.lab.streams import prepare, stream
+
+EVENTS, GAP = 250, 200  # of a stream: fifty seconds
+MOVED = "/var/lib/one-api-infra/moved.json"
+BEGUN = "/var/lib/one-api-infra/move/begun.json"
+
+
+@pytest.fixture
+def new(lab: Lab, site: LabSite) -> Iterator[LabSite]:
+    """A blank host with the same settings, to which the site is to move."""
+    host = lab.create("new", "debian-13")
+    moves = {**site.settings, **host.connection(), "moves_from": site.host.address}
+    made = LabSite(lab, host, moves)
+    yield made
+    host.remove()
+
+
+def both(site: LabSite, new: LabSite) -> None:
+    site.lab.write_inventory({site.host.name: site.settings, new.host.name: new.settings})
+
+
+def move(site: LabSite, new: LabSite) -> dict[str, Any]:
+    """The literal command on both hosts."""
+    site.inventory = new.inventory = lambda **_settings: both(site, new)  # type: ignore[method-assign]
+    done = site.deploy("-y", "--json", name="move")
+    assert done.code == 0, done.stderr
+    return {"changed": done.changed, **json.loads(site.host.ssh(f"cat {MOVED}"))}
+
+
+def test_nothing_is_lost_under_load(
+    lab: Lab, site: LabSite, new: LabSite, gateway: Gateway
+) -> None:
+    add_payment(site, gateway)
+    token = prepare(site, f"stream-{EVENTS}-{GAP}")
+    site.converge()
+    before, orders = credited(site), list[str]()
+
+    def pay() -> None:
+        order = create_order(site, gateway)
+        orders.append(order["out_trade_no"])
+        assert site.notified(gateway, order["notify_url"], order).is_accepted
+
+    def ask() -> None:
+        assert site.outside.get("/api/status").status == 200
+
+    with ThreadPoolExecutor(10) as pool:
+        loads = [Load(pay, 0.5), *(Load(ask, 0.1) for _n in range(2))]
+        streams = list[Future[int]]()
+        threading.Timer(20, lambda: streams.extend(
+            pool.submit(stream, site, token, f"stream-{EVENTS}-{GAP}") for _n in range(10)
+        )).start()  # fmt: skip
+        moved = move(site, new)
+        time.sleep(5)  # what comes now is handed on
+        for load in loads:
+            load.end()
+        counted = [each.result() for each in streams]
+    assert [load.failures for load in loads] == [[], [], []]
+    assert counted == [EVENTS] * 10
+    paid = new.rows("SELECT trade_no FROM orders WHERE status = 'success'")
+    assert sorted(paid) == sorted([[each] for each in orders])
+    assert credited(new) - before == len(orders) * 5_000_000
+    print(f"waited {moved['waited']} s, longest {max(load.longest for load in loads):.2f} s,"
+          f" payments {len(orders)}, requests {sum(load.done for load in loads[1:])}")  # fmt: skip
+    assert (
+        new.host.ssh("systemctl is-active one-api nginx one-api-callbacks.timer").split()
+        == ["active"] * 3
+    )
+    assert site.deploy("-y", "--json", name="move").changed == []
+
+
+def test_what_is_handed_on(lab: Lab, site: LabSite, new: LabSite, gateway: Gateway) -> None:
+    add_payment(site, gateway)
+    site.converge()
+    ledgers.run(site)
+    held = site.rows("SELECT id, username FROM users")
+    moved = move(site, new)
+    assert moved["told"] == []
+    assert new.rows("SELECT id, username FROM users") == held
+    # The client's address is the client's, on both ways in.
+    site.outside.get("/api/status?by=old")
+    order = create_order(site, gateway)
+    assert site.notified(gateway, order["notify_url"], order).is_accepted
+    line = json.loads(new.host.ssh("tail -n 1 /var/log/one-api-infra/callbacks.log"))
+    assert line["client"] == str(lab.network.service("gateway").rpartition(".")[0]) + ".1"
+    assert site.host.ssh("systemctl is-active one-api", check=False).strip() == "inactive"
+    refused = site.deploy("-y")
+    assert refused.code != 0
+    assert "has moved to another" in refused.stderr
+    site.host.ssh("systemctl reboot", check=False)
+    time.sleep(5)
+    assert site.outside.get("/api/status").status == 200
+
+
+def test_a_move_that_is_cut_off_goes_on(site: LabSite, new: LabSite, gateway: Gateway) -> None:
+    """Killed at five points of the switch: the old server serves, and the next run succeeds."""
+    add_payment(site, gateway)
+    site.converge()
+    before, paid = credited(site), 0
+    site.inventory = lambda **_settings: both(site, new)  # type: ignore[method-assign]
+    for moment in (0.1, 0.6, 1.1, 1.6, 2.1):
+        kill = f"until [ -e {BEGUN} ]; do sleep 0.05; done; sleep {moment};"
+        site.host.ssh(f"systemd-run --quiet sh -c '{kill} systemctl kill -s KILL one-api-move'")
+        site.deploy("-y", name="move")
+        if "no such" not in site.host.ssh(f"ls {MOVED} 2>&1 || echo no such"):
+            break
+        wait_until(site.answers, 20, "the old server")
+        order = create_order(site, gateway)
+        assert site.notified(gateway, order["notify_url"], order).is_accepted
+        paid += 1
+    assert paid >= 3
+    moved = move(site, new)
+    assert moved["told"] == []
+    assert credited(new) - before == paid * 5_000_000
+    assert site.answers()
+    assert new.answers()
