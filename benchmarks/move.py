@@ -58,9 +58,11 @@ class Movers:
             raise RuntimeError(order["out_trade_no"])
 
     def ask(self) -> None:
-        """A page's request."""
-        if self.now.outside.get("/api/status").status != 200:
-            raise RuntimeError("no answer")
+        """A request with a key: One API limits how many others an address may make."""
+        key = {"Authorization": f"Bearer {self.token}"}
+        status = self.now.outside.request("GET", "https", "/v1/models", key).status
+        if status != 200:
+            raise RuntimeError(str(status))
 
     def move(self) -> None:
         """The literal command."""

@@ -69,13 +69,20 @@ if new:
         stdin=lambda snapshot: move.nginx_json(site, snapshot, there.address),
         due=lambda snapshot: not move.has_left(snapshot),
     )
+if new or old:
+    operations.together(name=_("The new server lets the old one in"))
+if new:
     operations.command(
         name=_("Copy the site while it serves"),
         script=paths.agent("move-copy"),
         due=lambda snapshot: not move.has_left(snapshot),
     )
+if new or old:
+    operations.together(name=_("The copy is there"))
 if old:
     local.include("./nginx.py")
+if new or old:
+    operations.together(name=_("The new server waits"))
 if new:
     operations.command(
         name=_("Switch: requests wait, and then the new server answers"),
@@ -87,6 +94,8 @@ if new:
         script=move.drain_script(),
         due=move.is_draining,
     )
+if new or old:
+    operations.together(name=_("All that was begun has ended"))
 if old:
     operations.failure(name=_("The site has come"), problems=move.lacks_site)
     local.include("./one_api.py")

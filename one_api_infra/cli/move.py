@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from one_api_infra.shared.validation import Problem, ValidationError
 SECONDS = 60.0
 PAUSE = 15.0  # between two questions to DNS
 LOOK = (
-    f"ls -l {paths.DATABASE} 2>/dev/null | awk '{{print $5}}';"
+    f"stat -c %s {paths.DATABASE} 2>/dev/null || echo 0;"
     f" ss -Htn state established '( sport = :{{port}} )' | wc -l"
 )
 
@@ -56,6 +56,17 @@ def move(inventory: Path, yes: bool) -> None:
         sys.exit(done.code)
     failed = [old for old, new in pairs if not _follow(old, hosts[old], new, hosts[new])]
     sys.exit(int(bool(failed)))
+
+
+def has_left(everything: inventories.Hosts, chosen: Iterable[str]) -> list[str]:
+    """Those of the chosen hosts whose site has moved to another of the inventory."""
+    hosts, wanted = dict(everything), set(chosen)
+    look = f"test ! -e {paths.MOVED} || echo moved"
+    return [
+        old
+        for old, _new in inventories.moves(everything)
+        if old in wanted and Server(old, hosts[old]).run(look, SECONDS)[0].strip() == "moved"
+    ]
 
 
 def _show(old: str, new: str, data: Mapping[str, Any]) -> None:
@@ -93,7 +104,9 @@ def _follow(old: str, data: Mapping[str, Any], new: str, settings: Mapping[str, 
     for line in moved.told:
         words = _("Changed on both servers, look at it yourself: {line}", line=line)
         click.secho(foreign.printable(words), fg="yellow", err=True)
-    _wait_for_dns(Site.parse(settings), str(settings.get("ssh_hostname") or new))
+    own, _error = Server(new, settings).run(preflight.ADDRESSES, SECONDS)
+    address = ssh.address(str(settings.get("ssh_hostname") or new))
+    _wait_for_dns(Site.parse(settings), (address, *preflight.addresses(own)))
     output, error = server.run(shell("move-finish"), SECONDS)
     if error:
         click.secho(foreign.printable(error), fg="red", err=True)
@@ -112,14 +125,15 @@ def _follow(old: str, data: Mapping[str, Any], new: str, settings: Mapping[str, 
     return True
 
 
-def _wait_for_dns(site: Site, name: str) -> None:
-    """Wait until the zone's servers and all resolvers lead to the new server."""
-    address, told = ssh.address(name), ""
-    known = targets.of_settings(site.public())
-    while problems := preflight.leads(site, dns.gather(known), (address,)):
+def _wait_for_dns(site: Site, addresses: tuple[str, ...]) -> None:
+    """Wait until the zone's servers and all resolvers lead to one of the new server's."""
+    known, told = targets.of_settings(site.public()), ""
+    while problems := preflight.leads(site, dns.gather(known), addresses):
         words = "\n".join(map(str, problems))
         if words != told:
-            text = _("Now let {domain} lead to {address}.", domain=site.domain, address=address)
+            text = _(
+                "Now let {domain} lead to {address}.", domain=site.domain, address=addresses[0]
+            )
             click.echo(foreign.printable(f"{text}\n{words}"), err=True)
         told = words
         time.sleep(PAUSE)

@@ -18,6 +18,7 @@ from one_api_infra.checks.observers.gather import gather, nobody
 from one_api_infra.checks.verdict import LEVELS, State, Verdict
 from one_api_infra.cli import fixing, runner
 from one_api_infra.cli.deploy import INVENTORY, LIMIT
+from one_api_infra.cli.move import has_left
 from one_api_infra.desired.domain import Domain
 from one_api_infra.remote import inventory as inventories
 from one_api_infra.shared.texts import N_, _
@@ -93,7 +94,12 @@ def _domain(known: Target) -> Verdicts:
 
 def _inventory(path: Path, limit: str | None) -> dict[str, Verdicts]:
     names = runner.hosts(path, limit)
-    hosts = {name: data for name, data in inventories.read(path) if name in names}
+    everything = inventories.read(path)
+    hosts = {name: data for name, data in everything if name in names}
+    for name in has_left(everything, hosts):
+        text = _("{name}: its site has moved; it hands on what still comes.", name=name)
+        click.echo(text, err=True)
+        del hosts[name]
     with ThreadPoolExecutor(max_workers=8) as pool:
         looks = pool.map(lambda name: fixing.judged(name, hosts[name], path), hosts)
         return dict(zip(hosts, looks, strict=True))

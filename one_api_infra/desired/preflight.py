@@ -21,6 +21,7 @@ from one_api_infra.shared.validation import Problem
 
 ARCHITECTURES = {"amd64", "arm64"}
 FREE_MIB = 1024
+ADDRESSES = "ip -o addr show scope global"
 OUR_PROGRAMS = {"nginx"}
 
 SHARED_NAMES = (units.path(units.ONE_API), f"{paths.NGINX}/conf.d/one-api.conf")
@@ -48,11 +49,16 @@ def judge(  # noqa: PLR0913
     checks = (each for each in CHECKS if not (adopts and each in OF_A_BLANK_SERVER))
     found = [problem for check in checks for problem in check(site, snapshot)]
     found += _clock(snapshot, now)
-    own = tuple(re.findall(r"inet6? ([^/ ]+)", snapshot.probe("addresses")))
+    own = addresses(snapshot.probe("addresses"))
     problems = leads(site, names, (connected_to, *own), now)
     if site.moves_from:  # that server hands everything on
         problems = tuple(each for each in problems if each.path != "dns.points_here")
     return (*found, *problems)
+
+
+def addresses(told: str) -> tuple[str, ...]:
+    """A server's own addresses, from what ``ADDRESSES`` tells."""
+    return tuple(re.findall(r"inet6? ([^/ ]+)", told))
 
 
 def leads(
@@ -228,7 +234,7 @@ def concern(site: Site) -> Concern:
                 "uid": "id -u",
                 "os_release": "cat /etc/os-release",
                 "disk": "df -k --output=target,avail / /var /opt /etc",
-                "addresses": "ip -o addr show scope global",
+                "addresses": ADDRESSES,
             }
         )
     )

@@ -65,6 +65,16 @@ def directory(directory: Directory) -> Commands:
 
 
 @operation()
+def together() -> Commands:
+    """Let no host go on before all that do this have come here.
+
+    pyinfra orders the operations of two hosts by those alone that both have.
+    """
+    current_host().noop("all are here")
+    yield from ()
+
+
+@operation()
 def private(path: str) -> Commands:
     """Let a file that the server has made be root's alone; one that is not there stays so."""
     change = changes.private(gather(probes=False), path)

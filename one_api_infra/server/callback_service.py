@@ -15,13 +15,12 @@ from one_api_infra.server.callbacks.ledger import Ledger
 from one_api_infra.server.callbacks.loopback import Loopback
 from one_api_infra.server.callbacks.order_sources import ORDER_SOURCES
 from one_api_infra.server.callbacks.order_sources.order_source import OrderSource
-from one_api_infra.server.local import CommandError, edition, read_of, site, write
-from one_api_infra.server.local import run as run_program
-from one_api_infra.shared import paths, plain, units
+from one_api_infra.server.local import CommandError, edition, site, write
+from one_api_infra.shared import paths, plain
 from one_api_infra.shared.editions.api import Api, ApiError
 from one_api_infra.shared.editions.edition import Edition
 from one_api_infra.shared.plain import PlainError
-from one_api_infra.shared.server_observation import Callbacks, CallbacksState
+from one_api_infra.shared.server_observation import CallbacksState
 from one_api_infra.shared.site_file import SiteFile
 from one_api_infra.shared.texts import _
 
@@ -164,16 +163,3 @@ def _leave_state(ledger: Ledger) -> None:
         is_behind=ledger.note(worker.BEHIND) == "1",
     )
     write(paths.CALLBACKS_STATE, plain.write(state), 0o640)
-
-
-def observe(site: SiteFile) -> Callbacks | None:
-    """How the callback service is: for ``observe``; None where it is off."""
-    if site.callbacks == "off":
-        return None
-    state = CallbacksState()
-    # Without a readable file the state is that of a service that never ran. Any user here may read
-    # the result: it is parsed strictly, so that only numbers and booleans pass.
-    with contextlib.suppress(OSError, PlainError):
-        state = plain.read(CallbacksState, read_of(USER, paths.CALLBACKS_STATE))
-    is_active = run_program("systemctl", "is-active", units.CALLBACKS_TIMER)[0] == 0
-    return Callbacks(is_active, state)

@@ -4,7 +4,7 @@ import shutil
 import time
 from pathlib import Path
 
-from one_api_infra.server import callback_service, certificate, nginx
+from one_api_infra.server import certificate, nginx
 from one_api_infra.server.callbacks.order import Status
 from one_api_infra.server.local import CommandError, edition, site, write
 from one_api_infra.shared import former_domains, nginx_release, paths
@@ -62,6 +62,8 @@ def _created(site: SiteFile) -> tuple[float, ...] | None:
     if not edition(site).order_source:
         return None
     try:
+        from one_api_infra.server import callback_service  # noqa: PLC0415  # few need it
+
         orders = callback_service.source(site).orders(time.time() - former_domains.GIVE_UP)
         return tuple(each.created for each in orders if each.status is Status.PENDING)
     except NOT_TOLD:

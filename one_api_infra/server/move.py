@@ -90,9 +90,9 @@ def switch() -> None:
     for unit in WATCHERS:
         run("systemctl", "stop", unit)
     _close()
-    began = time.monotonic()
     try:
         nginx.let_serve(configuration, staged=False)
+        began = time.monotonic()
         _bring_last(release, time.monotonic() + WAIT_SECONDS)
     except BaseException:
         settle()

@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import requests
-
 from one_api_infra.shared import foreign, paths
 from one_api_infra.shared.texts import _
 
@@ -57,6 +55,8 @@ def heartbeat() -> None:
     path = Path(paths.HEARTBEAT_URL)
     if not path.exists():
         return
+    import requests  # noqa: PLC0415  # most monitors need it not
+
     try:
         requests.get(path.read_text().strip(), timeout=TIMEOUT).raise_for_status()
     except requests.RequestException as error:

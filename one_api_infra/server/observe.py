@@ -16,12 +16,12 @@ from urllib.parse import urlsplit
 from one_api_infra.server import (
     attempt,
     backup,
-    callback_service,
     certbot,
     certificate,
     files,
     monitor,
     nginx,
+    observe_callbacks,
     observe_one_api,
 )
 from one_api_infra.server import process as process_of
@@ -90,7 +90,7 @@ def observe(mark: str = "", *, fresh: bool = False) -> Server:
         certificates=_seen(lambda: _certificates(current)),
         renewal=_seen(lambda: _renewal(current)),
         monitor=_seen(monitor.observe),
-        callbacks=_seen(lambda: callback_service.observe(current)),
+        callbacks=_seen(lambda: observe_callbacks.observe(current)),
         backup=_seen(lambda: backup.observe(current)),
         one_api=_seen(lambda: observe_one_api.observe(current, fresh=fresh)),
     )

@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import requests
-
 from one_api_infra.server import restic as restic_of
 from one_api_infra.server.local import CommandError, run, site, write
 from one_api_infra.shared import paths, plain, stream, units
@@ -69,7 +67,7 @@ def observe(began: float) -> StreamState:
     is_active = run("systemctl", "is-active", units.STREAM)[0] == 0
     try:
         newest, words = _stored_since(changed), ""
-    except (CommandError, OSError, requests.RequestException) as error:
+    except (CommandError, OSError) as error:
         newest, words = 0.0, str(error)
     drilled = None
     with contextlib.suppress(OSError, PlainError):
@@ -92,7 +90,9 @@ def _stored_since(changed: float) -> float:
 
 
 def _stored() -> float:
-    """When the newest change was stored, by the store itself."""
+    """When the newest change was stored, by the store itself; OSError if it does not say."""
+    import requests  # noqa: PLC0415  # each look of the monitor would wait for it
+
     login = (stream.USER, stream.password(restic_of.settings().password))
     found = 0.0
     for level in range(2):  # of Litestream: each second's changes, and what was made of them
@@ -183,7 +183,7 @@ def bring(target: Path, until: float) -> tuple[float, str]:
                 _restore(target, until)
             words = broken(target)
             return (0.0 if words else min(newest, until or newest)), words
-        except (CommandError, OSError, requests.RequestException) as error:
+        except (CommandError, OSError) as error:
             words = str(error)
         if left:
             time.sleep(RETRY_SECONDS)
@@ -208,6 +208,8 @@ def _served() -> Iterator[None]:
 
 
 def _wait(serving: subprocess.Popen[bytes]) -> None:
+    import requests  # noqa: PLC0415
+
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until and serving.poll() is None:
         with contextlib.suppress(requests.RequestException):
