@@ -68,8 +68,10 @@ def directory(directory: Directory) -> Commands:
 def together() -> Commands:
     """Let no host go on before all that do this have come here.
 
-    pyinfra orders the operations of two hosts by those alone that both have.
+    pyinfra orders the operations of two hosts by those alone that both have. What the others did
+    may have changed this one: it is looked at anew.
     """
+    forget()
     current_host().noop("all are here")
     yield from ()
 

