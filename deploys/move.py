@@ -97,7 +97,6 @@ if new:
 if new or old:
     operations.together(name=_("All that was begun has ended"))
 if old:
-    operations.failure(name=_("The site has come"), problems=move.lacks_site)
     local.include("./one_api.py")
     local.include("./certificate.py")
     local.include("./callback_domain.py")

@@ -13,6 +13,10 @@ if target.is_first("agent"):
 artifact = release.artifact(site)
 
 operations.failure(name=_("This server has its site"), problems=move.gone)
+operations.failure(
+    name=_("A site that moves here has come"),
+    problems=lambda snapshot: move.lacks_site(site, snapshot),
+)
 operations.failure(name=_("No restore was cut off"), problems=backup.unfinished)
 operations.user(name=_("Make the user one-api"), user=one_api.USER, home=paths.DATA)
 for directory in host.loop(one_api.directories()):

@@ -93,13 +93,16 @@ def has_arrived(snapshot: Snapshot) -> bool:
     return paths.ARRIVED in snapshot.paths
 
 
-def lacks_site(snapshot: Snapshot) -> tuple[Problem, ...]:
+def lacks_site(site: Site, snapshot: Snapshot) -> tuple[Problem, ...]:
     """A server to which the site has not come must not start one of its own."""
-    if has_arrived(snapshot):
+    if not site.moves_from or has_arrived(snapshot):
         return ()
-    expected = _("the site that moves here; it did not come")
-    remedy = _("mend what the old server's red lines name, and run the same command again")
-    return (Problem("move", expected, remedy),)
+    expected = _("the site that moves here; it has not come")
+    remedy = _(
+        "`one-api-infra move`; if it failed, mend what the old server's red lines name, and run it"
+        " again"
+    )
+    return (Problem("moves_from", expected, remedy),)
 
 
 def is_draining(snapshot: Snapshot) -> bool:

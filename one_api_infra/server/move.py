@@ -9,6 +9,8 @@ it has written meanwhile is merged there. Whatever fails before the gate opens, 
 import contextlib
 import json
 import shlex
+import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -83,6 +85,7 @@ def switch() -> None:
         return
     release = Path(paths.CURRENT).readlink().name
     _there(f"ready {release}")
+    _must_answer()
     configuration = json.loads(Path(paths.MOVE_NGINX).read_text())
     nginx.test(configuration)
     write(paths.MOVE_BEGUN, json.dumps(_served()))
@@ -111,6 +114,30 @@ def _complete() -> None:
         run("systemctl", "disable", "--quiet", unit)
     must("systemctl", "start", "--no-block", units.MOVE_DRAIN)
     Path(paths.MOVE_BEGUN).unlink()
+
+
+def _must_answer() -> None:
+    """CommandError unless the new server's nginx answers this one by the domain's certificate."""
+    current, there = site(), target().address
+    roots = paths.TRUSTED_CA if current.trusted_ca_file else None
+    context = ssl.create_default_context(cafile=roots)
+    try:
+        with (
+            socket.create_connection((there, 443), WAIT_SECONDS) as connection,
+            context.wrap_socket(connection, server_hostname=current.domain),
+        ):
+            return
+    except OSError as error:
+        raise CommandError(
+            _(
+                "{address} does not answer for {domain} on port 443: {error}.\n"
+                "Remedy: open the port in its provider's firewall, and bring a certificate that"
+                " is not certbot's there.",
+                address=there,
+                domain=current.domain,
+                error=error,
+            )
+        ) from None
 
 
 def _served() -> dict[str, Any]:

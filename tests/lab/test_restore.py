@@ -2,9 +2,11 @@
 
 import time
 
+from one_api_infra.lab.gateway import Gateway
 from one_api_infra.shared import paths
 from tests.lab import backups, ledgers
 from tests.lab.backups import back_up
+from tests.lab.payments import add_payment, create_order
 from tests.lab.sites import LabSite
 from tests.lab.test_backup import faults
 
@@ -61,3 +63,36 @@ def test_two_backups_and_a_journal_at_once(backed: LabSite) -> None:
     back_up(backed)
     backups.restic(backed.host, "check")
     assert "backup.repository" not in faults(backed)
+
+
+def keys(site: LabSite, *names: str) -> list[str]:
+    """Keys of root's by these names, as they are sold."""
+    token = {"expired_time": -1, "remain_quota": 0, "unlimited_quota": True, "group": ""}
+    for name in names:
+        assert site.api().request("POST", "/api/token/", token | {"name": name})["success"]
+    listed = site.api().request("GET", "/api/token/?page=1&size=100")["data"]
+    rows = listed["data"] if isinstance(listed, dict) else listed
+    found = {row["name"]: str(row["key"]) for row in rows}
+    return [found[name] for name in names]
+
+
+def opens(site: LabSite, key: str) -> bool:
+    """Whether a key is let in."""
+    headers = {"Authorization": f"Bearer sk-{key}"}
+    return site.outside.request("GET", "https", "/v1/models", headers).status == 200
+
+
+def test_no_key_and_no_order_number_is_given_twice(backed: LabSite, gateway: Gateway) -> None:
+    """A key of the real One Hub is made of ids: one sold after the snapshot opens nothing more."""
+    add_payment(backed, gateway)
+    back_up(backed)
+    sold = keys(backed, *(f"later{n}" for n in range(10)))
+    numbers = [create_order(backed, gateway)["out_trade_no"] for _n in range(5)]
+    assert all(opens(backed, key) for key in sold)
+    done = backed.deploy("-y", name="restore")
+    assert done.code == 0, done.stderr
+    new = keys(backed, *(f"again{n}" for n in range(10)))
+    again = [create_order(backed, gateway)["out_trade_no"] for _n in range(5)]
+    assert [opens(backed, key) for key in (*sold, *new)] == [False] * 10 + [True] * 10
+    assert not set(sold) & set(new)
+    assert not set(numbers) & set(again)
