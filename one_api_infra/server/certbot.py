@@ -159,9 +159,20 @@ def remove_obsolete() -> None:
     former_domains.keep(current)
     for each in certificate.observe(current):
         if each.name != current.domain and each.certificate_file.startswith(paths.LETSENCRYPT):
-            _certbot(
-                current, ["delete", "--cert-name", each.name], _("certbot could not delete it.")
-            )
+            _delete(current, each.name)
+
+
+def _delete(site: SiteFile, name: str) -> None:
+    if output := words_of(site, ["delete", "--cert-name", name]):
+        folder = paths.LETSENCRYPT
+        parts = f"{folder}/live/{name} {folder}/archive/{name} {folder}/renewal/{name}.conf"
+        words = _(
+            "certbot could not delete the certificate {name}.\n"
+            "Remedy, on the server: `rm -rf {parts}`; then run again. certbot's words:",
+            name=name,
+            parts=parts,
+        )
+        raise CommandError(f"{words}\n{tail(output.splitlines())}")
 
 
 def deploy_hook() -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import ipaddress
+import itertools
 from collections.abc import Iterator, Sequence
 from functools import partial
 
@@ -86,8 +87,8 @@ def _own(target: Target) -> list[tuple[str, str]]:
 
 def _public(target: Target) -> list[tuple[str, str]]:
     # In the lab its resolver is everybody's; elsewhere the public ones are asked beside our own.
-    roles = ["own", "public"] if target.lab else ["public", "public"]
-    return list(zip([*roles, *roles], target.resolvers, strict=False))
+    roles = itertools.cycle(["own", "public"] if target.lab else ["public"])
+    return list(zip(roles, target.resolvers, strict=False))
 
 
 def _zone_servers(target: Target) -> list[tuple[str, str]]:
