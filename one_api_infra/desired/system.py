@@ -29,6 +29,8 @@ JOURNAL = "/etc/systemd/journald.conf.d/one-api-infra.conf"
 UPDATES = "/etc/apt/apt.conf.d/52one-api-infra"
 # Root runs pip: only wheels, which run no code at install, and only known hashes.
 PIP_SAFE = "--require-hashes --only-binary :all: --no-deps"
+# Of Stripe's sixteen hundred modules a run loads few; their bytecode was a third of pip's time.
+UNCOMPILED = "/stripe/[a-z]"
 VENV = f"{paths.AGENT}/venv"
 SYSCTL = "/etc/sysctl.d/60-one-api-infra.conf"
 JOURNALD = "systemd-journald.service"
@@ -108,8 +110,9 @@ def venv_script(site: Site) -> str:
     return (
         f"set -e; exec 9>{paths.AGENT}/venv.lock; flock 9; new={new};"
         " trap 'rm -rf $new' EXIT; python3 -m venv $new;"
-        f" $new/bin/pip install -q --disable-pip-version-check{index} {PIP_SAFE}"
+        f" $new/bin/pip install -q --disable-pip-version-check --no-compile{index} {PIP_SAFE}"
         f" -r {paths.REQUIREMENTS};"
+        f" $new/bin/python -m compileall -q -x '{UNCOMPILED}' $new/lib || :;"
         f' echo "{venv_mark()} $(python3 -V) $({_venv_sum("$new")})" >$new/installed;'
         f" ln -sfn $new {paths.AGENT}/venv.new && mv -fT {paths.AGENT}/venv.new {VENV};"
         f" trap - EXIT; find {paths.AGENT} -maxdepth 1 -name 'venv-*' ! -path $new"

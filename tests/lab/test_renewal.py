@@ -13,7 +13,7 @@ from tests.lab.sites import LabSite
 
 LIFETIME = 60  # seconds
 SHORT = 24
-RENEWALS = 3
+RENEWALS = 2
 PAUSE = 0.02  # four clients without one use up all ports of this machine in a minute
 UNIT = "one-api-certificate.service"
 HOOK = "/etc/one-api-infra/letsencrypt/renewal-hooks/deploy/one-api-infra"
