@@ -33,7 +33,7 @@ def observe() -> Process:
         is_loaded=not runs or _is_loaded(),
         is_release=is_release(),
         restarts=restarts,
-        age=time.monotonic() - began,
+        age=time.monotonic() - began if began else 0.0,  # none while it is just being started
         died_of=_died_of() if restarts else "",
         lost=_lost(process) if runs else {},
         holders=holders(),
