@@ -148,11 +148,7 @@ def parts(site: Site, features: Features, handed_to: str = "") -> dict[str, str]
     edition = site.edition
     names = (*site.domains, *(features.served.names if features.served else ()))
     values: dict[str, object] = {
-        "port": move.GATE_PORT if handed_to else site.one_api_port,
-        "scheme": "https" if handed_to else "http",
-        "handed_to": f"[{handed_to}]" if ":" in handed_to else handed_to,
-        "moves_from": site.moves_from or "",
-        "roots": paths.TRUSTED_CA if site.trusted_ca_file else ROOTS,
+        **_way(site, handed_to),
         "names": tuple(dict.fromkeys(names)),
         "former": _former(site, features),
         "origin": site.origin,
@@ -184,6 +180,17 @@ def parts(site: Site, features: Features, handed_to: str = "") -> dict[str, str]
     }
     names = (*PARTS, CALLBACK_SCRIPT) if features.njs else PARTS
     return {name: render.text(f"{LINK}/{name}", **values) for name in names}
+
+
+def _way(site: Site, handed_to: str) -> dict[str, object]:
+    """Where requests go, and by which server they may come while a site moves."""
+    return {
+        "port": move.GATE_PORT if handed_to else site.one_api_port,
+        "scheme": "https" if handed_to else "http",
+        "handed_to": f"[{handed_to}]" if ":" in handed_to else handed_to,
+        "moves_from": site.moves_from or "",
+        "roots": paths.TRUSTED_CA if site.trusted_ca_file else ROOTS,
+    }
 
 
 def _former(site: Site, features: Features) -> tuple[Mapping[str, object], ...]:
