@@ -98,7 +98,7 @@ def unit(snapshot: Snapshot, unit: str, beside: tuple[str, ...] = ()) -> Change 
     ``beside`` are units that this one starts, and whose files may have changed too.
     """
     steps = _steps(snapshot, unit)
-    is_due = any(snapshot.unit(name, "NeedDaemonReload") == "yes" for name in beside)
+    is_due = any(map(snapshot.is_unread, beside))
     return Change(" && ".join(["systemctl daemon-reload", *steps])) if steps or is_due else None
 
 
@@ -107,9 +107,9 @@ def _steps(snapshot: Snapshot, unit: str) -> list[str]:
     if snapshot.unit(unit, "LoadState") == "masked":
         steps.append(f"systemctl unmask --quiet {shlex.quote(unit)}")
         steps.append(f"systemctl unmask --quiet --runtime {shlex.quote(unit)}")
-    if snapshot.unit(unit, "UnitFileState") not in {"enabled", "static", "alias", "generated"}:
+    if not snapshot.needs_no_enabling(unit):
         steps.append(f"systemctl enable --quiet {shlex.quote(unit)}")
-    if not snapshot.is_active(unit) or snapshot.unit(unit, "NeedDaemonReload") == "yes":
+    if not snapshot.is_active(unit) or snapshot.is_unread(unit):
         steps.append(f"systemctl restart {shlex.quote(unit)}")
     return steps
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from one_api_infra.desired.resources import Directory, File, SnapshotSpec
-from one_api_infra.shared import plain
+from one_api_infra.shared import plain, units
 from one_api_infra.shared.plain import PlainError
 from one_api_infra.shared.state import State
 
@@ -18,6 +18,7 @@ SLOW = "probe state"
 UNIT_PROPERTIES = (
     "Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,ActiveEnterTimestamp,Listen"
 )
+RUNS = {"LoadState": "loaded", "ActiveState": "active", "NeedDaemonReload": "no"}
 FIND = "-maxdepth 0 -printf '%y|%u|%g|%m|%p|%l\\n' 2>/dev/null"
 
 
@@ -43,6 +44,7 @@ class Snapshot:
     users: dict[str, tuple[str, ...]] = field(default_factory=dict)
     probes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     written: set[str] = field(default_factory=set)
+    unread: set[str] = field(default_factory=set)  # by systemd
 
     @property
     def is_outdated(self) -> bool:
@@ -89,13 +91,37 @@ class Snapshot:
         """Whether a unit runs (a one-shot that remains counts)."""
         return self.unit(name, "ActiveState") in {"active", "reloading"}
 
+    def needs_no_enabling(self, name: str) -> bool:
+        """Whether a unit is enabled, or is none that could be."""
+        return self.unit(name, "UnitFileState") in {"enabled", "static", "alias", "generated"}
+
     def starts_at_boot(self, name: str) -> bool:
         """Whether a unit is enabled, and not masked."""
         return self.unit(name, "UnitFileState") == "enabled"
 
+    def is_unread(self, name: str) -> bool:
+        """Whether systemd has not read a unit's files as they are now."""
+        own = units.path(name)
+        says_so = self.unit(name, "NeedDaemonReload") == "yes"
+        return says_so or any(path.startswith(own) for path in self.unread)
+
+    def note_unit(self, name: str) -> None:
+        """Remember that systemd has just read all files, and that a unit runs and is enabled."""
+        self.written.add(name)
+        self.unread.clear()
+        self.units = {
+            each: {**found, "NeedDaemonReload": "no"} for each, found in self.units.items()
+        }
+        is_kept = self.needs_no_enabling(name)
+        state = self.unit(name, "UnitFileState") if is_kept else "enabled"
+        self.units[name] = {
+            **self.units.get(name, {}), **RUNS, "UnitFileState": state,
+        }  # fmt: skip
+
     def note(self, path: str, state: PathState | None) -> None:
         """Remember what an operation has just made of a path."""
         self.written.add(path)
+        self.unread.add(path)
         if state is None:
             self.paths.pop(path, None)
         else:

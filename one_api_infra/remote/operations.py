@@ -115,12 +115,12 @@ def packages(names: Callable[[Snapshot], tuple[str, ...]]) -> Commands:
 @operation()
 def unit(unit: str, *, wanted: Asked | None = None, beside: tuple[str, ...] = ()) -> Commands:
     """Let a unit be enabled and run; ``wanted`` says whether it is to run on this server at all."""
-    snapshot = gather()
+    snapshot = gather(probes=False)
     is_wanted = wanted is None or wanted(snapshot)
     change = changes.unit(snapshot, unit, beside) if is_wanted else None
     yield from _carry_out(change, unit)
     if change:
-        forget()
+        snapshot.note_unit(unit)
 
 
 @operation()

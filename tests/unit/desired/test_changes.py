@@ -13,6 +13,7 @@ from one_api_infra.desired import changes
 from one_api_infra.desired.changes import Change
 from one_api_infra.desired.resources import Directory, File, SnapshotSpec
 from one_api_infra.desired.snapshot import Snapshot, parse, script
+from one_api_infra.shared import units
 from one_api_infra.shared.secret import Secret
 
 NAME = "it's; a $file"
@@ -158,3 +159,26 @@ def test_unit_follows_the_files_of_those_beside_it() -> None:
     stale = Snapshot(units={UNIT: WELL, "a.timer": {"NeedDaemonReload": "yes"}})
     assert changes.unit(stale, UNIT) is None
     assert changes.unit(stale, UNIT, beside=("a.timer",)) == Change("systemctl daemon-reload")
+
+
+@pytest.mark.parametrize("path", [units.path(UNIT), units.path(f"{UNIT}.d/ours.conf")])
+def test_unit_whose_file_this_run_has_written_is_read_anew_without_a_look(path: str) -> None:
+    seen = Snapshot(units={UNIT: WELL, "a.timer": dict(WELL)})
+    seen.note(path, None)
+    assert changes.unit(seen, "a.timer") is None
+    assert changes.unit(seen, "a.timer", beside=(UNIT,))
+    change = changes.unit(seen, UNIT)
+    assert change
+    assert change.command == f"systemctl daemon-reload && systemctl restart {UNIT}"
+    seen.note_unit(UNIT)
+    assert changes.unit(seen, UNIT, beside=("a.timer",)) is None
+    assert seen.is_outdated  # what probes ask may be otherwise now
+
+
+def test_unit_that_was_brought_up_is_known_to_run() -> None:
+    seen = Snapshot(units={UNIT: WELL | {"ActiveState": "failed", "UnitFileState": "static"}})
+    seen.note_unit(UNIT)
+    assert seen.units[UNIT]["UnitFileState"] == "static"
+    seen.note_unit("new.timer")
+    assert seen.starts_at_boot("new.timer")
+    assert changes.unit(seen, UNIT) is changes.unit(seen, "new.timer") is None
