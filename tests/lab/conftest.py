@@ -17,11 +17,32 @@ from tests.lab.sites import LabSite
 SYSTEMS = ("debian-12", "debian-13")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All of this folder needs the lab."""
+TURNS = 4  # long tests, and cases of long tables, come by turns
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``bin/test`` gives each commit its turn; without one all tests run."""
+    parser.addoption("--turn", type=int, help="run every fourth of the long tests, from this one")
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say what is left out."""
+    turn = config.getoption("--turn")
+    said = f"long tests: turn {turn % TURNS + 1} of {TURNS}; bin/test --all runs all of them"
+    return [] if turn is None else [said]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """All of this folder needs the lab; of the long tests those run whose turn it is."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker("lab")
+    if (turn := config.getoption("--turn")) is None:
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    left_out = [item for number, item in enumerate(long) if (number - turn) % TURNS]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in set(left_out)]
 
 
 @pytest.fixture(scope="session")

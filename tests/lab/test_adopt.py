@@ -116,6 +116,7 @@ def command(site: LabSite, *options: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+@pytest.mark.long
 def test_adopted_and_back(theirs: LabSite) -> None:
     site, layout = theirs, theirs.settings.pop("_layout")
     before = site.rows("SELECT id, username, quota, password FROM users", layout.database)

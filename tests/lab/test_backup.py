@@ -144,6 +144,7 @@ SERIAL = {"postgresql": "BIGSERIAL", "mariadb": "BIGINT AUTO_INCREMENT"}
 ROWS = "SELECT users.id, username, quota, tokens.id FROM users JOIN tokens ON user_id = users.id"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", list(SERIAL))
 def test_a_database_server_is_dumped_and_loaded(site: LabSite, kind: str) -> None:
     """The stand-in knows SQLite alone: the tables are made here, as One API's user."""

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from tests.lab.sites import LabSite
 
 LIVE = "/etc/one-api-infra/letsencrypt/live"
@@ -49,6 +51,7 @@ def test_rsa(site: LabSite) -> None:
     assert verified.returncode == 0, verified.stdout
 
 
+@pytest.mark.long
 def test_certbot_of_the_distribution(clone: Callable[[str], LabSite]) -> None:
     """Debian 12's 2.1.0: it renews by a third of the real lifetime, not by 30 days."""
     site = clone("debian-12")

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from one_api_infra.remote import ssh
 from tests.lab.sites import ROOT, LabSite
 
@@ -29,6 +31,7 @@ def _make_admin(site: LabSite, rule: str) -> None:
     site.inventory(ssh_user="admin", _sudo=True)
 
 
+@pytest.mark.long
 def test_user_with_sudo(blank: Callable[[str], LabSite]) -> None:
     """As cloud images come; the first run, a second one, and the verification."""
     site = blank("debian-12")
@@ -52,6 +55,7 @@ def test_a_pinned_key_is_known_without_known_hosts(site: LabSite) -> None:
     site.settings.pop("ssh_fingerprint")
 
 
+@pytest.mark.long
 def test_user_whose_sudo_asks_for_a_password(site: LabSite) -> None:
     _make_admin(site, "")
     refused = site.deploy("-y")
@@ -96,6 +100,7 @@ def test_another_ssh_port(site: LabSite) -> None:
     assert (site.outside.is_open(2222), site.outside.is_open(22)) == (True, False)
 
 
+@pytest.mark.long
 def test_through_a_jump_host(
     clone: Callable[[str], LabSite], blank: Callable[[str], LabSite], tmp_path: Path
 ) -> None:

@@ -14,6 +14,7 @@ OPTIONS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", databases.KINDS)
 def test_second_run_changes_nothing(blank: Callable[[str], LabSite], kind: str) -> None:
     site = blank("debian-13")

@@ -29,6 +29,7 @@ def pay(site: LabSite, gateway: Gateway, order: dict[str, str]) -> bool:
     return False
 
 
+@pytest.mark.long
 def test_no_payment_is_lost(site: LabSite, gateway: Gateway) -> None:
     payments.add_payment(site, gateway)
     before = ledgers.credited(site)

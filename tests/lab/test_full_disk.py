@@ -44,6 +44,7 @@ def marked(site: LabSite, *, full: bool) -> None:
         time.sleep(0.5)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_full_disk(site: LabSite, gateway: Gateway, channel: Channel) -> None:
     watched(site, channel)

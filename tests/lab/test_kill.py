@@ -5,12 +5,15 @@ import subprocess
 import time
 from collections.abc import Callable
 
+import pytest
+
 from tests.lab.sites import ROOT, LabSite
 
 # The operations at which the first run dies, one kill after the other on one host.
 POINTS = (2, 9, 14, 16, 18, 24, 27, 29, 32, 40)
 
 
+@pytest.mark.long
 def test_ten_kills_then_converged(blank: Callable[[str], LabSite]) -> None:
     site = blank("debian-12")
     site.inventory()

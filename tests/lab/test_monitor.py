@@ -41,6 +41,7 @@ def channel(site: LabSite) -> Iterator[Channel]:
     made.stop()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("language", "remedy", "healed"),
     [
@@ -107,6 +108,7 @@ def test_rights_and_memory(site: LabSite) -> None:
         assert int(site.host.ssh(command).split()[-1]) < LIMIT
 
 
+@pytest.mark.long
 def test_healthy_site_alarms_nobody(site: LabSite, channel: Channel) -> None:
     """Packet loss, reloads, a renewal, a deploy, a restart and a reboot: no alert."""
     watched(site, channel)

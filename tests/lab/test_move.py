@@ -88,6 +88,7 @@ def test_nothing_is_lost_under_load(
     assert site.deploy("-y", "--json", name="move").changed == []
 
 
+@pytest.mark.long
 def test_what_is_handed_on(lab: Lab, site: LabSite, new: LabSite, gateway: Gateway) -> None:
     add_payment(site, gateway)
     site.converge()
@@ -126,6 +127,7 @@ def command(site: LabSite, *words: str) -> str:
     return done.stderr
 
 
+@pytest.mark.long
 def test_a_move_that_is_cut_off_goes_on(site: LabSite, new: LabSite, gateway: Gateway) -> None:
     """Killed at points of the switch: the old server serves, and the next run succeeds."""
     add_payment(site, gateway)

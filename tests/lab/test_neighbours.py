@@ -59,6 +59,7 @@ def _works(site: LabSite) -> None:
     assert site.host.ssh("su postgres -c 'psql -tAc \"SELECT 6 * 7\"'").strip() == "42"
 
 
+@pytest.mark.long
 def test_neighbours_live_on(neighbour: LabSite) -> None:
     site = neighbour
     before = site.host.ssh(THEIRS)

@@ -86,6 +86,7 @@ def _as(user: str, script: str) -> str:
     return f"setpriv --reuid={user} --regid={user} --clear-groups sh -c '{script}'"
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_root_opens_nothing_where_another_may_write(attacked: LabSite) -> None:
     """While each unit and command runs, the deploy and the verification too."""
@@ -125,6 +126,7 @@ def _is_theirs(host: Host, opened: opens.Open) -> bool:
     return False
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("trick", TRICKS)
 def test_nothing_of_others_is_read_or_held_up(attacked: LabSite, trick: str) -> None:
@@ -155,6 +157,7 @@ def _run_all(site: LabSite) -> str:
     return "\n".join(told)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_what_changes_between_look_and_open_gains_nothing(attacked: LabSite) -> None:
     host = attacked.host

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from one_api_infra.lab.gateway import Gateway
 from one_api_infra.lab.lab import Lab
 from tests.lab import backups, ledgers, payments
@@ -49,6 +51,7 @@ def test_the_site_comes_back_as_it_was(
         new.host.remove()
 
 
+@pytest.mark.long
 def test_payments_since_the_backup_are_credited_or_cases(
     lab: Lab, site: LabSite, gateway: Gateway, elsewhere: Elsewhere
 ) -> None:
@@ -77,6 +80,7 @@ def test_payments_since_the_backup_are_credited_or_cases(
         new.host.remove()
 
 
+@pytest.mark.long
 def test_an_attacker_deletes_nothing_old(site: LabSite, elsewhere: Elsewhere) -> None:
     elsewhere.keep(site, forced=True)
     before = elsewhere.files()

@@ -11,6 +11,7 @@ from tests.lab.sites import LabSite
 STEP = 3  # hours between two runs of the agent
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_what_was_paid_is_what_was_credited(site: LabSite) -> None:
     shop = Shop(site, random.Random(1), ["epay"])

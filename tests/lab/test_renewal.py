@@ -76,6 +76,7 @@ def _renew(site: LabSite) -> None:
     )
 
 
+@pytest.mark.long
 def test_renewals_under_load(site: LabSite) -> None:
     _short_lived(site, LIFETIME)
     load = [Load(site) for _index in range(4)]
@@ -94,6 +95,7 @@ def test_renewals_under_load(site: LabSite) -> None:
     assert [failure for each in load for failure in each.failures] == []
 
 
+@pytest.mark.long
 def test_failing_hook_is_noticed(site: LabSite) -> None:
     """certbot says nothing; the unit fails, and the certificate is served all the same."""
     _short_lived(site)
@@ -113,6 +115,7 @@ def test_renewal_with_the_ca_down_is_noticed(site: LabSite) -> None:
     assert "The renewal failed" in site.host.ssh(f"journalctl -u {UNIT} -o cat")
 
 
+@pytest.mark.long
 def test_expired_certificate_is_replaced_by_a_deploy(site: LabSite) -> None:
     _short_lived(site)
     end = _disk(site).not_valid_after_utc.timestamp()

@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 from one_api_infra.lab.gateway import Gateway
 from one_api_infra.shared import paths
 from tests.lab import backups, ledgers
@@ -15,6 +17,7 @@ USERS = "SELECT id, username, quota FROM users ORDER BY id"
 POINTS = 10
 
 
+@pytest.mark.long
 def test_killed_at_ten_points_it_is_ended_by_the_next(backed: LabSite) -> None:
     ledgers.write(backed, "INSERT INTO users (username, quota) VALUES ('saved', 5)")
     back_up(backed)

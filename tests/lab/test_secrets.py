@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from tests.lab.sites import LabSite
 
 GIVEN = "canary-Given-7731"
@@ -33,6 +35,7 @@ def sampled_arguments(site: LabSite) -> Iterator[None]:
     site.host.ssh("systemctl stop sampler; chmod 600 /root/arguments")
 
 
+@pytest.mark.long
 def test_no_secret_is_seen(blank: Callable[[str], LabSite]) -> None:
     site = blank("debian-12")
     site.inventory(root_password=GIVEN, **BACKUP)

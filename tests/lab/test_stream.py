@@ -3,6 +3,8 @@
 import time
 from datetime import datetime
 
+import pytest
+
 from one_api_infra.lab.lab import Lab
 from one_api_infra.lab.process import wait_until
 from tests.lab import backups, ledgers
@@ -36,6 +38,7 @@ def is_stored(site: LabSite, name: str) -> bool:
     return site.host.ssh(restore, check=False).strip() not in {"", "0"}
 
 
+@pytest.mark.long
 def test_what_changes_is_stored_encrypted_and_comes_back(
     lab: Lab, site: LabSite, elsewhere: Elsewhere
 ) -> None:

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from one_api_infra.remote import lock
 from tests.lab.sites import PYINFRA, ROOT, LabSite, Result
 
@@ -40,6 +42,7 @@ def ended(run: "subprocess.Popen[str]") -> int:
     return run.returncode
 
 
+@pytest.mark.long
 def test_the_second_run_changes_nothing(blank: Callable[[str], LabSite]) -> None:
     site = blank("debian-13")
     site.inventory()
@@ -55,6 +58,7 @@ def test_the_second_run_changes_nothing(blank: Callable[[str], LabSite]) -> None
     site.converge()
 
 
+@pytest.mark.long
 def test_two_domains_at_once(site: LabSite, tmp_path: Path) -> None:
     """Whoever comes first wins whole; the other is told, and loses nothing by trying again."""
     for number in range(INTERLEAVINGS):

@@ -68,6 +68,7 @@ def awake(site: LabSite) -> None:
     site.host.ssh("systemctl start one-api-monitor; systemctl start one-api-watchdog")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("system", OF_SYSTEM)
 def test_silence_is_told_once(
     clone: Callable[[str], LabSite], channels: list[Channel], system: str

@@ -21,6 +21,7 @@ def test_healthy_site_has_no_fault(faulty: FaultySite) -> None:
     assert wrong(judged(faulty)) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_fault_is_named_and_mended(
     faulty: FaultySite, fault: Fault, record_property: Callable[[str, object], None]

@@ -79,6 +79,7 @@ def named(site: LabSite) -> list[str]:
     return [each.id for each in verdicts if each.state is State.FAILED]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(0)  # all of them take an hour
 def test_whatever_is_broken_is_seen_and_healed(healthy: FaultySite, part: slice | None) -> None:
     assert named(healthy) == []
