@@ -114,7 +114,16 @@ def _chosen(choice: str) -> SavedSnapshot:
                 choice=choice,
             )
         )
-    chosen = snapshot_choice.choose(found(site().domain), choice)
+    there, now = found(site().domain), time.time()
+    if later := snapshot_choice.to_come(there, now):
+        _tell(
+            _(
+                "Snapshots of a time to come, made while a clock was wrong: {ids}. They are taken"
+                " by their id alone.",
+                ids=", ".join(each.id for each in later),
+            )
+        )
+    chosen = snapshot_choice.choose(there, choice, now)
     if chosen is None:
         raise CommandError(
             _("No repository holds such a snapshot. Remedy: `one-api-infra snapshots` lists them.")

@@ -1,6 +1,7 @@
 """Which snapshot of a backup is meant, and whether it may be restored here: pure."""
 
 import datetime
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from one_api_infra.shared.site_file import SiteFile
 from one_api_infra.shared.texts import _
 
 LATEST = "latest"
+CLOCKS_DIFFER = 300.0  # seconds
 ID = re.compile(r"[0-9a-f]{8,64}")
 
 
@@ -36,13 +38,25 @@ def moment(text: str) -> float | None:
         return None
 
 
-def choose(snapshots: Sequence[SavedSnapshot], text: str) -> SavedSnapshot | None:
-    """The newest, the one of an id, or the newest that is not younger than a time."""
+def choose(snapshots: Sequence[SavedSnapshot], text: str, now: float) -> SavedSnapshot | None:
+    """The newest, the one of an id, or the newest that is not younger than a time.
+
+    One of a time to come was made by a clock that was wrong: nobody knows how old it is, and it
+    would be the newest until that time. It is taken where there is no other, or by its id.
+    """
     if ID.fullmatch(text):
         return next((each for each in snapshots if each.id.startswith(text[:8])), None)
     until = moment(text)
-    fit = [each for each in snapshots if until is None or each.taken <= until]
+    if until is None:
+        until = now + CLOCKS_DIFFER
+        until = until if any(each.taken <= until for each in snapshots) else math.inf
+    fit = [each for each in snapshots if each.taken <= until]
     return max(fit, key=lambda each: each.taken, default=None)
+
+
+def to_come(snapshots: Sequence[SavedSnapshot], now: float) -> list[SavedSnapshot]:
+    """Those of a time to come."""
+    return [each for each in snapshots if each.taken > now + CLOCKS_DIFFER]
 
 
 def refusal(facts: Facts, site: SiteFile) -> str:

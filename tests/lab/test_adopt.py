@@ -1,9 +1,11 @@
 """A One API that somebody has set up by hand becomes the site, in the layouts that people have.
 
 There is no Docker engine here: a container's process stands as Docker leaves it (its control
-group, its own mounts, a volume), and `docker` is a script that stops and starts it.
+group, its own mounts, a volume), and `docker` is a script that stops and starts it. The stand-in
+keeps SQLite alone: layouts with a database server want a real One API (``ONE_API_BINARY``).
 """
 
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -12,8 +14,9 @@ from dataclasses import dataclass
 import pytest
 
 from one_api_infra.lab.process import wait_until
+from tests.lab import databases, real
 from tests.lab.backups import APT
-from tests.lab.sites import ROOT, LabSite
+from tests.lab.sites import DATABASE, ROOT, LabSite
 from tests.lab.test_status import COMMAND
 
 SECRET = "adopted-Canary_5.of-people-who-set-it-by-hand"
@@ -35,32 +38,47 @@ Restart=always
 WantedBy=multi-user.target
 """
 CONTAINER = f"""#!/bin/sh
-docker() {{ :; }}
 exec setsid -f systemd-run --quiet --scope --unit=docker-{ID} unshare -m sh -c \
-'mkdir -p /data && mount --bind /srv/ai /data && cd /data && \
-exec env USER_TOKEN_SECRET={SECRET} /opt/ai/one-api --port 3000' \
+'mkdir -p /data && mount --bind {{volume}} /data && cd /data && exec /opt/ai/one-api --port 3000' \
 </dev/null >/dev/null 2>&1
 """
 DOCKER = f"""#!/bin/sh
 case $1 in
 stop) systemctl stop docker-{ID}.scope ;;
-start) /root/container ;;
+start) . /root/environment; /root/container ;;
 esac
 """
+# 1Panel's OpenResty is a container in the host's own network.
+OPENRESTY = "systemd-run --quiet --unit=openresty python3 -m http.server 80"
+PROXY = "openresty.service"
+HOSTS = "printf '127.0.0.1 mysql\\n127.0.0.1 postgres\\n127.0.0.1 redis\\n' >>/etc/hosts"
+SETUP = """curl -fsS -H 'Content-Type: application/json' http://127.0.0.1:3000/api/setup -d \
+'{"username":"root","password":"adopted12","confirmPassword":"adopted12"}'"""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How it was set up: the commands, and where its database lies."""
+    """How it was set up: the commands, the host's folder that its container sees as /data, and
+    where its database lies: a file, or a kind of server."""
 
     set_up: str
     database: str
+    volume: str = "/srv/ai"
+    edition: str = "one-hub"
+    proxy: str = ""
+
+    @property
+    def is_on_a_server(self) -> bool:
+        """Whether its database is on a server."""
+        return self.database in databases.KINDS
 
 
+START = ". /root/environment; /root/container"
+PANEL = "/opt/1panel/apps/one-api/one-api/data"
 LAYOUTS = {
     "a process in a screen": Layout(
-        f"cd /opt/ai && echo 'USER_TOKEN_SECRET={SECRET}' >env && USER_TOKEN_SECRET={SECRET}"
-        " setsid -f ./one-api --port 3000 </dev/null >/dev/null 2>&1",
+        "cd /opt/ai && . /root/environment && cp /root/environment env"
+        " && setsid -f ./one-api --port 3000 </dev/null >/dev/null 2>&1",
         "/opt/ai/one-api.db",
     ),
     "a unit of our name behind nginx": Layout(
@@ -69,37 +87,69 @@ LAYOUTS = {
         " systemctl daemon-reload && systemctl enable -q --now one-api",
         "/opt/ai/one-api.db",
     ),
-    "a container": Layout("/root/container", "/srv/ai/one-api.db"),
-}
+    "a container": Layout(START, "/srv/ai/one-api.db"),
+    "1Panel": Layout(
+        f"{OPENRESTY}; {START}", f"{PANEL}/one-api.db", volume=PANEL, proxy=PROXY
+    ),
+    "a container and MySQL": Layout(f"{HOSTS}; {START}", "mariadb"),
+    "New API, PostgreSQL and Redis": Layout(
+        f"{HOSTS}; {APT} redis-server >/dev/null 2>&1; {START}", "postgresql", edition="new-api"
+    ),
+}  # fmt: skip
 
 
-@pytest.fixture(params=list(LAYOUTS.values()), ids=list(LAYOUTS))
+@pytest.fixture(params=list(LAYOUTS), ids=list(LAYOUTS))
 def theirs(request: pytest.FixtureRequest, blank: Callable[[str], LabSite]) -> LabSite:
     """A host where it runs, with a user of its own."""
-    layout: Layout = request.param
+    layout = LAYOUTS[request.param]
+    if (layout.is_on_a_server or layout.edition != "one-hub") and real.edition() != layout.edition:
+        pytest.skip(f"ONE_API_BINARY names no real {layout.edition}")
     site = blank("debian-13")
-    site.settings["_layout"] = layout
-    root = site.host.root
+    site.settings |= {"_layout": layout, "edition": layout.edition}
     site.host.ssh(f"apt-get -qq update && {APT} python3 curl >/dev/null 2>&1")
-    site.host.ssh("mkdir -p /opt/ai /srv/ai /etc/nginx/sites-available && systemctl daemon-reload")
-    shutil.copy(site.lab.settings()["artifact"], root / "opt/ai/one-api")
-    site.host.ssh("chmod 755 /opt/ai/one-api")
-    for path, text, mode in (
-        ("/etc/nginx/sites-available/ai", NGINX.format(domain=site.domain), "644"),
-        ("/etc/systemd/system/one-api.service", UNIT if "unit of" in request.node.name else "", ""),
-        ("/root/container", CONTAINER, "755"),
-        ("/usr/local/bin/docker", DOCKER, "755"),
+    site.host.ssh(f"mkdir -p /opt/ai {layout.volume} /etc/nginx/sites-available")
+    shutil.copy(site.lab.settings()["artifact"], site.host.root / "opt/ai/one-api")
+    is_unit = "unit" in request.param
+    for path, text in (
+        ("/opt/ai/one-api", ""),
+        ("/root/environment", environment(site, layout)),
+        ("/etc/nginx/sites-available/ai", NGINX.format(domain=site.domain)),
+        ("/etc/systemd/system/one-api.service", UNIT if is_unit else ""),
+        ("/root/container", CONTAINER.format(volume=layout.volume)),
+        ("/usr/local/bin/docker", DOCKER),
     ):
-        if text:
-            site.host.ssh(f"cat >{path} && chmod {mode or '644'} {path}", stdin=text)
-    site.host.ssh(layout.set_up)
-    wait_until(lambda: old_answers(site), 30, "the old One API")
-    script = (
-        "import sqlite3; db = sqlite3.connect(%r);"
-        "db.execute(\"INSERT INTO users (username, quota) VALUES ('theirs', 42)\"); db.commit()"
-    )
-    site.host.ssh(f"python3 - <<'E'\n{script % layout.database}\nE")
+        write = f"cat >{path} && " if text else ""
+        if text or "one-api.service" not in path:
+            site.host.ssh(f"{write}chmod 755 {path}", stdin=text)
+    site.host.ssh(f"systemctl daemon-reload; {layout.set_up}")
+    wait_until(lambda: old_answers(site), 60, "the old One API")
+    if layout.edition == "new-api":
+        site.host.ssh(SETUP)
+    change(site, layout, "UPDATE users SET quota = 42 WHERE id = 1")
     return site
+
+
+def environment(site: LabSite, layout: Layout) -> str:
+    """The variables that it is given, as a shell reads them."""
+    given = {"USER_TOKEN_SECRET": SECRET, "SESSION_SECRET": SECRET}
+    if layout.is_on_a_server:
+        site.use(databases.KINDS[layout.database](site.host))
+        assert site.store
+        name = {"mariadb": "mysql", "postgresql": "postgres"}[layout.database]
+        given["SQL_DSN"] = site.store.url.replace("127.0.0.1", name)
+    if layout.edition == "new-api":
+        given["REDIS_CONN_STRING"] = "redis://redis"
+        site.settings["redis_url"] = "redis://127.0.0.1:6379"
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in given.items())
+
+
+def change(site: LabSite, layout: Layout, statement: str) -> None:
+    """Change the old one's database behind its back."""
+    if site.store:
+        site.store.write(statement)
+        return
+    script = f"import sqlite3; db = sqlite3.connect({layout.database!r})"
+    site.host.ssh("python3 -", stdin=f"{script}; db.execute({statement!r}); db.commit()")
 
 
 def old_answers(site: LabSite) -> bool:
@@ -116,31 +166,41 @@ def command(site: LabSite, *options: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+def users(site: LabSite, place: str) -> list[list[object]]:
+    """Whom it knows; the last column is root's password."""
+    return site.rows("SELECT id, username, quota, password FROM users ORDER BY id", place)
+
+
 @pytest.mark.long
 def test_adopted_and_back(theirs: LabSite) -> None:
     site, layout = theirs, theirs.settings.pop("_layout")
-    before = site.rows("SELECT id, username, quota, password FROM users", layout.database)
-    site.settings["edition"] = "new-api"
+    place = DATABASE if layout.is_on_a_server else layout.database
+    before = users(site, place)
+    site.settings["edition"] = "one-api"
     refused = command(site, "--yes")
     assert refused.returncode == 1
     assert '"edition"' in refused.stderr
-    site.settings["edition"] = "one-hub"
+    site.settings["edition"] = layout.edition
     shown = command(site)
     assert shown.returncode == 1
-    assert layout.database in shown.stderr
+    assert layout.is_on_a_server or layout.database in shown.stderr
     assert SECRET not in shown.stderr + shown.stdout
+    if layout.proxy:
+        held = command(site, "--yes")
+        assert held.returncode == 1
+        assert "80" in held.stderr, held.stderr
+        site.host.ssh(f"systemctl stop {layout.proxy}")
     assert old_answers(site)
 
     done = command(site, "--yes")
     assert done.returncode == 0, done.stderr[-3000:]
     assert site.answers()
-    after = site.rows("SELECT id, username, quota, password FROM users")
-    assert [row[:3] for row in after] == [row[:3] for row in before]
+    assert [row[:3] for row in users(site, DATABASE)] == [row[:3] for row in before]
     assert SECRET in site.host.ssh("cat /etc/one-api/secrets.env")
     again = site.deploy("-y", "--json")
     assert again.code == 0, again.stderr
     assert again.changed == []
-    assert site.rows("SELECT id, username, quota, password FROM users", layout.database) == before
+    assert layout.is_on_a_server or users(site, place) == before
 
     back = command(site, "--back", "--yes")
     assert back.returncode == 0, back.stderr

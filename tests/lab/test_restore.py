@@ -99,3 +99,49 @@ def test_no_key_and_no_order_number_is_given_twice(backed: LabSite, gateway: Gat
     assert [opens(backed, key) for key in (*sold, *new)] == [False] * 10 + [True] * 10
     assert not set(sold) & set(new)
     assert not set(numbers) & set(again)
+
+
+def foreign_snapshot(site: LabSite, host: str, edit: str = "true", when: str = "now") -> str:
+    """The id of a snapshot in the site's repository that the site has not made."""
+    script = f"""
+        cp -a {paths.DUMP} /root/dump && cd {paths.DUMP} && {edit}
+        export RESTIC_PASSWORD={backups.PASSWORD}
+        restic -q --no-cache -r {backups.FOLDER} backup --json --host {host} --tag one-api-infra \
+            --time "$(date -d '{when}' '+%F %T')" {paths.DUMP} | grep -o '"snapshot_id":"[0-9a-f]*'
+        rm -r {paths.DUMP} && mv /root/dump {paths.DUMP}
+    """
+    return site.host.ssh(f"set -e; {script}").rpartition('"')[2].strip()[:8]
+
+
+def test_what_is_not_this_sites_is_refused(backed: LabSite) -> None:
+    ledgers.write(backed, "INSERT INTO users (username, quota) VALUES ('here', 5)")
+    back_up(backed)
+    before = backed.rows(USERS)
+    other = f"sed -i s/{backed.domain}/other.lab.test/g facts.json"
+    newer = r"""sed -i 's/"version": *"[^"]*"/"version": "v99.0.0"/' facts.json"""
+    for host, edit, words in (
+        ("other.lab.test", "true", "No repository holds such a snapshot"),
+        (backed.domain, other, "another site's"),
+        (backed.domain, newer, "v99.0.0"),
+        (backed.domain, "truncate -s 5 facts.json", "is not restored"),
+    ):
+        chosen = foreign_snapshot(backed, host, edit)
+        for command in ("restore-plan", "restore"):
+            told = backed.host.ssh(f"{paths.agent(f'{command} {chosen}')} 2>&1 || echo failed")
+            assert words in told or "not say what it holds" in told, (command, told)
+            assert "failed" in told
+        backups.restic(backed.host, f"forget {chosen}")
+    assert backed.answers()
+    assert backed.rows(USERS) == before
+
+
+def test_a_snapshot_of_a_wrong_clock_is_not_the_newest(backed: LabSite) -> None:
+    ledgers.write(backed, "INSERT INTO users (username, quota) VALUES ('newest', 5)")
+    back_up(backed)
+    before = backed.rows(USERS)
+    wrong = foreign_snapshot(backed, backed.domain, when="+1 day")
+    ledgers.write(backed, "UPDATE users SET quota = quota + 1000")
+    told = backed.host.ssh(RESTORE)
+    assert wrong in told
+    assert backed.rows(USERS) == before
+    assert backed.answers()

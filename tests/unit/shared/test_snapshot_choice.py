@@ -12,6 +12,7 @@ from one_api_infra.shared.snapshot_choice import SavedSnapshot, choose
 from tests.unit.examples import NOW, site
 
 SAVED = [SavedSnapshot("/srv/b", f"{number:08x}", NOW + number, "ai") for number in range(1, 6)]
+LATER = NOW + 60
 HERE = site(version="v0.14.27").public()
 
 
@@ -21,16 +22,25 @@ def facts(**changed: str) -> Facts:
 
 
 def test_latest_and_id() -> None:
-    assert choose(SAVED, "latest") == SAVED[-1]
-    assert choose(SAVED, "00000002") == SAVED[1]
-    assert choose(SAVED, "000000ff") is None
-    assert choose([], "latest") is None
+    assert choose(SAVED, "latest", LATER) == SAVED[-1]
+    assert choose(SAVED, "00000002", LATER) == SAVED[1]
+    assert choose(SAVED, "000000ff", LATER) is None
+    assert choose([], "latest", LATER) is None
+
+
+def test_one_of_a_time_to_come_is_taken_by_its_id_alone() -> None:
+    wrong = SavedSnapshot("/srv/b", "000000aa", NOW + 86400, "ai")
+    assert choose([*SAVED, wrong], "latest", LATER) == SAVED[-1]
+    assert choose([*SAVED, wrong], "000000aa", LATER) == wrong
+    assert choose([wrong], "latest", LATER) == wrong  # all that there is
+    assert snapshot_choice.to_come([*SAVED, wrong], LATER) == [wrong]
+    assert snapshot_choice.to_come(SAVED, LATER) == []
 
 
 @given(st.integers(-10, 20))
 def test_the_newest_that_is_not_younger(after: int) -> None:
     at = datetime.datetime.fromtimestamp(NOW + after).isoformat()
-    found = choose(SAVED, at)
+    found = choose(SAVED, at, LATER)
     fit = [each for each in SAVED if each.taken <= NOW + after]
     assert found == (fit[-1] if fit else None)
 
