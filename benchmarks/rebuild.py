@@ -7,7 +7,6 @@ customer's old key is tried, an old session too, and the CA is asked for how man
 """
 
 import argparse
-import json
 import os
 import tempfile
 import time
@@ -16,50 +15,57 @@ from pathlib import Path
 import requests
 
 from one_api_infra.lab.lab import Lab
-from tests.lab import backups, ledgers
+from tests.lab import backups, databases, ledgers
 from tests.lab.conftest import new_site
 from tests.lab.sites import LabSite
 
-DATABASE = "/var/lib/one-api/one-api.db"
 # What a row has, as SQL of its number; a column that the table does not have is left out.
 ROWS = {
     "users": {
         "username": "'u' || n", "password": "'x'", "role": "1", "status": "1", "quota": "n * 1000",
-        "access_token": "printf('%032d', n)", "aff_code": "'a' || n", "display_name": "'u' || n",
+        "access_token": "'t' || n", "aff_code": "'a' || n", "display_name": "'u' || n",
     },
     "orders": {
         "user_id": "2 + n % 100", "gateway_id": "1", "trade_no": "'T' || n", "amount": "10",
         "order_amount": "73.0", "order_currency": "'CNY'", "quota": "5000000",
-        "status": "'success'", "created_at": "unixepoch() - 86400 - n",
+        "status": "'success'", "created_at": "{now} - 86400 - n",
+    },
+    "top_ups": {
+        "user_id": "2 + n % 100", "amount": "10", "money": "73.0", "trade_no": "'T' || n",
+        "status": "'success'", "create_time": "{now} - 86400 - n", "payment_method": "'alipay'",
     },
     "logs": {
-        "user_id": "2 + n % 100", "created_at": "unixepoch() - n", "type": "2",
+        "user_id": "2 + n % 100", "created_at": "{now} - n", "type": "2",
         "content": "'a call of a model, number ' || n", "username": "'u' || (n % 100)",
         "quota": "17",
     },
 }  # fmt: skip
-FILL = """
-import json, sqlite3, sys
-path, rows, counts = json.loads(sys.stdin.read())
-db = sqlite3.connect(path, timeout=60)
-for table, columns in rows.items():
-    there = {each[1] for each in db.execute(f"PRAGMA table_info({table})")}
-    known = {name: value for name, value in columns.items() if name in there}
-    numbers = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < ?)"
-    names, values = ", ".join(known), ", ".join(known.values())
-    db.execute(f"INSERT INTO {table} ({names}) {numbers} SELECT {values} FROM c", [counts[table]])
-db.commit()
-"""
+NUMBERS = {
+    "sqlite": "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < {count})"
+    " SELECT {values} FROM c",
+    "postgresql": "SELECT {values} FROM generate_series(1, {count}) n",
+}
+COLUMNS = {
+    "sqlite": "SELECT name FROM pragma_table_info('{table}')",
+    "postgresql": "SELECT column_name FROM information_schema.columns WHERE table_name = '{table}'",
+}
+ORDERS = {"one-hub": "orders", "new-api": "top_ups"}
 SUMS = (
     "SELECT (SELECT count(*) FROM users), (SELECT sum(quota) FROM users),"
-    " (SELECT count(*) FROM orders), (SELECT count(*) FROM logs), (SELECT sum(quota) FROM logs)"
+    " (SELECT count(*) FROM {orders}), (SELECT count(*) FROM logs), (SELECT sum(quota) FROM logs)"
 )
 
 
 def fill(site: LabSite, counts: dict[str, int]) -> None:
     """Make the rows, behind One API's back."""
-    site.host.ssh("cat >/root/fill.py", stdin=FILL)
-    site.host.ssh("python3 /root/fill.py", stdin=json.dumps([DATABASE, ROWS, counts]))
+    kind, now = "postgresql" if site.store else "sqlite", int(time.time())
+    for table, count in counts.items():
+        there = {str(row[0]) for row in site.rows(COLUMNS[kind].format(table=table))}
+        known = {name: value for name, value in ROWS[table].items() if name in there}
+        values = ", ".join(known.values()).replace("{now}", str(now))
+        rows = NUMBERS[kind].format(count=count, values=values)
+        statement = f"INSERT INTO {table} ({', '.join(known)}) {rows}"
+        ledgers.write(site, statement)
 
 
 def timed(text: str, began: float) -> float:
@@ -84,6 +90,8 @@ def is_logged_in(site: LabSite, before: requests.Session) -> bool:
     """Whether a session of before is one of the rebuilt site too."""
     made = site.session()
     made.cookies.update(before.cookies)
+    if header := site.site.edition.user_header:
+        made.headers[header] = "1"
     reply = made.get(f"https://{site.domain}/api/user/self", timeout=10)
     return bool(reply.json().get("success"))
 
@@ -95,49 +103,73 @@ def opens(site: LabSite, key: str) -> bool:
     return "data" in reply.json()
 
 
-def measure(lab: Lab, folder: Path, counts: dict[str, int]) -> None:
-    """Build, fill, back up, destroy, rebuild, compare."""
-    print(f"One API: {os.environ.get('ONE_API_BINARY') or 'the stand-in, not a real one'}")
+def new(lab: Lab, options: argparse.Namespace) -> LabSite:
+    """The site that will be lost."""
     site = new_site(lab, "shop", "debian-13", "shop.lab.test")
-    keeper = backups.Elsewhere(lab.create("keeper", "debian-12"), backups.key(folder))
+    site.settings["edition"] = options.edition
+    if options.database != "sqlite":
+        site.use(databases.KINDS[options.database](site.host))
     site.converge()
-    fill(site, counts)
+    counts = {"users": options.users, ORDERS[options.edition]: options.orders}
+    fill(site, counts | {"logs": options.logs})
+    return site
+
+
+def lost(lab: Lab, site: LabSite, database: str) -> LabSite:
+    """Its plug is pulled; a blank host, with an empty database where that was on a server."""
+    host = backups.destroyed(lab, site, "rebuilt")
+    if site.store:
+        began = time.monotonic()
+        host.use(databases.KINDS[database](host.host))
+        timed("(an empty database server, the admin's own affair)", began)
+    return host
+
+
+def measure(lab: Lab, folder: Path, options: argparse.Namespace) -> None:
+    """Build, fill, back up, destroy, rebuild, compare."""
+    print(f"One API: {os.environ.get('ONE_API_BINARY') or 'the stand-in, not a real one'},"
+          f" {options.edition}, {options.database}")  # fmt: skip
+    keeper = backups.Elsewhere(lab.create("keeper", "debian-12"), backups.key(folder))
+    site = new(lab, options)
     ledgers.run(site)
     began = time.monotonic()
     keeper.keep(site)
     timed("set-up of the backup, and the first one", began)
     key, logged_in = site.api().canary() or "", session(site)
-    sums, size = site.rows(SUMS), site.host.ssh(f"stat -c %s {DATABASE}").strip()
-    print(f"users, their quota, orders, rows of the log, their quota: {sums[0]}; {size} bytes")
+    query = SUMS.format(orders=ORDERS[options.edition])
+    sums = site.rows(query)
+    print(f"users, their quota, orders, rows of the log, their quota: {sums[0]}")
     time.sleep(5)
     before = lab.ca.orders("production")
+    rebuilt = lost(lab, site, options.database)
     began = time.monotonic()
-    new = backups.destroyed(lab, site, "rebuilt")
-    done = new.deploy("-y", name="rebuild")
+    done = rebuilt.deploy("-y", name="rebuild")
     if done.code:
         raise SystemExit(done.stderr)
     timed("a blank host is the site", began)
-    verified = new.verify()
+    verified = rebuilt.verify()
     timed("and verified", began)
     print((verified.stdout or verified.stderr).strip().splitlines()[-1])
-    print(f"sums are equal: {new.rows(SUMS) == sums}")
-    print(f"a customer's old key opens: {opens(new, key)}")
-    print(f"an old session is logged in: {is_logged_in(new, logged_in)}")
+    print(f"sums are equal: {rebuilt.rows(query) == sums}")
+    print(f"a customer's old key opens: {opens(rebuilt, key)}")
+    print(f"an old session is logged in: {is_logged_in(rebuilt, logged_in)}")
     print(f"new orders at the CA: {lab.ca.orders('production') - before}")
 
 
 def main() -> None:
     """Measure once."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--edition", default="one-hub", choices=ORDERS)
+    parser.add_argument("--database", default="sqlite", choices=NUMBERS)
     for name, default in (("users", 200), ("orders", 1000), ("logs", 100_000)):
         parser.add_argument(f"--{name}", type=int, default=default)
-    counts = vars(parser.parse_args())
-    lab = Lab("rebuild")
+    options = parser.parse_args()
+    lab = Lab(f"reb{options.edition[0]}{options.database[0]}")
     lab.down()
     lab.up(owner=os.getpid())
     try:
         with tempfile.TemporaryDirectory() as folder:
-            measure(lab, Path(folder), counts)
+            measure(lab, Path(folder), options)
     finally:
         lab.down()
 
