@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.rebuild import ROWS, fill
+from benchmarks.rebuild import RANDOM, ROWS, fill
 from one_api_infra.lab.lab import Lab
 from tests.lab import backups
 from tests.lab.conftest import new_site
@@ -122,7 +122,7 @@ def measure(lab: Lab, folder: Path, gigabytes: float, rate: float, week: int) ->
     keeper = backups.Elsewhere(lab.create("keeper", "debian-12"), backups.key(folder))
     site.inventory(environment={"GLOBAL_API_RATE_LIMIT": "1000000000"})
     site.converge()
-    ROWS["logs"]["content"] = f"hex(randomblob({ROW_BYTES // 2}))"
+    ROWS["logs"]["content"] = RANDOM.format(half=ROW_BYTES // 2)
     fill(site, {"users": 200, "orders": 1000, "logs": int(gigabytes * 2**30 / ROW_BYTES)})
     print(f"database: {int(site.host.ssh(f'stat -c %s {DATABASE}')) / 2**30:.2f} GiB")
     began = time.monotonic()

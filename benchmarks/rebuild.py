@@ -49,6 +49,7 @@ COLUMNS = {
     "sqlite": "SELECT name FROM pragma_table_info('{table}')",
     "postgresql": "SELECT column_name FROM information_schema.columns WHERE table_name = '{table}'",
 }
+RANDOM = "hex(randomblob({half}))"  # SQLite's; it can hardly be compressed
 ORDERS = {"one-hub": "orders", "new-api": "top_ups"}
 SUMS = (
     "SELECT (SELECT count(*) FROM users), (SELECT sum(quota) FROM users),"
@@ -110,6 +111,8 @@ def new(lab: Lab, options: argparse.Namespace) -> LabSite:
     if options.database != "sqlite":
         site.use(databases.KINDS[options.database](site.host))
     site.converge()
+    if options.row_bytes:
+        ROWS["logs"]["content"] = RANDOM.format(half=options.row_bytes // 2)
     counts = {"users": options.users, ORDERS[options.edition]: options.orders}
     fill(site, counts | {"logs": options.logs})
     return site
@@ -163,6 +166,7 @@ def main() -> None:
     parser.add_argument("--database", default="sqlite", choices=NUMBERS)
     for name, default in (("users", 200), ("orders", 1000), ("logs", 100_000)):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--row-bytes", type=int, help="of each row of the log (SQLite)")
     options = parser.parse_args()
     lab = Lab(f"reb{options.edition[0]}{options.database[0]}")
     lab.down()
