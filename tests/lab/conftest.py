@@ -28,8 +28,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say what is left out."""
     turn = config.getoption("--turn")
-    said = f"long tests: turn {turn % TURNS + 1} of {TURNS}; bin/test --all runs all of them"
-    return [] if turn is None else [said]
+    if turn is None:
+        return []
+    return [f"long tests: turn {turn % TURNS + 1} of {TURNS}; bin/test --all runs all of them"]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
