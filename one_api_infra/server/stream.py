@@ -5,7 +5,7 @@ import os
 import sqlite3
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -193,6 +193,7 @@ def bring(target: Path, until: float) -> tuple[float, str]:
 @contextlib.contextmanager
 def _served() -> Iterator[None]:
     if run("systemctl", "is-active", units.STREAM_STORE)[0] == 0:
+        _wait(lambda: True)  # its unit is active before rclone listens
         yield
         return
     environment = _environment(restic_of.settings())
@@ -201,17 +202,18 @@ def _served() -> Iterator[None]:
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     ) as serving:  # fmt: skip
         try:
-            _wait(serving)
+            _wait(lambda: serving.poll() is None)
             yield
         finally:
             serving.terminate()
 
 
-def _wait(serving: subprocess.Popen[bytes]) -> None:
+def _wait(is_alive: Callable[[], bool]) -> None:
+    """Until the store answers; CommandError if it does not."""
     import requests  # noqa: PLC0415
 
     until = time.monotonic() + START_SECONDS
-    while time.monotonic() < until and serving.poll() is None:
+    while time.monotonic() < until and is_alive():
         with contextlib.suppress(requests.RequestException):
             requests.request("OPTIONS", stream.URL, timeout=SECONDS)
             return
