@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from one_api_infra.shared import editions
+from one_api_infra.shared.database import Address, parse
 from one_api_infra.shared.texts import _
 
 SECRETS = ("SESSION_SECRET", "CRYPTO_SECRET", "USER_TOKEN_SECRET", "HASHIDS_SALT")
@@ -19,6 +20,7 @@ UNIT = re.compile(r"/([\w@.\\-]+\.service)(?:/|$)", re.M)
 SESSION = re.compile(r"^(user@\d+|session-\d+|ssh|sshd|getty@.*|screen.*|tmux.*)\.")
 NAME = re.compile(r"(?:^|[{;])\s*server_name\s+([^;]+);", re.M)
 LINE = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*[:=]\s*(.*?)\s*$", re.M)
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 REDIS = "REDIS_CONN_STRING"
 
 
@@ -173,7 +175,7 @@ def refusals(found: Found, edition: str, version: str, database: str, domain: st
 def _database_refusals(found: Found, database: str) -> list[str]:
     if found.database and not database:
         return [_('its database is on a server: set "database_url" to its SQL_DSN')]
-    if found.database and not _is_same(_place(found.database), _place(database)):
+    if found.database and not _is_same(found.database, database):
         return [_("`database_url` names another database than its SQL_DSN: write the same")]
     if not found.database and database:
         return [_('its database is SQLite: remove "database_url"')]
@@ -189,16 +191,18 @@ def _database_refusals(found: Found, database: str) -> list[str]:
 
 def _is_same(theirs: str, ours: str) -> bool:
     """Whether both are one database; a compose file's name of a service says nothing of a host."""
-    host, _slash, name = theirs.partition("/")
-    is_service = "." not in host and not host.startswith("127.")
-    return theirs == ours or (is_service and name == ours.partition("/")[2])
+    try:
+        one, other = parse(theirs), parse(ours)
+    except ValueError:
+        return theirs == ours
+    is_service = "." not in one.host and ":" not in one.host and one.host not in LOOPBACK
+    same_name = (one.kind, one.name) == (other.kind, other.name)
+    return same_name and (is_service or _server(one) == _server(other))
 
 
-def _place(url: str) -> str:
-    """Host, port and name of a database's URL, in either form that Go's drivers take."""
-    text = re.sub(r"^\w+://", "", url)
-    text = re.sub(r"^(?:[^@]*@)?(?:tcp|unix)?\(?", "", text).replace(")", "")
-    return text.partition("?")[0].replace("localhost", "127.0.0.1")
+def _server(address: Address) -> tuple[str, int, str]:
+    host = "127.0.0.1" if address.host in LOOPBACK else address.host
+    return host, address.port, address.socket
 
 
 def _numbers(version: str) -> tuple[int, ...]:

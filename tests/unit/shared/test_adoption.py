@@ -71,6 +71,8 @@ def test_what_fits_is_adopted() -> None:
     assert refusals({"variables": dsn}, "one:pw@tcp(db.example.com:3306)/ai") == []
     compose = {"variables": {"SQL_DSN": "root:pw@tcp(mysql:3306)/ai"}}
     assert refusals(compose, "root:pw@tcp(127.0.0.1:3306)/ai") == []
+    odd = {"variables": {"SQL_DSN": "one:p%s:w@rd/1@tcp(mysql:3306)/ai?parseTime=true"}}
+    assert refusals(odd, "one:p%s:w@rd/1@tcp(127.0.0.1:3306)/ai") == []
     nginx = {"/etc/nginx/conf.d/a.conf": "server { server_name www.x.com ai.example.com; }"}
     assert refusals({"nginx": nginx}) == []
     nginx = {"/etc/nginx/conf.d/a.conf": "server {\n  server_name www.x.com ai.example.com;\n}"}
