@@ -17,6 +17,7 @@ from one_api_infra.shared.editions.edition import Edition
 from one_api_infra.shared.texts import _
 
 ROOT = "root"
+EDITED = ("id", "username", "display_name", "group", "remark")  # by New API's PUT /api/user/
 CANARY = "one-api-infra"  # the name of our own key
 DEFAULT_PASSWORD = "123456"  # noqa: S105  # One API's own first password, to be replaced
 TIMEOUT = 15
@@ -69,7 +70,16 @@ class Api:
         self._call("POST", "/api/setup", body | {"SelfUseModeEnabled": False})
 
     def set_password(self, password: str) -> None:
-        """Change root's password."""
+        """Change root's password, whatever the old one is.
+
+        New API asks a user for the old one, and root for none (controller/user.go): as root it
+        edits itself, and every field that is not sent would be emptied.
+        """
+        if self.edition.root == "setup":
+            known = self._call("GET", "/api/user/self")
+            row = {name: known.get(name, "") for name in EDITED}
+            self._call("PUT", "/api/user/", row | {"password": password})
+            return
         body = {"username": ROOT, "display_name": "Root User", "password": password}
         self._call("PUT", "/api/user/self", body)
 
