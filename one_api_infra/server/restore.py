@@ -327,8 +327,12 @@ def _bring_ledger() -> None:
         return
     for side in load.SIDES:
         Path(f"{paths.LEDGER}{side}").unlink(missing_ok=True)
-    must("install", "-d", "-o", CALLBACKS, "-g", CALLBACKS, "-m", "750", paths.CALLBACKS)
+    _make_callbacks_folder()
     must("install", "-o", CALLBACKS, "-g", CALLBACKS, "-m", "640", str(copy), paths.LEDGER)
+
+
+def _make_callbacks_folder() -> None:
+    must("install", "-d", "-o", CALLBACKS, "-g", CALLBACKS, "-m", "750", paths.CALLBACKS)
 
 
 def _bring_log() -> None:
@@ -345,6 +349,10 @@ def _bring_if_absent(path: str, owner: str) -> None:
     source, target = _staged(path), Path(path)
     if not source.exists() or (target.exists() and any(target.iterdir())):
         return
+    if owner == CALLBACKS:
+        if run("id", CALLBACKS)[0]:
+            return  # the site has no callback service
+        _make_callbacks_folder()
     new = target.with_name(f"{target.name}.restored")
     shutil.rmtree(new, ignore_errors=True)
     must("cp", "-a", str(source), str(new))
