@@ -53,6 +53,8 @@ hosts = [
             # "artifact_sha256": "…",                  # else: as at the first download, which is
             #   noted in inventory/artifacts.lock.json: commit that file
             # "one_api_port": 3000,                    # never reachable from outside
+            # "one_api_second_port": 3001,             # likewise: a second instance in an upgrade
+            # "drain_minutes": 30,                     # what an upgrade waits for open requests
             # "environment": {"RELAY_TIMEOUT": "600"}, # more of One API's own variables
             # "overload_guard": False,                 # new-api: True: it sees the load
             # "token_encoders": True,                  # False: one-hub without tiktoken data

@@ -16,6 +16,7 @@ from one_api_infra.cli.order import order
 from one_api_infra.cli.prune import prune
 from one_api_infra.cli.remove import remove
 from one_api_infra.cli.report import report
+from one_api_infra.cli.rollback import rollback
 from one_api_infra.cli.status import status
 from one_api_infra.cli.translated import translate
 from one_api_infra.cli.verify import verify
@@ -31,7 +32,7 @@ def commands() -> None:
 
 for _command in (
     *(init, deploy, verify, status, order, report),
-    *(backup, snapshots, restore, rebuild, move, prune, adopt),
+    *(backup, snapshots, restore, rebuild, rollback, move, prune, adopt),
     *(remove, completion),
 ):
     commands.add_command(_command)

@@ -59,7 +59,7 @@ def closed(site: Site, snapshot: Snapshot) -> dict[str, str]:
     """
     if snapshot.is_active(units.FIREWALL):
         return {}
-    kept = {*ports(site, snapshot), site.one_api_port}
+    kept = {*ports(site, snapshot), *site.ports}
     tcp = {str(port): name for port, name in listeners(snapshot).items() if port not in kept}
     kept_udp = {*CLIENT_PORTS, *site.open_udp_ports}
     udp = {f"{p}/udp": name for p, name in udp_listeners(snapshot).items() if p not in kept_udp}
@@ -81,7 +81,7 @@ def rules(site: Site, snapshot: Snapshot) -> File:
 
 def files(site: Site) -> tuple[File, ...]:
     """The guard of One API's port, and the unit that loads all before the network is up."""
-    guard = render.file(paths.PORT_GUARD, "755", port=site.one_api_port, priority=GUARD_PRIORITY)
+    guard = render.file(paths.PORT_GUARD, "755", ports=site.ports, priority=GUARD_PRIORITY)
     return guard, render.file(
         units.path(units.FIREWALL), rules=paths.FIREWALL, guard=paths.PORT_GUARD
     )

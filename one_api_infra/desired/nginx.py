@@ -18,6 +18,7 @@ from one_api_infra.shared import (
     nginx_release,
     paths,
     units,
+    upgrade,
 )
 from one_api_infra.shared.certificate import Certificate
 
@@ -91,6 +92,7 @@ class Features:
     njs: bool
     served: Certificate | None
     former: tuple[Certificate, ...]
+    upstream: str  # the part that says where requests go
 
     @classmethod
     def of(cls, site: Site, snapshot: Snapshot) -> "Features":
@@ -109,6 +111,7 @@ class Features:
             njs=NJS_MODULE in snapshot.paths,
             served=(now_served := served(site, snapshot)),
             former=former(site, now_served, snapshot),
+            upstream=upgrade.served(snapshot.state().upgrade, *site.ports),
         )
 
 
@@ -175,17 +178,20 @@ def parts(site: Site, features: Features, handed_to: str = "") -> dict[str, str]
         "relay_prefixes": edition.relay_prefixes,
         "closed_routes": edition.closed_routes,
         "read_only_routes": edition.read_only_routes,
+        "order_routes": edition.order_routes,
         "login_routes": LOGIN_ROUTES,
         "body_limits": BODY_LIMITS,
     }
     names = (*PARTS, CALLBACK_SCRIPT) if features.njs else PARTS
-    return {name: render.text(f"{LINK}/{name}", **values) for name in names}
+    made = {name: render.text(f"{LINK}/{name}", **values) for name in names}
+    way = upgrade.upstream(move.GATE_PORT) if handed_to else features.upstream
+    return made | {upgrade.PART: way}
 
 
 def _way(site: Site, handed_to: str) -> dict[str, object]:
     """Where requests go, and by which server they may come while a site moves."""
     return {
-        "port": move.GATE_PORT if handed_to else site.one_api_port,
+        "payments_from": upgrade.PAYMENTS_FROM,
         "scheme": "https" if handed_to else "http",
         "handed_to": f"[{handed_to}]" if ":" in handed_to else handed_to,
         "moves_from": site.moves_from or "",
@@ -281,7 +287,8 @@ def is_due(site: Site, snapshot: Snapshot) -> bool:
 
 def concern(_site: Site) -> Concern:
     """nginx' part; its configuration follows from its version and the certificates."""
-    written = (*INCLUDES, *(f"{LINK}/{name}" for name in (*PARTS, CALLBACK_SCRIPT)))
+    parts = (*PARTS, CALLBACK_SCRIPT, upgrade.PART)
+    written = (*INCLUDES, *(f"{LINK}/{name}" for name in parts))
     return Concern(
         files=notes(),
         directories=(Directory(DROP_IN_FOLDER),),

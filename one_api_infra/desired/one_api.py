@@ -24,26 +24,41 @@ def directories() -> tuple[Directory, ...]:
 
 
 def files(site: Site) -> tuple[File, ...]:
-    """The unit and the environment, and the secrets that the admin gave."""
-    unit = render.file(
+    """The units and the environment, and the secrets that the admin gave."""
+    own, second = paths.CURRENT, paths.SECOND
+    written = [
+        _unit(site, units.ONE_API, own, paths.LOGS, site.one_api_port),
+        _unit(site, units.SECOND, second, paths.SECOND_LOGS, site.one_api_second_port),
+        render.file(
+            units.path(units.UPGRADE), language=site.language, upgrade=paths.UPGRADE,
+            carry_out=paths.agent("upgrade"),
+        ),
+        *(_environment(site), _database_unit(site), *given_files(site)),
+    ]  # fmt: skip
+    if site.root_password:
+        written.append(File(paths.ROOT_PASSWORD, Secret(site.root_password.reveal() + "\n"), "600"))
+    return tuple(written)
+
+
+def _unit(site: Site, name: str, release: str, logs: str, port: int) -> File:
+    """An instance's unit; both are of one template."""
+    text = render.text(
         units.path(units.ONE_API),
         title=site.edition.title,
-        port=site.one_api_port,
+        is_second=name == units.SECOND,
+        port=port,
         stop_seconds=site.edition.stop_seconds,
         data=paths.DATA,
         sees_load=site.overload_guard,
-        logs=paths.LOGS,
-        current=paths.CURRENT,
+        logs=logs,
+        current=release,
         environment=paths.ENVIRONMENT,
         generated=paths.GENERATED,
         given=paths.GIVEN,
         started=paths.STARTED,
         started_sum=started.SUM.replace("%", "%%"),
     )
-    written = [unit, _environment(site), _database_unit(site), *given_files(site)]
-    if site.root_password:
-        written.append(File(paths.ROOT_PASSWORD, Secret(site.root_password.reveal() + "\n"), "600"))
-    return tuple(written)
+    return File(units.path(name), text.encode())
 
 
 def given_files(site: Site) -> tuple[File, ...]:
@@ -133,11 +148,20 @@ def _is_current(sha256: str, snapshot: Snapshot) -> bool:
 
 def is_due(sha256: str, snapshot: Snapshot) -> bool:
     """Whether what runs differs from what is on disk, or does not run."""
+    if _is_on_its_way(sha256, snapshot):
+        return False
     started = snapshot.probes.get("started", ())
     fresh = len(started) == 2 and started[0] == started[1]
     fresh = fresh and snapshot.probe("process_user") in {"", USER}
     runs = snapshot.is_active(units.ONE_API) and snapshot.starts_at_boot(units.ONE_API)
     return not (runs and fresh and _is_current(sha256, snapshot))
+
+
+def _is_on_its_way(sha256: str, snapshot: Snapshot) -> bool:
+    """Whether a second instance has just this release and these files, and serves already."""
+    found = snapshot.state().upgrade
+    files = snapshot.probe("read_at_start").split()
+    return found is not None and (found.release, [found.files, "-"]) == (release(sha256), files)
 
 
 def journal_script() -> str:
@@ -173,6 +197,7 @@ def concern(site: Site) -> Concern:
             patterns=(f"{paths.ONE_API}/releases/*/one-api",),
             probes={
                 "generated": names,
+                "read_at_start": started.FILES_SUM,
                 "started": f"cat {paths.STARTED} && {started.SUM}",
                 "process_user": f"stat -c %U /proc/$(systemctl show -P MainPID {units.ONE_API})",
                 "architecture": "dpkg --print-architecture",

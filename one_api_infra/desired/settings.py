@@ -166,6 +166,8 @@ SETTINGS: dict[str, Setting] = {
     "artifact_mirror": Setting(parsers.url),
     "artifact_sha256": Setting(parsers.sha256),
     "one_api_port": Setting(parsers.port, 3000),
+    "one_api_second_port": Setting(parsers.port, 3001),
+    "drain_minutes": Setting(parsers.number(1, 24 * 60), 30),
     "root_password": Setting(_root_password),
     "database_url": Setting(_database_url),
     "database_connections": Setting(parsers.number(2, 100_000), 50),
@@ -270,17 +272,26 @@ def _plain_downloads(values: Mapping[str, Any]) -> Iterable[Problem]:
             yield Problem(name, expected, remedy)
 
 
+OWN_PORTS = {"one_api_port": 3000, "one_api_second_port": 3001}
+
+
 def _ports(values: Mapping[str, Any]) -> Iterable[Problem]:
-    port = values["one_api_port"]
-    if port in {22, 80, 443}:
-        expected = _("a port that ssh and nginx do not use")
-        yield Problem("one_api_port", expected, _("leave it out: 3000 is right"))
-    if port in values["open_ports"]:
-        expected = _(
-            "no port of One API's: nginx is the way to it, and open it is everybody's,"
-            " with its first password too"
+    for name, right in OWN_PORTS.items():
+        port = values[name]
+        if port in {22, 80, 443}:
+            expected = _("a port that ssh and nginx do not use")
+            yield Problem(name, expected, _("leave it out: {port} is right", port=right))
+        if port in values["open_ports"]:
+            expected = _(
+                "no port of One API's: nginx is the way to it, and open it is everybody's,"
+                " with its first password too"
+            )
+            yield Problem("open_ports", expected, _("remove {port} from it", port=port))
+    if values["one_api_port"] == values["one_api_second_port"]:
+        expected = _("another port than `one_api_port`: both run while One API is upgraded")
+        yield Problem(
+            "one_api_second_port", expected, _("leave it out: {port} is right", port=3001)
         )
-        yield Problem("open_ports", expected, _("remove {port} from it", port=port))
 
 
 def _certbot(values: Mapping[str, Any]) -> Iterable[Problem]:

@@ -30,6 +30,8 @@ class Site:
     artifact_mirror: str | None
     artifact_sha256: str | None
     one_api_port: int
+    one_api_second_port: int
+    drain_minutes: int
     root_password: Secret | None
     database_url: Secret | None
     database_connections: int
@@ -105,6 +107,11 @@ class Site:
     def origin(self) -> str:
         """One API's ServerAddress."""
         return self.domain.origin
+
+    @property
+    def ports(self) -> tuple[int, int]:
+        """One API's, and that of a second instance while it is upgraded."""
+        return self.one_api_port, self.one_api_second_port
 
     @property
     def open_tcp_ports(self) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 from pathlib import Path
 
-from one_api_infra.server import adoption_look, database, dump, one_api
+from one_api_infra.server import adoption_look, database, dump, one_api, upgrade
 from one_api_infra.server.local import CommandError, edition, must, run, site, write
 from one_api_infra.shared import adoption, environment_file, paths, plain, units
 from one_api_infra.shared.adoption import Found
@@ -58,6 +58,7 @@ def back() -> None:
     path = next((each for each in (paths.ADOPTED, paths.ADOPTING) if Path(each).exists()), None)
     if path is None:
         raise CommandError(_("nothing was adopted on this server"))
+    upgrade.must_have_ended()
     found = plain.read(Found, Path(path).read_text())
     for unit in (units.CALLBACKS_TIMER, units.MONITOR_TIMER, *units.STREAM_STARTERS):
         run("systemctl", "disable", "--now", unit)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from one_api_infra.server import database, former_domains, one_api
+from one_api_infra.server import database, former_domains, upgrade
 from one_api_infra.server.local import CommandError, api, edition, site, write
 from one_api_infra.shared import paths
 from one_api_infra.shared.callback_domain import places
@@ -27,7 +27,7 @@ def apply() -> None:
         if not place.is_right:
             _mend(client, place)
     if Path(paths.RESTART_DUE).exists():
-        one_api.activate(Path(paths.CURRENT).readlink().name)
+        upgrade.activate(Path(paths.CURRENT).readlink().name)
     former_domains.left()
     database.state(fresh=True)  # what others read tells of the new domain at once
     wrong = [place for place in observe(current, client) if not place.is_right]

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from one_api_infra.server import database, notify, report
+from one_api_infra.server import database, notify, report, serving
 from one_api_infra.server.callbacks import journal, summary, worker
 from one_api_infra.server.callbacks.gateways import client
 from one_api_infra.server.callbacks.ledger import Ledger
@@ -117,7 +117,7 @@ def trust(site: SiteFile) -> Mapping[str, str]:
 
 def base(site: SiteFile) -> str:
     """One API on loopback."""
-    return f"http://127.0.0.1:{site.one_api_port}"
+    return f"http://127.0.0.1:{serving.port(site)}"
 
 
 def source(site: SiteFile) -> OrderSource:

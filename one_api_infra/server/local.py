@@ -1,14 +1,18 @@
 """Small things that every server command does: read the site, run a program, write a file."""
 
+import contextlib
+import fcntl
 import os
 import pwd
 import stat
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
+from one_api_infra.server import serving
 from one_api_infra.shared import editions, foreign, paths, plain
 from one_api_infra.shared.editions.api import Api
 from one_api_infra.shared.editions.edition import Edition
@@ -17,6 +21,7 @@ from one_api_infra.shared.site_file import SiteFile
 from one_api_infra.shared.texts import _
 
 NOT_RUN = 127  # a shell's exit code for a program that is not there
+LOCK = "/run/one-api-infra.lock"
 PROGRAM = 500  # characters of one line of a program's output that are shown; the rest is cut
 
 
@@ -48,7 +53,32 @@ def api(site: SiteFile, *, token: bool = True) -> Api:
     """One API on loopback, with the stored access token if there is one."""
     path = Path(paths.ACCESS_TOKEN)
     stored = path.read_text().strip() if token and path.is_file() else None
-    return Api(edition(site), f"http://127.0.0.1:{site.one_api_port}", stored)
+    return Api(edition(site), f"http://127.0.0.1:{serving.port(site)}", stored)
+
+
+_held: list[IO[str]] = []
+
+
+@contextlib.contextmanager
+def locked() -> Iterator[None]:
+    """Let no other command change the site meanwhile."""
+    with Path(LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _held.append(lock)
+        try:
+            yield
+        finally:
+            _held.remove(lock)
+
+
+@contextlib.contextmanager
+def unlocked() -> Iterator[None]:
+    """Let another command that this one waits for change the site."""
+    for lock in _held:
+        fcntl.flock(lock, fcntl.LOCK_UN)
+    yield
+    for lock in _held:
+        fcntl.flock(lock, fcntl.LOCK_EX)
 
 
 def run(*command: str, environment: Mapping[str, str] | None = None) -> tuple[int, str]:

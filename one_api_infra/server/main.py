@@ -1,13 +1,11 @@
 """The commands of the package on the server: ``python one-api-infra.pyz COMMAND``."""
 
-import fcntl
 import os
 import sys
 from importlib import import_module
-from pathlib import Path
 
 from one_api_infra.server import as_callbacks_user
-from one_api_infra.server.local import CommandError
+from one_api_infra.server.local import CommandError, locked
 from one_api_infra.shared import foreign
 from one_api_infra.shared.editions.api import ApiError
 
@@ -16,7 +14,10 @@ COMMANDS = {
     "state": "state.show",
     "compile": "bytecode.make",
     "generate": "one_api.generate",
-    "activate": "one_api.activate",
+    "activate": "upgrade.activate",
+    "upgrade": "upgrade.carry_out",
+    "rollback": "rollback.roll_back",
+    "rollback-plan": "rollback.plan",
     "claim": "one_api.claim",
     "nginx": "nginx.apply",
     "obtain": "certbot.obtain",
@@ -68,6 +69,7 @@ COMMANDS = {
 }
 # These change nothing of the site, or are called by a command that holds the lock.
 UNLOCKED = {
+    "upgrade",  # it holds the lock where it changes something
     *("state", "deploy-hook", "observe", "observe-keep", "monitor-look", "monitor-judge"),
     *("callbacks", "database", "database-journal", "rehearse", "order", "order-done", "order-send"),
     *(
@@ -80,6 +82,7 @@ UNLOCKED = {
         "stream-drill",
         "snapshots",
         "restore-plan",
+        "rollback-plan",
         "backup-now",
     ),
     *("move-copy", "move-drain", "move-show", "move-receive", "move-hold", "move-let-go"),
@@ -87,7 +90,6 @@ UNLOCKED = {
 }
 # Of the callbacks' user's own files, which are not root's to open.
 AS_CALLBACKS_USER = {"order", "order-done", "order-send", "report"}
-LOCK = "/run/one-api-infra.lock"
 
 
 def main() -> None:
@@ -99,8 +101,7 @@ def main() -> None:
         _run()
         return
     os.umask(0o022)  # nginx and One API read what is made here, whatever root's own umask is
-    with Path(LOCK).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked():
         _run()
 
 

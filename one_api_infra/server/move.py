@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from one_api_infra.server import load, move_changes, nginx
+from one_api_infra.server import load, move_changes, nginx, upgrade
 from one_api_infra.server.local import CommandError, must, run, site, write
 from one_api_infra.shared import database, nginx_release, paths, plain, units
 from one_api_infra.shared.backup import DATABASE_FILE
@@ -80,6 +80,7 @@ def _must_fit() -> None:
 
 def switch() -> None:
     """Let new requests go to the new server; see the module."""
+    upgrade.must_have_ended()
     settle()
     if moved():
         return

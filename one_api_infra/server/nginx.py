@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from one_api_infra.server import certificate, files
+from one_api_infra.server import certificate, files, serving
 from one_api_infra.server.local import CommandError, must, run, site, tail, write
 from one_api_infra.server.nginx_files import are_relieved, install, swap
-from one_api_infra.shared import nginx_release, paths, units
+from one_api_infra.shared import nginx_release, paths, units, upgrade
 from one_api_infra.shared.site_file import SiteFile
 from one_api_infra.shared.texts import _
 
@@ -32,7 +32,19 @@ DEFAULT_SITE_WAS_ON = "default-site-was-on"
 
 def apply() -> None:
     """Read the configuration from standard input (JSON) and let nginx serve it."""
-    let_serve(json.load(sys.stdin))
+    configuration = json.load(sys.stdin)
+    let_serve(_leading(configuration, serving.upstream(site())))  # an upgrade may have changed it
+
+
+def go_to(port: int, *, payments: int = 0, fallback: int = 0) -> None:
+    """Let nginx bring what is new to a port; see ``upgrade.upstream``."""
+    text = upgrade.upstream(port, payments=payments, fallback=fallback)
+    let_serve(_leading(brought(), text), staged=False)
+
+
+def _leading(configuration: Mapping[str, Any], text: str) -> dict[str, Any]:
+    parts = {**configuration["parts"], upgrade.PART: text}
+    return {**configuration, "parts": parts, "release": nginx_release.name(parts)}
 
 
 def brought() -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from one_api_infra.server import callback_domain, database, one_api, process
+from one_api_infra.server import callback_domain, database, one_api, process, serving
 from one_api_infra.server.callbacks.gateways import GATEWAYS
 from one_api_infra.server.local import api, edition, run
 from one_api_infra.shared import units
@@ -28,7 +28,7 @@ NOT_TOLD = (ApiError, KeyError, TypeError, ValueError)
 def observe(site: SiteFile, *, fresh: bool) -> OneApi:
     """One API's unit, process, settings and payment rows, without a secret."""
     kept = database.state(fresh=fresh)
-    words = run("systemctl", "show", "--property=ActiveState,MainPID", units.ONE_API)[1]
+    words = run("systemctl", "show", "--property=ActiveState,MainPID", serving.unit())[1]
     unit = dict(line.split("=", 1) for line in words.splitlines() if "=" in line)
     client = api(site)
     client.timeout = SECONDS
@@ -36,7 +36,7 @@ def observe(site: SiteFile, *, fresh: bool) -> OneApi:
     stored = Unobserved(error) if error else _stored_settings(site, client, kept)
     return OneApi(
         is_active=unit.get("ActiveState") in {"active", "reloading"},
-        port=site.one_api_port,
+        port=serving.port(site),
         process=process.observe(),
         error=error,
         environment=_environment(unit.get("MainPID", "0")),
@@ -45,6 +45,8 @@ def observe(site: SiteFile, *, fresh: bool) -> OneApi:
         server_address=address,
         database=kept,
         stored=stored,
+        upgrade=serving.under_way(),
+        is_upgrading=run("systemctl", "is-active", units.UPGRADE)[1] in {"active", "activating"},
     )
 
 

@@ -19,11 +19,11 @@ from one_api_infra.server.local import (
     tail,
     write,
 )
-from one_api_infra.shared import environment_file, paths, units
+from one_api_infra.shared import environment_file, paths, started, units
 from one_api_infra.shared.editions.api import DEFAULT_PASSWORD, Api, ApiError
-from one_api_infra.shared.site_file import SiteFile
 from one_api_infra.shared.texts import _
 
+USER = "one-api"
 START_SECONDS = 120  # the first start may migrate a database; a failing tiktoken load takes 30 s
 TRIES = 3
 ALPHABET = string.ascii_letters + string.digits
@@ -83,16 +83,16 @@ def activate(release: str) -> None:
     must("systemctl", "enable", "--quiet", units.ONE_API)
     is_ours = is_confirmed()  # before the start, which makes a database where there is none
     with contextlib.nullcontext() if is_ours else _closed():
-        if problem := _restart(site()):
+        if problem := restart():
             if before and before != target:
                 link(current, before)
-                _restart(site())
+                restart()
             raise CommandError(problem)
         if not is_ours:
             claim()
     if before and before != target:
-        link(f"{paths.ONE_API}/previous", before)
-        _forget_old_releases()
+        link(paths.PREVIOUS, before)
+        forget_old_releases()
 
 
 @contextlib.contextmanager
@@ -110,41 +110,72 @@ def _closed() -> Iterator[None]:
     must("systemctl", "start", nginx)
 
 
-def _restart(site: SiteFile) -> str | None:
+def restart() -> str | None:
     """Restart and wait for ``/api/status``; what went wrong, if anything."""
     run("systemctl", "reset-failed", units.ONE_API)
     code, output = run("systemctl", "restart", units.ONE_API)
     if code:
-        return _failure(output)
+        return failure(output)
+    if problem := wait(units.ONE_API, site().one_api_port):
+        return problem
+    Path(paths.RESTART_DUE).unlink(missing_ok=True)
+    return None
+
+
+def wait(unit: str, port: int) -> str | None:
+    """Wait for ``/api/status`` of an instance; what went wrong, if anything."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
-        try:
-            api(site, token=False).status()
-        except ApiError:
-            if _restarts() >= TRIES:
-                break
-            time.sleep(0.1)
-        else:
-            Path(paths.RESTART_DUE).unlink(missing_ok=True)
+        if answers(port):
             return None
-    return _failure("")
+        if _restarts(unit) >= TRIES:
+            break
+        time.sleep(0.1)
+    return failure("", unit)
 
 
-def _restarts() -> int:
+def answers(port: int | None = None) -> bool:
+    """Whether an instance tells its status; the site's own if no port is given."""
+    current = site()
+    try:
+        at = f"http://127.0.0.1:{port or current.one_api_port}"
+        Api(edition(current), at).status()
+    except ApiError:
+        return False
+    return True
+
+
+def _restarts(unit: str) -> int:
     """How often systemd has started it anew by itself."""
-    return int(must("systemctl", "show", "--property=NRestarts", "--value", units.ONE_API))
+    return int(must("systemctl", "show", "--property=NRestarts", "--value", unit))
 
 
-def _failure(output: str) -> str:
-    journal = run("journalctl", "--unit=one-api", "--lines=15", "--no-pager", "--output=cat")[1]
+def failure(output: str, unit: str = units.ONE_API) -> str:
+    """What an instance that does not answer has said."""
+    name = unit.removesuffix(".service")
+    journal = run("journalctl", f"--unit={name}", "--lines=15", "--no-pager", "--output=cat")[1]
     cause = _("One API does not start or does not answer on /api/status.")
-    remedy = _("Remedy: read `journalctl -u one-api`; its last words were:")
+    remedy = _("Remedy: read `journalctl -u {unit}`; its last words were:", unit=name)
     return "\n".join([cause, output, remedy, tail(journal.splitlines())])
 
 
-def _forget_old_releases() -> None:
+def environment() -> dict[str, str]:
+    """The variables with which One API is started."""
+    found: dict[str, str] = {}
+    for path in (paths.ENVIRONMENT, paths.GENERATED, paths.GIVEN):
+        found |= _variables(path)
+    return found
+
+
+def files_sum() -> str:
+    """The sum of the files that One API reads when it starts."""
+    return run("sh", "-c", started.FILES_SUM)[1].split()[0]
+
+
+def forget_old_releases() -> None:
     """Keep the current release and the one before it."""
-    kept = {Path(f"{paths.ONE_API}/{name}").readlink() for name in ("current", "previous")}
+    links = map(Path, (paths.CURRENT, paths.PREVIOUS))
+    kept = {each.readlink() for each in links if each.is_symlink()}
     for release in Path(f"{paths.ONE_API}/releases").iterdir():
         if release not in kept:
             must("rm", "-rf", str(release))

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from one_api_infra.server.local import run, write
+from one_api_infra.server.serving import under_way
 from one_api_infra.shared import paths, started, units
 from one_api_infra.shared.server_observation import Holder, Process
 
@@ -30,7 +31,8 @@ def observe() -> Process:
     restarts = int(shown.get("NRestarts") or 0)
     return Process(
         user=_user(process) if runs else "",
-        is_loaded=not runs or _is_loaded(),
+        # While it is upgraded the new files are the second instance's.
+        is_loaded=not runs or under_way() is not None or _is_loaded(),
         is_release=is_release(),
         restarts=restarts,
         age=time.monotonic() - began if began else 0.0,  # none while it is just being started

@@ -17,7 +17,10 @@ from one_api_infra.shared.manifest import Manifest
 DATA = (paths.DATA, paths.ONE_API_CONFIG, paths.LOGS)
 OWNER_OF_DATA = "one-api"
 # What no deploy writes: the programs make it.
-MADE = (paths.ONE_API, paths.MONITOR, paths.CALLBACKS, f"{paths.NGINX}/one-api.d")
+MADE = (
+    *(paths.ONE_API, paths.SECOND_LOGS),
+    *(paths.MONITOR, paths.CALLBACKS, f"{paths.NGINX}/one-api.d"),
+)
 # This program and what it reads while it runs.
 LAST = (paths.STATE, paths.CONFIG, paths.AGENT)
 MARK = "one-api"  # in the name of every folder that is ours alone

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from one_api_infra.server import backup as backup_of
-from one_api_infra.server import drill, dump, journal, load, one_api, revived, stream
+from one_api_infra.server import drill, dump, journal, load, one_api, revived, stream, upgrade
 from one_api_infra.server import restic as restic_of
 from one_api_infra.server.local import CommandError, must, run, site, write
 from one_api_infra.server.restic import Restic
@@ -166,6 +166,7 @@ def restore(choice: str = LATEST) -> None:
 
 
 def _restore(mark: Mark) -> None:
+    upgrade.must_have_ended()
     facts = _bring(mark.snapshot)
     streamed: list[str] = []
     if mark.streams and site().backup_stream and facts.kind == SQLITE:

@@ -10,6 +10,7 @@ from one_api_infra.server import (
     former_domains,
     one_api,
     process,
+    serving,
 )
 from one_api_infra.server.local import api, site
 from one_api_infra.shared import paths, plain
@@ -32,6 +33,7 @@ def show() -> None:
         database=database.state(),
         journal=database.journal_on_disk(),
         is_release=process.is_release(),
+        upgrade=serving.under_way(),
         one_api=_one_api(current),
     )
     print(plain.write(made))

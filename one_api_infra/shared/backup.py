@@ -53,6 +53,7 @@ MADE_AGAIN: Mapping[str, str] = {
     paths.DRILL: "the next drill",
     paths.DRILL_STREAM: "the next drill",
     paths.LOGS: "One API; nothing there is needed",
+    paths.SECOND_LOGS: "One API; nothing there is needed",
     paths.DATA: "the restore, from the dump",
 }
 

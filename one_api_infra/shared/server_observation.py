@@ -12,6 +12,7 @@ from one_api_infra.shared.backup import Backup
 from one_api_infra.shared.certificate import Certificate
 from one_api_infra.shared.manifest import Deviation
 from one_api_infra.shared.place import Place
+from one_api_infra.shared.upgrade import Upgrade
 
 T = TypeVar("T")
 
@@ -258,7 +259,10 @@ class Process:
 
 @dataclass(frozen=True)
 class OneApi:
-    """One API: its unit, its process' variables that decide about callbacks, its own word."""
+    """One API: its unit, its process' variables that decide about callbacks, its own word.
+
+    ``upgrade`` is one that is on its way, ``is_upgrading`` whether its unit runs.
+    """
 
     is_active: bool
     port: int
@@ -269,6 +273,8 @@ class OneApi:
     server_address: str | None
     database: Database | Unobserved
     stored: StoredSettings | Unobserved
+    upgrade: Upgrade | None = None
+    is_upgrading: bool = False
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ class SiteFile:
     edition: str
     version: str
     one_api_port: int
+    one_api_second_port: int
+    drain_minutes: int
     time_zone: str
     language: str
     lab: bool

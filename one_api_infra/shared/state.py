@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from one_api_infra.shared.certificate import Certificate
 from one_api_infra.shared.place import Place
 from one_api_infra.shared.server_observation import NOBODY_ASKED, Database, Unobserved
+from one_api_infra.shared.upgrade import Upgrade
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,8 @@ class State:
     """``renewal`` are certbot's notes on the site's certificate, ``has_account`` whether it has the
     one that they name, ``former`` are the certificates of earlier domains, ``awaited`` the names of
     those at which a gateway may still call, ``is_release`` whether One API's program is whole,
-    ``journal`` SQLite's mode (``wal``, ``rollback``; empty where there is no file). All is empty on
-    a blank server.
+    ``journal`` SQLite's mode (``wal``, ``rollback``; empty where there is no file), ``upgrade`` the
+    one that is on its way. All is empty on a blank server.
     """
 
     certificates: tuple[Certificate, ...] = ()
@@ -37,4 +38,5 @@ class State:
     database: Database | Unobserved = NOBODY_ASKED
     journal: str = ""
     is_release: bool = False
+    upgrade: Upgrade | None = None
     one_api: OneApiState = OneApiState()

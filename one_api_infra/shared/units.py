@@ -4,6 +4,7 @@ FOLDER = "/etc/systemd/system"
 
 NGINX = "nginx.service"
 ONE_API = "one-api.service"
+SECOND, UPGRADE = "one-api-second.service", "one-api-upgrade.service"
 DATABASE = "one-api-database.service"
 FIREWALL = "one-api-firewall.service"
 CERTIFICATE, CERTIFICATE_TIMER = "one-api-certificate.service", "one-api-certificate.timer"

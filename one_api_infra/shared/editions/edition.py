@@ -47,7 +47,8 @@ class Edition:
     secrets with which they were made. ``origin_variables`` take the site's origins;
     ``sqlite_parameters`` end the path of SQLite's file;
     ``stop_seconds``: how long it takes to end what is under way.
-    ``compliance`` are the options that say that payments were agreed to.
+    ``compliance`` are the options that say that payments were agreed to. By ``order_routes``
+    orders are made. ``overlaps``: two instances may share a database for a while, as was tried.
     """
 
     name: str
@@ -73,6 +74,8 @@ class Edition:
     stop_seconds: int
     closed_routes: tuple[str, ...]
     read_only_routes: tuple[str, ...] = ()
+    order_routes: tuple[str, ...] = ()
+    overlaps: bool = False
     epay_methods: tuple[str, ...] = ("GET", "POST")
     epay_key_option: str = ""
     signs_keys: bool = False

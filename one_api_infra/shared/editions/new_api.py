@@ -43,6 +43,16 @@ EDITION = Edition(
     stop_seconds=135,  # it waits up to 120 s for requests under way (SHUTDOWN_TIMEOUT_SECONDS)
     closed_routes=(),
     read_only_routes=("/api/setup",),
+    order_routes=(  # router/api-router.go
+        "/api/user/pay",
+        "/api/user/stripe/pay",
+        "/api/user/creem/pay",
+        "/api/user/waffo/pay",
+        "/api/subscription/epay/pay",
+        "/api/subscription/stripe/pay",
+        "/api/subscription/creem/pay",
+    ),
+    overlaps=True,
     epay_key_option="EpayKey",
     sqlite_parameters="?_busy_timeout=30000",  # ms; its own, lost with the path that we set
     origin_variables=("SESSION_COOKIE_TRUSTED_URL",),  # common/session_cookie.go

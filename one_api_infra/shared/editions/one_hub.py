@@ -49,6 +49,8 @@ EDITION = Edition(
     ),
     stop_seconds=10,  # it knows no graceful stop
     closed_routes=("/api/metrics",),
+    order_routes=("/api/user/order",),  # router/api-router.go
+    overlaps=True,
     # payment/gateway/epay/payment.go binds the query alone; clones that post are refused for ever.
     epay_methods=("GET",),
     signs_keys=True,

@@ -1,10 +1,11 @@
 """Observations in which one thing is wrong, and the check that must name it first."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from one_api_infra.checks import attempts, backup, database
 from one_api_infra.checks.observation import Asked, Caa, Exchange, Observation, Port
 from one_api_infra.shared.server_observation import Unobserved
+from one_api_infra.shared.upgrade import Phase, Upgrade
 from tests.unit.checks.observations import (
     DAY,
     DISK,
@@ -111,6 +112,7 @@ def own(**headers: str) -> dict[str, str]:
     return {"x_oneapi_request_id": "1", **headers}
 
 
+UPGRADE = asdict(Upgrade("new", "old", Phase.STARTING.value, NOW - 1000, "boot", "sum"))
 HTML = "<html>Just a moment...</html>"
 FAULTS: list[tuple[Observation, str]] = [
     (server(now=NOW + DAY), "system.clock"),
@@ -151,6 +153,8 @@ FAULTS: list[tuple[Observation, str]] = [
     (process(user="root"), "one_api.user"),
     (process(user="root", drop_ins=["/x"]), "one_api.user"),
     (process(is_loaded=False), "one_api.is_loaded"),
+    (server(one_api={"upgrade": UPGRADE, "is_upgrading": False}), "one_api.upgrade"),
+    (server(one_api={"upgrade": UPGRADE, "is_upgrading": True}), "one_api.upgrade"),
     (process(is_release=False), "one_api.release"),
     (process(restarts=5, age=60.0, died_of="oom-kill"), "one_api.keeps_running"),
     (process(restarts=5, age=60.0, died_of="oom-kill", drop_ins=["/x"]), "one_api.keeps_running"),

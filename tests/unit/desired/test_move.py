@@ -39,7 +39,7 @@ def test_a_server_serves_no_site_that_is_elsewhere() -> None:
 @pytest.mark.parametrize("address", [NEW, "2001:db8::20"])
 def test_the_old_server_hands_on(address: str) -> None:
     made = nginx.parts(site(), nginx.Features.of(site(), Snapshot()), address)
-    assert f"server 127.0.0.1:{rules.GATE_PORT};" in made["http.conf"]
+    assert made["upstream.conf"].count(f"server 127.0.0.1:{rules.GATE_PORT};") == 2
     everything = "\n".join(made.values())
     assert "proxy_pass http://one_api" not in everything
     assert made["callbacks.conf"].count("proxy_pass https://one_api") >= 1

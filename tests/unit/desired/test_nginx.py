@@ -74,7 +74,7 @@ def test_others_keep_their_configuration() -> None:
 
 
 def test_release_is_named_by_its_content() -> None:
-    one, other = parts(look()), parts(look(), one_api_port=3001)
+    one, other = parts(look()), parts(look(), one_api_port=3002)
     assert nginx_release.name(one) == nginx_release.name(dict(one))
     assert nginx_release.name(one) != nginx_release.name(other)
 

@@ -1,0 +1,350 @@
+"""Carrying an upgrade out: ``shared/upgrade`` says how. It runs in a unit of its own.
+
+Each step can be carried out again: whatever one was killed at, the unit's next start goes on there.
+Until the second instance has proved that it serves, all is as before; from then on it goes ahead.
+"""
+
+import contextlib
+import datetime
+import http.client
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from one_api_infra.server import load, nginx, one_api, schema, waiting_room
+from one_api_infra.server.local import (
+    CommandError,
+    edition,
+    link,
+    locked,
+    must,
+    run,
+    site,
+    unlocked,
+    write,
+)
+from one_api_infra.server.serving import under_way
+from one_api_infra.shared import paths, plain, units, upgrade
+from one_api_infra.shared.backup import DATABASE_FILE, FACTS_FILE
+from one_api_infra.shared.texts import _
+from one_api_infra.shared.upgrade import Phase, Upgrade
+
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+HANDED_SECONDS = 300.0  # for a start, a proof and a reload
+PAYMENT_SECONDS = 35.0  # nginx waits 30 s for the answer to a callback
+SETTLE_SECONDS = 3.0  # One API books a stream's price after its end
+SCHEMA_FILE = "schema.txt"
+PROBE = "one-api-infra-probe"
+REQUEST_ID = "X-Oneapi-Request-Id"  # in each answer of all editions
+REFUSALS = {200, 400, 401, 403}  # a refusal is HTTP 200 as often as not
+WORDS = 200  # characters of an answer that are shown
+NEW_SECONDS = 600.0  # since root was claimed
+FREE_SHARE = 1.3  # of what One API uses now
+# Two that poll one Telegram bot get each other's messages, or an error.
+NOT_TWICE = ("TG_BOT_API_KEY",)
+
+
+def activate(release: str) -> None:
+    """Let One API run from a release, beside the one that serves until it has proved itself.
+
+    Where two cannot run, the one is stopped and the other started.
+    """
+    must_have_ended()
+    if why := obstacle():
+        print(_("Streams are cut: {why}", why=why), flush=True)
+        one_api.activate(release)
+    else:
+        begin(release)
+
+
+def must_have_ended() -> None:
+    """CommandError while two instances are there: who stops One API would stop one of them."""
+    if current := under_way():
+        raise CommandError(_told(current))
+
+
+def _told(current: Upgrade) -> str:
+    until = current.drains_since + site().drain_minutes * 60
+    return _(
+        "another change of One API is on its way, and waits for {streams} open requests until"
+        " {time:%H:%M:%S %z} at the latest.\n"
+        "Remedy: run again then, or cut them off, on the server: `touch {path}`",
+        streams=current.streams,
+        time=datetime.datetime.fromtimestamp(until).astimezone(),
+        path=paths.DRAIN_NOW,
+    )
+
+
+def obstacle() -> str:
+    """Why a second instance cannot run beside the one that serves; empty if it can."""
+    return next(_obstacles(), "")
+
+
+def _obstacles() -> Iterator[str]:
+    chosen, given = edition(site()), one_api.environment()
+    if not chosen.overlaps:
+        yield _("two instances of {edition} were not tried", edition=chosen.title)
+    if not one_api.is_confirmed():
+        yield _("root is not claimed yet")
+    elif time.time() - Path(paths.PASSWORD_CONFIRMED).stat().st_mtime < NEW_SECONDS:
+        yield _("the site is new")
+    for name in NOT_TWICE:
+        if given.get(name):
+            yield _("{name} is set: two instances would poll one bot", name=name)
+    if run("systemctl", "is-active", units.NGINX, units.ONE_API)[0] or not one_api.answers():
+        yield _("nothing is served")
+    needed, free = _memory()
+    if free < needed:
+        yield _("{needed} MiB of memory are needed, {free} are free", needed=needed, free=free)
+
+
+def _memory() -> tuple[int, int]:
+    """MiB that a second instance may take, and what is available."""
+    used = run("systemctl", "show", "-P", "MemoryCurrent", units.ONE_API)[1]
+    words = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+    free = int(words["MemAvailable"].split()[0]) >> 10
+    return int(int(used) * FREE_SHARE) >> 20 if used.isdigit() else 0, free
+
+
+def begin(release: str) -> None:
+    """Hand what is new to a release; CommandError if it does not serve, and all is as before."""
+    before = Path(paths.CURRENT).readlink().name
+    Path(paths.UPGRADE_FAILED).unlink(missing_ok=True)
+    if release != before:
+        _keep_database()
+    made = Upgrade(release, before, Phase.STARTING, time.time(), _boot(), one_api.files_sum())
+    write(paths.UPGRADE, plain.write(made), 0o644)
+    must("systemctl", "daemon-reload")
+    must("systemctl", "enable", "--quiet", units.UPGRADE)
+    must("systemctl", "restart", "--no-block", units.UPGRADE)
+    with unlocked():
+        _wait_until_handed()
+    if Path(paths.UPGRADE_FAILED).exists():
+        raise CommandError(Path(paths.UPGRADE_FAILED).read_text())
+
+
+def _wait_until_handed() -> None:
+    """To the end, where no stream has to be waited for."""
+    until = time.monotonic() + HANDED_SECONDS
+    while (current := under_way()) and not (current.phase in upgrade.HANDED and current.streams):
+        if time.monotonic() > until:
+            raise CommandError(_("the upgrade hangs: `journalctl -u {unit}`", unit=units.UPGRADE))
+        time.sleep(0.1)
+
+
+def _boot() -> str:
+    return Path(BOOT_ID).read_text().strip()
+
+
+def _keep_database() -> None:
+    """A copy from before the new release changes the schema, which it does forward only."""
+    kept = Path(paths.BEFORE_UPGRADE)
+    kept.mkdir(mode=0o700, exist_ok=True)
+    try:
+        with dumped() as folder:
+            for name in (DATABASE_FILE, FACTS_FILE):
+                shutil.copyfile(folder / name, kept / f"{name}.new")
+                (kept / f"{name}.new").rename(kept / name)
+    except CommandError as error:
+        if not load.url():
+            raise
+        print(_("No copy of the database is kept: {words}", words=error), flush=True)
+        return
+    write(kept / SCHEMA_FILE, schema.text())
+
+
+@contextlib.contextmanager
+def dumped() -> Iterator[Path]:
+    """The folder of a copy of the database, which stays only for a backup to read it."""
+    must("install", "-d", "-o", one_api.USER, "-g", one_api.USER, "-m", "700", paths.DUMP)
+    try:
+        must("runuser", "-u", one_api.USER, "--", *paths.agent("dump").split())
+        yield Path(paths.DUMP)
+    finally:
+        if not site().backup:
+            shutil.rmtree(paths.DUMP)
+
+
+def carry_out() -> None:
+    """Go from where the upgrade is to its end."""
+    while current := under_way():
+        if current.boot != _boot():
+            current = _after_reboot(current)
+        STEPS[Phase(current.phase)](current)
+    run("systemctl", "disable", "--quiet", units.UPGRADE)
+
+
+def _after_reboot(current: Upgrade) -> Upgrade:
+    """Nothing is left that could be drained; what had not been handed over is given up."""
+    if current.phase in {Phase.STARTING, Phase.HANDING}:
+        _give_up(_("the server was rebooted"))
+    return _save(replace(current, boot=_boot()), Phase.REPLACING)
+
+
+def _save(current: Upgrade, phase: Phase) -> Upgrade:
+    made = current.at(phase, time.time())
+    write(paths.UPGRADE, plain.write(made), 0o644)
+    return made
+
+
+def _give_up(words: str) -> None:
+    """All is as before; whoever began it is told why."""
+    run("systemctl", "stop", units.SECOND)
+    write(paths.UPGRADE_FAILED, f"{words}\n")
+    Path(paths.UPGRADE).unlink()
+    raise CommandError(words)
+
+
+def _start(current: Upgrade) -> None:
+    link(paths.SECOND, f"{paths.ONE_API}/releases/{current.release}")
+    run("systemctl", "reset-failed", units.SECOND)
+    code, words = run("systemctl", "restart", units.SECOND)
+    port = site().one_api_second_port
+    problem = one_api.failure(words, units.SECOND) if code else one_api.wait(units.SECOND, port)
+    if problem := problem or refused(port):
+        _give_up(problem)
+    _save(current, Phase.HANDING)
+
+
+def refused(port: int) -> str:
+    """What an instance answers otherwise than One API does; empty if it is One API through.
+
+    A request without a key is refused, and one to each callback route that is no payment too.
+    """
+    asked = [("GET", "/v1/models", {401})]
+    for route in edition(site()).callback_routes:
+        path = route.path.split()[-1]
+        asked.append((route.methods[0], path + PROBE * path.endswith("/"), REFUSALS))
+    for method, path, wanted in asked:
+        status, is_its_own, words = _asked(port, method, path)
+        if status not in wanted or not is_its_own:
+            return _(
+                "{path} is answered by {found}: this is no release to serve with",
+                path=path,
+                found=f"{status} {words[:WORDS]}".strip(),
+            )
+    return ""
+
+
+def _asked(port: int, method: str, path: str) -> tuple[int, bool, str]:
+    """The status, whether it is One API's own answer and no page, and its words."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request(method, path, headers={"Host": site().callback_domain})
+        reply = connection.getresponse()
+        is_page = "html" in (reply.getheader("Content-Type") or "")
+        is_its_own = bool(reply.getheader(REQUEST_ID)) and not is_page
+        return reply.status, is_its_own, reply.read().decode(errors="replace")
+    except (OSError, http.client.HTTPException) as error:
+        return 0, False, str(error)
+    finally:
+        connection.close()
+
+
+def _hand_over(current: Upgrade) -> None:
+    own, second = site().one_api_port, site().one_api_second_port
+    with locked():
+        try:
+            _hand(second, own, fallback=own)
+        except CommandError as error:
+            nginx.go_to(own)
+            _give_up(str(error))
+        # From here on it is the release that a reboot starts.
+        link(paths.CURRENT, f"{paths.ONE_API}/releases/{current.release}")
+        if current.before != current.release:
+            link(paths.PREVIOUS, f"{paths.ONE_API}/releases/{current.before}")
+        Path(paths.RESTART_DUE).unlink(missing_ok=True)
+        _save(current, Phase.DRAINING)
+
+
+def _hand(port: int, before: int, *, fallback: int = 0) -> None:
+    """Let nginx bring what is new to a port.
+
+    Payments wait meanwhile, until those under way have ended: each instance has a lock of its own
+    on orders, and one order in both could be credited twice.
+    """
+    with _no_replays(), waiting_room.opened() as room:
+        try:
+            nginx.go_to(port, payments=room.port, fallback=fallback)
+            until = time.monotonic() + PAYMENT_SECONDS
+            while _connections(before, upgrade.PAYMENTS_FROM) and time.monotonic() < until:
+                time.sleep(0.05)
+            nginx.go_to(port, fallback=fallback)
+        except CommandError:
+            room.lead_to(before)
+            raise
+        room.lead_to(port)
+
+
+@contextlib.contextmanager
+def _no_replays() -> Iterator[None]:
+    """The callback service speaks to One API by itself: not now."""
+    run("systemctl", "stop", units.CALLBACKS_TIMER)
+    until = time.monotonic() + PAYMENT_SECONDS
+    while run("systemctl", "is-active", units.CALLBACKS)[1] == "activating":
+        if time.monotonic() > until:
+            break
+        time.sleep(0.05)
+    yield
+    if run("systemctl", "is-enabled", units.CALLBACKS_TIMER)[0] == 0:
+        run("systemctl", "start", units.CALLBACKS_TIMER)
+
+
+def _connections(port: int, of: str = "") -> int:
+    """How many connections an instance serves; ``of``: from that address alone."""
+    which = f"( sport = :{port} )" + (f" and dst = {of}" if of else "")
+    return len(must("ss", "-Htn", "state", "established", which).splitlines())
+
+
+def _drain(current: Upgrade, port: int) -> None:
+    """Wait until an instance has ended what it has begun, at most as long as the site allows."""
+    until = current.drains_since + site().drain_minutes * 60
+    time.sleep(1)  # nginx closes the connections that it kept
+    while count := _connections(port):
+        if time.time() > until or Path(paths.DRAIN_NOW).exists():
+            return
+        if count != current.streams:
+            current = replace(current, streams=count)
+            write(paths.UPGRADE, plain.write(current), 0o644)
+        time.sleep(1)
+    if current.streams:
+        time.sleep(SETTLE_SECONDS)
+
+
+def _drain_old(current: Upgrade) -> None:
+    _drain(current, site().one_api_port)
+    _save(current, Phase.REPLACING)
+
+
+def _replace(current: Upgrade) -> None:
+    with locked():
+        if problem := one_api.restart():
+            raise CommandError(problem)  # the second one serves; systemd tries again
+        _save(current, Phase.RETURNING)
+
+
+def _return(current: Upgrade) -> None:
+    own, second = site().one_api_port, site().one_api_second_port
+    with locked():
+        _hand(own, second)
+        _save(current, Phase.ENDING)
+
+
+def _end(current: Upgrade) -> None:
+    _drain(current, site().one_api_second_port)
+    must("systemctl", "stop", units.SECOND)
+    for path in (paths.UPGRADE, paths.DRAIN_NOW):
+        Path(path).unlink(missing_ok=True)
+    one_api.forget_old_releases()
+
+
+STEPS: Mapping[Phase, Callable[[Upgrade], None]] = {
+    Phase.STARTING: _start,
+    Phase.HANDING: _hand_over,
+    Phase.DRAINING: _drain_old,
+    Phase.REPLACING: _replace,
+    Phase.RETURNING: _return,
+    Phase.ENDING: _end,
+}
