@@ -29,6 +29,16 @@ PERL = (
 )
 
 
+def left_alone() -> str:
+    """An upgrade at its last step, whose unit somebody has stopped."""
+    script = (
+        "import time; from one_api_infra.shared import plain, upgrade as u;"
+        "boot = open('/proc/sys/kernel/random/boot_id').read().strip();"
+        "print(plain.write(u.Upgrade('new', 'old', 'ending', time.time(), boot, 'sum')))"
+    )
+    return f"PYTHONPATH={paths.ZIPAPP} {paths.PYTHON} -c {shlex.quote(script)} >{paths.UPGRADE}"
+
+
 def converge(site: LabSite) -> None:
     """What the deploy makes whole."""
     site.converge()
@@ -47,6 +57,7 @@ def rival(site: LabSite) -> None:
 
 
 PROCESS = (
+    Fault("upgrade left alone", "one_api.upgrade", left_alone()),
     Fault("ended every second", "one_api.keeps_running",
           f"{drop_in(UNIT, 'Service', 'RuntimeMaxSec=1')};"
           f" systemctl restart one-api; {RESTARTED}", undo=NO_DROP_IN),

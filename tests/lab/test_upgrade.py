@@ -1,0 +1,197 @@
+"""A new release beside the old one: no request fails, no stream is cut, no payment is doubled."""
+
+import shutil
+import subprocess
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from one_api_infra.lab.gateway import Gateway
+from one_api_infra.lab.process import wait_until
+from one_api_infra.shared import paths, units
+from tests.lab import ledgers
+from tests.lab.load import Load
+from tests.lab.payments import add_payment, create_order, credited
+from tests.lab.sites import ROOT, LabSite
+from tests.lab.streams import prepare, stream
+from tests.lab.test_status import COMMAND
+
+EVENTS, GAP = 150, 200  # of a stream: thirty seconds
+MODEL = f"stream-{EVENTS}-{GAP}"
+RELEASE = f"readlink {paths.CURRENT}"
+
+
+def other_release(site: LabSite, folder: Path) -> None:
+    """Another program of the same edition: what stands behind its end changes its sum alone.
+
+    The site is of yesterday: on a new one nobody is served who could be cut off.
+    """
+    site.host.ssh(f"touch -d yesterday {paths.PASSWORD_CONFIRMED}")
+    folder.mkdir(exist_ok=True)
+    made = folder / "one-api"
+    shutil.copy(site.settings["artifact"], made)
+    with made.open("ab") as stream:
+        stream.write(b"\n# another release\n")
+    site.inventory(artifact=str(made))
+
+
+def ended(site: LabSite) -> bool:
+    return not site.host.ssh(f"ls {paths.UPGRADE}", check=False)
+
+
+def test_an_upgrade_cuts_nothing(site: LabSite, gateway: Gateway, tmp_path: Path) -> None:
+    add_payment(site, gateway)
+    token = prepare(site, MODEL)
+    site.converge()
+    before, orders = credited(site), list[str]()
+    old = site.host.ssh(RELEASE)
+
+    def pay() -> None:
+        order = create_order(site, gateway)
+        orders.append(order["out_trade_no"])
+        assert site.notified(gateway, order["notify_url"], order).is_accepted
+
+    def ask() -> None:
+        assert site.outside.get("/api/status").status == 200
+
+    other_release(site, tmp_path)
+    with ThreadPoolExecutor(10) as pool:
+        loads = [Load(pay, 0.5), *(Load(ask, 0.05) for _n in range(2))]
+        streams = list[Future[int]](
+            pool.submit(stream, site, token, MODEL) for _number in range(10)
+        )
+        time.sleep(2)
+        done = site.deploy("-y", "--json")
+        assert done.code == 0, done.stderr
+        assert not ended(site), "the streams of before are awaited"
+        again = site.deploy("-y", "--json")
+        assert (again.code, again.changed) == (0, [])
+        counted = [each.result() for each in streams]
+        wait_until(lambda: ended(site), 60, "the upgrade's end")
+        for load in loads:
+            load.end()
+    assert counted == [EVENTS] * 10
+    assert [load.failures for load in loads] == [[], [], []]
+    paid = site.rows("SELECT trade_no FROM orders WHERE status = 'success'")
+    assert sorted(paid) == sorted([[each] for each in orders])
+    assert credited(site) - before == len(orders) * 5_000_000
+    print(f"payments {len(orders)}, requests {sum(load.done for load in loads[1:])},"
+          f" longest {max(load.longest for load in loads):.2f} s")  # fmt: skip
+    assert site.host.ssh(RELEASE) != old
+    assert site.host.ssh(f"systemctl is-active {units.SECOND} || true") == "inactive\n"
+    assert site.deploy("-y", "--json").changed == []
+    verified = site.verify()
+    assert verified.returncode == 0, verified.stdout[-3000:]
+
+
+BAD = {
+    "exits": "exit 3",
+    "hangs": "exec sleep 1000",
+    "answers 500": "exec python3 -c 'import http.server as h\n"
+    "class H(h.BaseHTTPRequestHandler):\n"
+    " def do_GET(s):\n"
+    '  ok = s.path == "/api/status"\n'
+    "  s.send_response(200 if ok else 500); s.end_headers()\n"
+    '  s.wfile.write(b"{\\"success\\": true, \\"data\\": {}}" if ok else b"")\n'
+    'h.HTTPServer(("127.0.0.1", 3001), H).serve_forever()\'',
+    "is for another machine": "",
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_release_gets_no_request(site: LabSite, tmp_path: Path, kind: str) -> None:
+    old = site.host.ssh(f"touch -d yesterday {paths.PASSWORD_CONFIRMED}; {RELEASE}")
+    made = tmp_path / "bad"
+    made.write_bytes(f"#!/bin/sh\n{BAD[kind]}\n".encode() if BAD[kind] else b"\x7fELF\x00")
+    good = site.settings["artifact"]
+    site.inventory(artifact=str(made))
+
+    def ask() -> None:
+        assert site.outside.get("/api/status").status == 200
+
+    load = Load(ask, 0.05)
+    done = site.deploy("-y")
+    load.end()
+    assert done.code == 1
+    assert load.failures == []
+    assert site.host.ssh(RELEASE) == old
+    assert ended(site)
+    site.inventory(artifact=good)
+    assert site.deploy("-y", "--json").changed == []
+
+
+@pytest.mark.long
+def test_killed_at_any_step_it_is_ended_by_the_next_start(
+    site: LabSite, gateway: Gateway, tmp_path: Path
+) -> None:
+    add_payment(site, gateway)
+    site.converge()
+    for point in range(8):
+        other_release(site, tmp_path / str(point))
+        run = threading.Thread(target=site.deploy, args=("-y",))
+        run.start()
+        wait_until(lambda: not ended(site), 60, "the upgrade's begin")
+        time.sleep(point * 0.8)
+        site.host.ssh(f"systemctl kill --signal=KILL {units.UPGRADE}", check=False)
+        run.join()
+        wait_until(lambda: ended(site), 120, "the upgrade's end")
+        site.converge()
+        wait_until(lambda: ended(site), 120, "the upgrade's end")
+        assert site.answers()
+        assert site.host.ssh(f"systemctl is-active {units.SECOND} || true") == "inactive\n"
+        order = create_order(site, gateway)
+        assert site.notified(gateway, order["notify_url"], order).is_accepted
+    assert site.deploy("-y", "--json").changed == []
+
+
+def rolled_back(site: LabSite) -> str:
+    """What the command says; it must succeed."""
+    site.inventory()
+    done = subprocess.run(
+        [COMMAND[0], "rollback", "--yes"], cwd=ROOT, env=site.environment(), check=False,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stderr + done.stdout
+
+
+@pytest.mark.long
+def test_back_with_the_same_schema_nothing_is_lost(site: LabSite, tmp_path: Path) -> None:
+    old = site.host.ssh(RELEASE)
+    other_release(site, tmp_path)
+    site.converge()
+    assert site.host.ssh(RELEASE) != old
+    ledgers.write(site, "INSERT INTO users (username, quota) VALUES ('since', 5)")
+
+    def ask() -> None:
+        assert site.outside.get("/api/status").status == 200
+
+    load = Load(ask, 0.05)
+    rolled_back(site)
+    load.end()
+    assert load.failures == []
+    assert site.host.ssh(RELEASE) == old
+    assert ["since"] in site.rows("SELECT username FROM users")
+
+
+@pytest.mark.long
+def test_back_from_another_schema_the_copy_of_before_comes_back(
+    site: LabSite, tmp_path: Path
+) -> None:
+    old = site.host.ssh(RELEASE)
+    ledgers.write(site, "INSERT INTO users (username, quota) VALUES ('before', 5)")
+    other_release(site, tmp_path)
+    site.converge()
+    ledgers.write(site, "ALTER TABLE users ADD COLUMN later text")
+    ledgers.write(site, "INSERT INTO users (username, quota) VALUES ('since', 5)")
+    said = rolled_back(site)
+    assert "users: 3 -> 2" in said, said
+    names = site.rows("SELECT username FROM users")
+    assert ["before"] in names
+    assert ["since"] not in names
+    assert site.host.ssh(RELEASE) == old
+    assert site.answers()
