@@ -1,0 +1,135 @@
+"""One API is upgraded under load: ``python -m benchmarks.upgrade`` (root; some minutes).
+
+Streams of half a minute to a minute, requests, a payment a second; then the release changes. First
+as the site does it, then by a restart, as it was before. ``ONE_API_BINARY`` names a real One Hub;
+else it is the stand-in, which is said.
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from one_api_infra.lab import epay
+from one_api_infra.lab.gateway import Gateway
+from one_api_infra.lab.lab import Lab
+from one_api_infra.lab.process import wait_until
+from tests.lab.conftest import new_site
+from tests.lab.load import Load
+from tests.lab.payments import add_payment, create_order
+from tests.lab.sites import LabSite
+from tests.lab.streams import prepare, stream
+from tests.lab.test_upgrade import ended, other_release
+
+GAP = 200  # milliseconds between a stream's events
+SECONDS = (30, 60)  # of a stream
+# What a stream costs is taken from one and added to the other: their sum stays.
+BALANCE = "SELECT quota + used_quota FROM users WHERE id = 1"
+BOOKED = "SELECT count(*), coalesce(sum(quota), 0) FROM logs WHERE type = 2"
+
+
+def upgraded(site: LabSite, folder: Path) -> None:
+    """The ordinary deploy of another release, to the end of the last stream."""
+    other_release(site, folder)
+    began = time.monotonic()
+    site.converge()
+    print(f"the deploy: {time.monotonic() - began:.1f} s", flush=True)
+    wait_until(lambda: ended(site), 600, "the upgrade's end")
+    print(f"until there is one instance again: {time.monotonic() - began:.1f} s", flush=True)
+
+
+def restarted(site: LabSite, _folder: Path) -> None:
+    """One API is stopped and started, as every upgrade was before."""
+    site.host.ssh("systemctl restart one-api")
+    wait_until(site.answers, 60, "the site")
+
+
+def measure(
+    site: LabSite, gateway: Gateway, change: Callable[[LabSite, Path], None],
+    options: argparse.Namespace, folder: Path,
+) -> None:  # fmt: skip
+    """Load, the change in the midst of it, and what became of all."""
+    models = {seconds * 1000 // GAP: f"stream-{seconds * 1000 // GAP}-{GAP}" for seconds in SECONDS}
+    orders, before = list[str](), site.rows(BALANCE)[0][0]
+
+    def pay() -> None:
+        order = create_order(site, gateway)
+        orders.append(order["out_trade_no"])
+        if not site.notified(gateway, order["notify_url"], order).is_accepted:
+            raise RuntimeError(order["out_trade_no"])
+
+    def ask() -> None:
+        key = {"Authorization": f"Bearer {options.token}"}
+        status = site.outside.request("GET", "https", "/v1/models", key).status
+        if status != 200:
+            raise RuntimeError(str(status))
+
+    with ThreadPoolExecutor(options.streams) as pool:
+        streams = dict[Future[int], int]()
+        for number in range(options.streams):
+            events, model = list(models.items())[number % len(models)]
+            streams[pool.submit(stream, site, options.token, model)] = events
+        time.sleep(8)
+        loads = [Load(pay, 1.0), *(Load(ask, 10 / options.rate) for _n in range(10))]
+        change(site, folder)
+        outcomes = Counter(_outcome(each, events) for each, events in streams.items())
+        for load in loads:
+            load.end()
+    failures = Counter(words for load in loads[1:] for words in load.failures)
+    print(f"streams: {dict(outcomes)}")
+    slowest = max(load.longest for load in loads[1:])
+    print(f"requests: {sum(load.done for load in loads[1:])}, failed {failures.total()}"
+          f" {dict(failures)}, slowest {slowest:.2f} s")  # fmt: skip
+    paid = Counter(row[0] for row in site.rows("SELECT trade_no FROM orders"
+                                               " WHERE status = 'success'"))  # fmt: skip
+    lost = [each for each in orders if each not in paid]
+    each = (site.rows(BALANCE)[0][0] - before) / max(len(orders) - len(lost), 1)
+    print(f"payments: {len(orders)}, not credited {len(lost)}, failed calls"
+          f" {len(loads[0].failures)}, slowest {loads[0].longest:.2f} s;"
+          f" credited for each {each:.0f}")  # fmt: skip
+    print(f"streams and requests that were booked, and their price: {site.rows(BOOKED)[0]}")
+
+
+def _outcome(ended_stream: Future[int], events: int) -> str:
+    try:
+        return "whole" if ended_stream.result() == events else "cut"
+    except Exception as error:
+        return f"cut: {type(error).__name__}"
+
+
+def main() -> None:
+    """Both ways."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--streams", type=int, default=200)
+    parser.add_argument("--rate", type=float, default=100, help="requests a second")
+    options = parser.parse_args()
+    print(f"One API: {os.environ.get('ONE_API_BINARY') or 'the stand-in, not a real one'}")
+    lab = Lab("upgrade")
+    lab.down()
+    lab.up(owner=os.getpid())
+    try:
+        site = new_site(lab, "shop", "debian-13", "shop.lab.test")
+        gateway = Gateway(lab.ca.issuer, epay.url(lab.network.service("gateway")))
+        site.converge()
+        add_payment(site, gateway)
+        models = [f"stream-{seconds * 1000 // GAP}-{GAP}" for seconds in SECONDS]
+        options.token = prepare(site, *models)
+        if os.environ.get("ONE_API_BINARY"):  # One Hub allows a group 600 requests a minute
+            groups = site.api().request("GET", "/api/user_group/?page=1&size=9")["data"]["data"]
+            for group in groups:
+                site.api().request("PUT", "/api/user_group/", group | {"api_rate": 1_000_000})
+        site.converge()
+        for change in (upgraded, restarted):
+            print(f"--- {(change.__doc__ or '').strip()}", flush=True)
+            with tempfile.TemporaryDirectory() as folder:
+                measure(site, gateway, change, options, Path(folder))
+    finally:
+        lab.down()
+
+
+if __name__ == "__main__":
+    main()
