@@ -79,8 +79,13 @@ def measure(
         outcomes = Counter(_outcome(each, events) for each, events in streams.items())
         for load in loads:
             load.end()
-    failures = Counter(words for load in loads[1:] for words in load.failures)
     print(f"streams: {dict(outcomes)}")
+    report(site, loads, orders, before)
+
+
+def report(site: LabSite, loads: list[Load], orders: list[str], before: int) -> None:
+    """What became of requests and payments."""
+    failures = Counter(words for load in loads[1:] for words in load.failures)
     slowest = max(load.longest for load in loads[1:])
     print(f"requests: {sum(load.done for load in loads[1:])}, failed {failures.total()}"
           f" {dict(failures)}, slowest {slowest:.2f} s")  # fmt: skip

@@ -17,13 +17,10 @@ from one_api_infra.shared.server_observation import (
     observed,
 )
 from one_api_infra.shared.texts import N_, _
-from one_api_infra.shared.upgrade import Phase
 
 SERVICE, USER = units.ONE_API, "one-api"
 RESTARTS, SETTLED_SECONDS = 3, 600  # so many, and none since: it has found its feet
 TAKE_AWAY = N_("`rm {files}`, `systemctl daemon-reload`, `systemctl restart one-api`")
-WAITS = (Phase.DRAINING, Phase.ENDING)  # for people's streams, as long as `drain_minutes` allow
-HANGS_SECONDS = 900
 RUNS = ("one_api.runs",)
 TELLS = ("one_api.runs", "one_api.is_claimed")
 ENVIRONMENT = N_(
@@ -74,19 +71,6 @@ def _user(observation: Observation) -> Finding:
 
 def _is_release(observation: Observation) -> Finding:
     return None if observed(observation.on_server.one_api).process.is_release else Found("changed")
-
-
-def _upgrade(observation: Observation) -> Finding:
-    one_api = observed(observation.on_server.one_api)
-    if one_api.upgrade is None:
-        return None
-    step = one_api.upgrade.phase
-    if not one_api.is_upgrading:
-        return Found("stopped", step, {"step": step})
-    seconds = observation.now - max(one_api.upgrade.began, one_api.upgrade.drains_since)
-    if step in WAITS or seconds < HANGS_SECONDS:
-        return None
-    return Found("hangs", step, {"step": step, "minutes": round(seconds / 60)})
 
 
 def _is_loaded(observation: Observation) -> Finding:
@@ -378,21 +362,6 @@ RUNNING = (
             ),
         },
         _runs,
-    ),
-    _check(
-        "one_api.upgrade",
-        N_("An upgrade of One API goes on"),
-        {
-            "stopped": Fault(
-                N_("an upgrade of One API stopped at the step {step}: two instances run"),
-                N_("`systemctl start one-api-upgrade`"),
-            ),
-            "hangs": Fault(
-                N_("an upgrade of One API hangs at the step {step} for {minutes} minutes"),
-                N_("`systemctl restart one-api-upgrade`; why: `journalctl -u one-api-upgrade`"),
-            ),
-        },
-        _upgrade,
     ),
     _check(
         "one_api.is_loaded",

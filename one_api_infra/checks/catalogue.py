@@ -18,6 +18,7 @@ from one_api_infra.checks import (
     remedy,
     renewal,
     tls,
+    upgrade,
 )
 from one_api_infra.checks.observation import Observation
 from one_api_infra.checks.verdict import Check, Found, Judge, Level, Skip, State, Verdict, verdict
@@ -35,6 +36,7 @@ CHECKS: tuple[Check, ...] = (
     *application.PROGRAM,
     *database.CHECKS,
     *application.RUNNING,
+    *upgrade.CHECKS,
     *name.CHECKS,
     *dns.CHECKS,
     *network.CHECKS,

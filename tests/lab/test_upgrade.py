@@ -78,8 +78,6 @@ def test_an_upgrade_cuts_nothing(site: LabSite, gateway: Gateway, tmp_path: Path
     paid = site.rows("SELECT trade_no FROM orders WHERE status = 'success'")
     assert sorted(paid) == sorted([[each] for each in orders])
     assert credited(site) - before == len(orders) * 5_000_000
-    print(f"payments {len(orders)}, requests {sum(load.done for load in loads[1:])},"
-          f" longest {max(load.longest for load in loads):.2f} s")  # fmt: skip
     assert site.host.ssh(RELEASE) != old
     assert site.host.ssh(f"systemctl is-active {units.SECOND} || true") == "inactive\n"
     assert site.deploy("-y", "--json").changed == []
