@@ -4,7 +4,7 @@ import shutil
 import subprocess
 import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -60,9 +60,7 @@ def test_an_upgrade_cuts_nothing(site: LabSite, gateway: Gateway, tmp_path: Path
     other_release(site, tmp_path)
     with ThreadPoolExecutor(10) as pool:
         loads = [Load(pay, 0.5), *(Load(ask, 0.05) for _n in range(2))]
-        streams = list[Future[int]](
-            pool.submit(stream, site, token, MODEL) for _number in range(10)
-        )
+        streams = [pool.submit(stream, site, token, MODEL) for _number in range(10)]
         time.sleep(2)
         done = site.deploy("-y", "--json")
         assert done.code == 0, done.stderr
