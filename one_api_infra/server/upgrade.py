@@ -287,9 +287,11 @@ def _no_replays() -> Iterator[None]:
         if time.monotonic() > until:
             break
         time.sleep(0.05)
-    yield
-    if run("systemctl", "is-enabled", units.CALLBACKS_TIMER)[0] == 0:
-        run("systemctl", "start", units.CALLBACKS_TIMER)
+    try:
+        yield
+    finally:
+        if run("systemctl", "is-enabled", units.CALLBACKS_TIMER)[0] == 0:
+            run("systemctl", "start", units.CALLBACKS_TIMER)
 
 
 def _connections(port: int, of: str = "") -> int:
