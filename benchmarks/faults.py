@@ -6,11 +6,17 @@ from typing import Any
 
 from one_api_infra.lab import process
 from one_api_infra.lab.errors import LabError
+from one_api_infra.shared import paths
 from tests.lab.sites import LabSite
 
 LOCK = (
     "python3 -c \"import sqlite3, time; d = sqlite3.connect('/var/lib/one-api/one-api.db',"
     " isolation_level=None, timeout=20); d.execute('BEGIN EXCLUSIVE'); time.sleep(6)\""
+)
+# The same release, as after a changed variable: a second instance takes over and gives back.
+UPGRADE = (
+    f"touch -d yesterday {paths.PASSWORD_CONFIRMED};"
+    f" {paths.agent(f'activate $(basename $(readlink {paths.CURRENT}))')}"
 )
 
 
@@ -32,6 +38,7 @@ def of(site: LabSite, tables: tuple[str, str]) -> dict[str, Callable[[], Any]]:
         "One API away for 20 s": lambda: host.ssh(
             "systemctl stop one-api; sleep 20; systemctl start one-api", check=False
         ),
+        "One API upgraded": lambda: host.ssh(UPGRADE, check=False),
         "nginx reloaded": lambda: host.ssh("systemctl reload nginx", check=False),
         "host rebooted": lambda: reboot(site),
         "certificate renewed": lambda: host.ssh("systemctl start one-api-certificate", check=False),

@@ -211,12 +211,13 @@ class NewApiShop(Shop):
 SHOPS: Mapping[str, type[Shop]] = {"one-hub": Shop, "new-api": NewApiShop}
 
 
-def run(shop: Shop, count: int, pace: float) -> Counter[str]:
-    """Pay ``count`` times, with faults; which there were."""
+def run(shop: Shop, count: int, pace: float, chosen: str = "") -> Counter[str]:
+    """Pay ``count`` times, with faults; which there were. ``chosen`` is how their names begin."""
     seen: Counter[str] = Counter()
 
     def break_things() -> None:
-        chance, kinds = random.Random(shop.chance.random()), faults.of(shop.site, shop.tables)
+        chance, known = random.Random(shop.chance.random()), faults.of(shop.site, shop.tables)
+        kinds = {name: act for name, act in known.items() if name.startswith(chosen)}
         while not shop.done.wait(chance.uniform(4, 12)):
             name = chance.choice(list(kinds))
             seen[name] += 1
@@ -336,6 +337,7 @@ def main() -> None:
     parser.add_argument("--system", default="debian-13")
     parser.add_argument("--edition", default="one-hub", choices=SHOPS, help="new-api: epay alone")
     parser.add_argument("--database", default="sqlite", choices=("sqlite", *databases.KINDS))
+    parser.add_argument("--faults", default="", help="those whose name begins so")
     options = parser.parse_args()
     make = SHOPS[options.edition]
     lab = Lab(f"p{options.seed}{options.edition[0]}{options.database[0]}")
@@ -351,7 +353,7 @@ def main() -> None:
         site.converge()
         shop = make(site, random.Random(options.seed), options.gateways.split(","))
         shop.open()
-        seen = run(shop, options.payments, options.pace)
+        seen = run(shop, options.payments, options.pace, options.faults)
         print("faults:", dict(seen), flush=True)
         print(f"settled after {settle(shop):.0f} s", flush=True)
         for name, value in table(shop):
