@@ -30,7 +30,7 @@ def files(site: Site) -> tuple[File, ...]:
         _unit(site, units.ONE_API, own, paths.LOGS, site.one_api_port),
         _unit(site, units.SECOND, second, paths.SECOND_LOGS, site.one_api_second_port),
         render.file(
-            units.path(units.UPGRADE), language=site.language, upgrade=paths.UPGRADE,
+            units.path(units.UPGRADE), upgrade=paths.UPGRADE,
             carry_out=paths.agent("upgrade"),
         ),
         *(_environment(site), _database_unit(site), *given_files(site)),

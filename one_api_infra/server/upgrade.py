@@ -7,6 +7,7 @@ Until the second instance has proved that it serves, all is as before; from then
 import contextlib
 import datetime
 import http.client
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -28,7 +29,7 @@ from one_api_infra.server.local import (
 from one_api_infra.server.serving import under_way
 from one_api_infra.shared import paths, plain, units, upgrade
 from one_api_infra.shared.backup import DATABASE_FILE, FACTS_FILE
-from one_api_infra.shared.texts import _
+from one_api_infra.shared.texts import LANGUAGE_VARIABLES, _, language
 from one_api_infra.shared.upgrade import Phase, Upgrade
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
@@ -114,7 +115,8 @@ def begin(release: str) -> None:
     Path(paths.UPGRADE_FAILED).unlink(missing_ok=True)
     if release != before:
         _keep_database()
-    made = Upgrade(release, before, Phase.STARTING, time.time(), _boot(), one_api.files_sum())
+    files, asks = one_api.files_sum(), language()
+    made = Upgrade(release, before, Phase.STARTING, time.time(), _boot(), files, language=asks)
     write(paths.UPGRADE, plain.write(made), 0o644)
     must("systemctl", "daemon-reload")
     must("systemctl", "enable", "--quiet", units.UPGRADE)
@@ -170,6 +172,7 @@ def dumped() -> Iterator[Path]:
 def carry_out() -> None:
     """Go from where the upgrade is to its end."""
     while current := under_way():
+        os.environ[LANGUAGE_VARIABLES[0]] = current.language
         if current.boot != _boot():
             current = _after_reboot(current)
         STEPS[Phase(current.phase)](current)

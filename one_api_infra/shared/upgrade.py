@@ -33,7 +33,7 @@ class Upgrade:
     """One that is on its way; times are seconds since 1970, ``boot`` is the kernel's boot id.
 
     ``files`` is the sum of the files that One API reads when it starts, ``streams`` are the open
-    requests whose end is awaited.
+    requests whose end is awaited, ``language`` is that of whoever began it.
     """
 
     release: str
@@ -44,6 +44,7 @@ class Upgrade:
     files: str
     drains_since: float = 0.0
     streams: int = 0
+    language: str = "en"
 
     def at(self, phase: Phase, now: float) -> "Upgrade":
         """The same, one step further."""
