@@ -146,11 +146,11 @@ def measure(lab: Lab, folder: Path, options: argparse.Namespace) -> None:
           f" {options.edition}, {options.database}")  # fmt: skip
     keeper = backups.Elsewhere(lab.create("keeper", "debian-12"), backups.key(folder))
     site = new(lab, options)
+    key, logged_in = sold(site), session(site)  # before the backup: a server's dump is hourly
     ledgers.run(site)
     began = time.monotonic()
     keeper.keep(site)
     timed("set-up of the backup, and the first one", began)
-    key, logged_in = sold(site), session(site)
     print(f"the key opens before: {opens(site, key)}")
     query = SUMS.format(orders=ORDERS[options.edition])
     sums = site.rows(query)
