@@ -66,9 +66,10 @@ class Elsewhere:
         known = settings(repository, backup_prune="admin" if forced else "server")
         site.inventory(**known, backup_ssh_key_file=str(self.key))
         site.converge()
-        back_up(site)
-        # Two minutes later the timer would make one more, of what a test wants lost.
+        # Two minutes after the deploy the timer would make one more, of what a test wants lost;
+        # one that has begun by then is waited for by the next line.
         site.host.ssh("systemctl stop one-api-backup.timer")
+        back_up(site)
 
     def files(self) -> set[str]:
         """What stands in the repository, but for locks."""
