@@ -58,6 +58,7 @@ class Shop:
     tables: ClassVar[tuple[str, str]] = ("users", "orders")  # that a credit writes
     payments: list[Payment] = field(default_factory=list)
     done: threading.Event = field(default_factory=threading.Event)
+    retries: Sequence[float] = RETRIES  # seconds after the payment
 
     def __post_init__(self) -> None:
         self.address = self.site.lab.network.service("gateway")
@@ -163,7 +164,7 @@ class Shop:
     def deliver(self, payment: Payment) -> None:
         """The gateway's whole schedule for one payment."""
         begun = time.monotonic()
-        for delay in RETRIES[: payment.tries]:
+        for delay in self.retries[: payment.tries]:
             while time.monotonic() - begun < delay:
                 time.sleep(0.2)
             if self.call(payment):
@@ -246,7 +247,7 @@ def pay_one(shop: Shop, pool: ThreadPoolExecutor) -> None:
         pool.submit(shop.call, payment, forged=True)
         if fate < 0.12:
             return
-    payment.tries = 0 if fate > 0.92 else 1 if fate > 0.8 else len(RETRIES)
+    payment.tries = 0 if fate > 0.92 else 1 if fate > 0.8 else len(shop.retries)
     shop.pay(payment)
     pool.submit(shop.deliver, payment)
     if 0.2 < fate < 0.3:  # twice, or twice at once

@@ -55,6 +55,9 @@ hosts = [
             # "one_api_port": 3000,                    # never reachable from outside
             # "one_api_second_port": 3001,             # likewise: a second instance in an upgrade
             # "drain_minutes": 30,                     # what an upgrade waits for open requests
+            # What a new release may do worse before `one-api-infra upgrade` goes back by itself:
+            # "upgrade_max_failures": 5,               # percent of requests that fail, more
+            # "upgrade_max_slowdown": 3,               # times as long until an answer begins
             # "environment": {"RELAY_TIMEOUT": "600"}, # more of One API's own variables
             # "overload_guard": False,                 # new-api: True: it sees the load
             # "token_encoders": True,                  # False: one-hub without tiktoken data

@@ -19,6 +19,7 @@ from one_api_infra.cli.report import report
 from one_api_infra.cli.rollback import rollback
 from one_api_infra.cli.status import status
 from one_api_infra.cli.translated import translate
+from one_api_infra.cli.upgrade import upgrade
 from one_api_infra.cli.verify import verify
 from one_api_infra.shared.errors import OperatorError
 from one_api_infra.shared.validation import ValidationError
@@ -32,7 +33,7 @@ def commands() -> None:
 
 for _command in (
     *(init, deploy, verify, status, order, report),
-    *(backup, snapshots, restore, rebuild, rollback, move, prune, adopt),
+    *(backup, snapshots, restore, rebuild, upgrade, rollback, move, prune, adopt),
     *(remove, completion),
 ):
     commands.add_command(_command)

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from one_api_infra.cli import runner
-from one_api_infra.cli.backup import servers, shell
 from one_api_infra.cli.deploy import INVENTORY, LIMIT, next_step
+from one_api_infra.cli.servers import servers, shell
 from one_api_infra.desired.site import Site
 from one_api_infra.remote.ssh import Server
 from one_api_infra.server import adoption_look

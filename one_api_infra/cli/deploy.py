@@ -7,7 +7,9 @@ from pathlib import Path
 import click
 
 from one_api_infra.cli import runner
+from one_api_infra.cli.servers import SECONDS, servers, shell
 from one_api_infra.desired import project
+from one_api_infra.shared import foreign
 from one_api_infra.shared.texts import _
 
 INVENTORY = click.argument("inventory", default=runner.INVENTORY, type=click.Path(path_type=Path))
@@ -27,14 +29,9 @@ def deploy(  # noqa: PLR0913, PLR0917  # one an option
 ) -> None:
     """Make the hosts of INVENTORY (default: inventory.py) what their settings say."""
     names = runner.hosts(inventory, limit)
-    plan = runner.run(inventory, only, "--dry", limit=limit, quiet=True)
-    if plan.report is None:
-        runner.run(inventory, only, "--dry", limit=limit)
-        sys.exit(plan.code)
-    if any("preflight.py" in name for name in plan.changes):
-        runner.run(inventory, "preflight", "--dry", limit=limit)  # its red lines
-        sys.exit(1)
-    _show(plan, names)
+    plan = planned(inventory, limit, only=only)
+    show_plan(plan, names)
+    _show_cuts(plan, inventory, limit)
     if dry_run or not (yes or click.confirm(_("Apply?"), err=True)):
         _print(plan, as_json=as_json)
         sys.exit(plan.code)
@@ -44,7 +41,31 @@ def deploy(  # noqa: PLR0913, PLR0917  # one an option
     sys.exit(done.code)
 
 
-def _show(plan: runner.Run, names: list[str]) -> None:
+def planned(inventory: Path, limit: str | None, *options: str, only: str = "site") -> runner.Run:
+    """What a deploy would change; the end, with its red lines, if it would not come so far."""
+    plan = runner.run(inventory, only, "--dry", *options, limit=limit, quiet=True)
+    if plan.report is None:
+        runner.run(inventory, only, "--dry", *options, limit=limit)
+        sys.exit(plan.code)
+    if any("preflight.py" in name for name in plan.changes):
+        runner.run(inventory, "preflight", "--dry", *options, limit=limit)
+        sys.exit(1)
+    return plan
+
+
+def _show_cuts(plan: runner.Run, inventory: Path, limit: str | None) -> None:
+    """Why streams would be cut, where One API is changed and two of it cannot run."""
+    activation = _("Let One API run from this release")
+    if not any(activation in each for each in plan.changes):
+        return
+    for name, server in servers(inventory, limit):
+        output, error = server.run(shell("upgrade-cuts"), SECONDS)
+        if output and not error:
+            click.secho(f"  ! {name}: {foreign.printable(output).rstrip()}", fg="yellow", err=True)
+
+
+def show_plan(plan: runner.Run, names: list[str]) -> None:
+    """The hosts, and what would be done."""
     click.echo(_("Hosts: {names}", names=", ".join(names)), err=True)
     for name in plan.changes:
         click.echo(f"  ~ {name}", err=True)

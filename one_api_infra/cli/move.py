@@ -11,8 +11,8 @@ import click
 from one_api_infra.checks import target as targets
 from one_api_infra.checks.observers import dns
 from one_api_infra.cli import runner
-from one_api_infra.cli.backup import shell
 from one_api_infra.cli.deploy import INVENTORY, next_step
+from one_api_infra.cli.servers import shell
 from one_api_infra.desired import preflight
 from one_api_infra.desired.site import Site
 from one_api_infra.remote import inventory as inventories

@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from one_api_infra.cli.backup import servers, shell
 from one_api_infra.cli.deploy import INVENTORY, LIMIT
+from one_api_infra.cli.servers import servers, shell
 from one_api_infra.desired.site import Site
 from one_api_infra.shared import backup
 from one_api_infra.shared.texts import _

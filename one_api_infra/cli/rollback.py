@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from one_api_infra.cli.backup import SECONDS, servers, shell
 from one_api_infra.cli.deploy import INVENTORY, LIMIT
+from one_api_infra.cli.servers import SECONDS, servers, shell
 from one_api_infra.shared import foreign
 from one_api_infra.shared.texts import _
 

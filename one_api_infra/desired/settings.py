@@ -168,6 +168,8 @@ SETTINGS: dict[str, Setting] = {
     "one_api_port": Setting(parsers.port, 3000),
     "one_api_second_port": Setting(parsers.port, 3001),
     "drain_minutes": Setting(parsers.number(1, 24 * 60), 30),
+    "upgrade_max_failures": Setting(parsers.number(1, 100), 5),
+    "upgrade_max_slowdown": Setting(parsers.number(2, 1000), 3),
     "root_password": Setting(_root_password),
     "database_url": Setting(_database_url),
     "database_connections": Setting(parsers.number(2, 100_000), 50),

@@ -32,6 +32,8 @@ class Site:
     one_api_port: int
     one_api_second_port: int
     drain_minutes: int
+    upgrade_max_failures: int
+    upgrade_max_slowdown: int
     root_password: Secret | None
     database_url: Secret | None
     database_connections: int

@@ -19,7 +19,7 @@ from one_api_infra.server.local import (
     tail,
     write,
 )
-from one_api_infra.shared import environment_file, paths, started, units
+from one_api_infra.shared import editions, environment_file, paths, started, units
 from one_api_infra.shared.editions.api import DEFAULT_PASSWORD, Api, ApiError
 from one_api_infra.shared.texts import _
 
@@ -143,6 +143,13 @@ def answers(port: int | None = None) -> bool:
     except ApiError:
         return False
     return True
+
+
+def edition_at(port: int) -> str:
+    """The edition that an instance says it is; empty if it says nothing."""
+    with contextlib.suppress(ApiError):
+        return editions.of_status(Api(edition(site()), f"http://127.0.0.1:{port}").status()).title
+    return ""
 
 
 def _restarts(unit: str) -> int:

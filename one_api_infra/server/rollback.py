@@ -10,9 +10,11 @@ from pathlib import Path
 
 from one_api_infra.server import drill, load, one_api, schema, upgrade
 from one_api_infra.server.local import CommandError, link, run
+from one_api_infra.server.serving import under_way
 from one_api_infra.shared import paths, units
 from one_api_infra.shared.backup import DATABASE_FILE, FACTS_FILE, Facts
 from one_api_infra.shared.texts import _
+from one_api_infra.shared.upgrade import Phase, Upgrade
 
 KEPT = Path(paths.BEFORE_UPGRADE)
 
@@ -39,12 +41,21 @@ def is_changed() -> bool:
 
 def roll_back() -> None:
     """Let the release before serve again."""
+    if (current := under_way()) and _is_at_once(current):
+        upgrade.turn_back(current)
+        return
     release = _previous()
-    upgrade.must_have_ended()
+    upgrade.end_now()
     if not is_changed():
         upgrade.activate(release)
         return
     _bring(release, _facts())
+
+
+def _is_at_once(current: Upgrade) -> bool:
+    """Whether the release before still runs, and can read the database as it is now."""
+    is_there = current.phase == Phase.DRAINING and current.release != current.before
+    return is_there and not is_changed()
 
 
 def _bring(release: str, facts: Facts) -> None:

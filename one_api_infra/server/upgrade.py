@@ -119,6 +119,34 @@ def begin(release: str) -> None:
     made = Upgrade(release, before, Phase.STARTING, time.time(), _boot(), files, language=asks)
     write(paths.UPGRADE, plain.write(made), 0o644)
     must("systemctl", "daemon-reload")
+    _carry_on()
+
+
+def turn_back(current: Upgrade) -> None:
+    """Let nginx go back to the old release, which has not ended yet."""
+    must("systemctl", "stop", units.UPGRADE)
+    back = replace(current, release=current.before, before=current.release, language=language())
+    _link(back)
+    _save(back, Phase.RETURNING)
+    _carry_on()
+
+
+def end_now() -> None:
+    """Let an upgrade that is on its way come to its end, whatever is open is cut off."""
+    if not under_way():
+        return
+    print(_("Streams are cut: {why}", why=_("an upgrade is on its way")), flush=True)
+    Path(paths.DRAIN_NOW).touch()
+    must("systemctl", "restart", "--no-block", units.UPGRADE)
+    until = time.monotonic() + HANDED_SECONDS
+    with unlocked():
+        while under_way() and time.monotonic() < until:
+            time.sleep(0.1)
+    must_have_ended()
+
+
+def _carry_on() -> None:
+    """Start the unit, and wait until it has handed over; CommandError if it has not."""
     must("systemctl", "enable", "--quiet", units.UPGRADE)
     must("systemctl", "restart", "--no-block", units.UPGRADE)
     with unlocked():
@@ -207,8 +235,19 @@ def _start(current: Upgrade) -> None:
     port = site().one_api_second_port
     problem = one_api.failure(words, units.SECOND) if code else one_api.wait(units.SECOND, port)
     if problem := problem or refused(port):
-        _give_up(problem)
+        _give_up(f"{_not_let_serve(current)}\n{problem}")
     _save(current, Phase.HANDING)
+
+
+def _not_let_serve(current: Upgrade) -> str:
+    told = [_("The release {release} was not let serve; {before} serves on.",
+              release=current.release, before=current.before)]  # fmt: skip
+    kept = Path(paths.BEFORE_UPGRADE, SCHEMA_FILE)
+    with contextlib.suppress(OSError, CommandError):
+        if current.release != current.before and kept.read_text() != schema.text():
+            told.append(_("It has changed the database's tables; the copy from before is in"
+                          " {path}.", path=paths.BEFORE_UPGRADE))  # fmt: skip
+    return "\n".join(told)
 
 
 def refused(port: int) -> str:
@@ -216,8 +255,11 @@ def refused(port: int) -> str:
 
     A request without a key is refused, and one to each callback route that is no payment too.
     """
+    own = edition(site())
+    if (found := one_api.edition_at(port)) != own.title:
+        return _("it says that it is {found}, not {edition}", found=found, edition=own.title)
     asked = [("GET", "/v1/models", {401})]
-    for route in edition(site()).callback_routes:
+    for route in own.callback_routes:
         path = route.path.split()[-1]
         asked.append((route.methods[0], path + PROBE * path.endswith("/"), REFUSALS))
     for method, path, wanted in asked:
@@ -255,11 +297,15 @@ def _hand_over(current: Upgrade) -> None:
             nginx.go_to(own)
             _give_up(str(error))
         # From here on it is the release that a reboot starts.
-        link(paths.CURRENT, f"{paths.ONE_API}/releases/{current.release}")
-        if current.before != current.release:
-            link(paths.PREVIOUS, f"{paths.ONE_API}/releases/{current.before}")
+        _link(current)
         Path(paths.RESTART_DUE).unlink(missing_ok=True)
         _save(current, Phase.DRAINING)
+
+
+def _link(current: Upgrade) -> None:
+    link(paths.CURRENT, f"{paths.ONE_API}/releases/{current.release}")
+    if current.before != current.release:
+        link(paths.PREVIOUS, f"{paths.ONE_API}/releases/{current.before}")
 
 
 def _hand(port: int, before: int, *, fallback: int = 0) -> None:

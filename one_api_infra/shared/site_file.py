@@ -17,6 +17,8 @@ class SiteFile:
     one_api_port: int
     one_api_second_port: int
     drain_minutes: int
+    upgrade_max_failures: int
+    upgrade_max_slowdown: int
     time_zone: str
     language: str
     lab: bool

@@ -15,6 +15,7 @@ from one_api_infra.shared import paths, units
 from tests.lab import ledgers
 from tests.lab.load import Load
 from tests.lab.payments import add_payment, create_order, credited
+from tests.lab.releases import BAD, fails_later
 from tests.lab.sites import ROOT, LabSite
 from tests.lab.streams import prepare, stream
 from tests.lab.test_status import COMMAND
@@ -83,39 +84,26 @@ def test_an_upgrade_cuts_nothing(site: LabSite, gateway: Gateway, tmp_path: Path
     assert verified.returncode == 0, verified.stdout[-3000:]
 
 
-BAD = {
-    "exits": "exit 3",
-    "hangs": "exec sleep 1000",
-    "answers 500": "exec python3 -c 'import http.server as h\n"
-    "class H(h.BaseHTTPRequestHandler):\n"
-    " def do_GET(s):\n"
-    '  ok = s.path == "/api/status"\n'
-    "  s.send_response(200 if ok else 500); s.end_headers()\n"
-    '  s.wfile.write(b"{\\"success\\": true, \\"data\\": {}}" if ok else b"")\n'
-    'h.HTTPServer(("127.0.0.1", 3001), H).serve_forever()\'',
-    "is for another machine": "",
-}
-
-
 @pytest.mark.long
-@pytest.mark.parametrize("kind", BAD)
-def test_a_bad_release_gets_no_request(site: LabSite, tmp_path: Path, kind: str) -> None:
-    old = site.host.ssh(f"touch -d yesterday {paths.PASSWORD_CONFIRMED}; {RELEASE}")
-    made = tmp_path / "bad"
-    made.write_bytes(f"#!/bin/sh\n{BAD[kind]}\n".encode() if BAD[kind] else b"\x7fELF\x00")
-    good = site.settings["artifact"]
+def test_a_bad_release_gets_no_request(site: LabSite, tmp_path: Path) -> None:
+    old = site.host.ssh(f"touch -d yesterday {paths.PASSWORD_CONFIRMED}; {RELEASE}").strip()
+    made, good = tmp_path / "bad", site.settings["artifact"]
     site.inventory(artifact=str(made))
 
     def ask() -> None:
         assert site.outside.get("/api/status").status == 200
 
     load = Load(ask, 0.05)
-    done = site.deploy("-y")
+    for kind, (program, words) in BAD.items():
+        made.write_text(program)
+        done = site.deploy("-y")
+        assert done.code == 1, kind
+        assert words in done.stderr, (kind, done.stderr[-2000:])
+        assert f"{Path(old).name} serves on" in done.stderr, kind
+        assert site.host.ssh(RELEASE).strip() == old
+        assert ended(site)
     load.end()
-    assert done.code == 1
     assert load.failures == []
-    assert site.host.ssh(RELEASE) == old
-    assert ended(site)
     site.inventory(artifact=good)
     assert site.deploy("-y", "--json").changed == []
 
@@ -146,13 +134,18 @@ def test_killed_at_any_step_it_is_ended_by_the_next_start(
 
 def rolled_back(site: LabSite) -> str:
     """What the command says; it must succeed."""
-    site.inventory()
-    done = subprocess.run(
-        [COMMAND[0], "rollback", "--yes"], cwd=ROOT, env=site.environment(), check=False,
-        stdin=subprocess.DEVNULL, capture_output=True, text=True,
-    )  # fmt: skip
+    done = commanded(site, "rollback")
     assert done.returncode == 0, done.stderr
     return done.stderr + done.stdout
+
+
+def commanded(site: LabSite, *words: str) -> "subprocess.CompletedProcess[str]":
+    """What a command says, and its end."""
+    site.inventory()
+    return subprocess.run(
+        [COMMAND[0], *words, "--yes"], cwd=ROOT, env=site.environment(), check=False,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True,
+    )  # fmt: skip
 
 
 @pytest.mark.long
@@ -191,3 +184,63 @@ def test_back_from_another_schema_the_copy_of_before_comes_back(
     assert ["since"] not in names
     assert site.host.ssh(RELEASE) == old
     assert site.answers()
+
+
+@pytest.mark.long
+def test_back_while_the_old_release_still_ends_its_streams(site: LabSite, tmp_path: Path) -> None:
+    token = prepare(site, MODEL)
+    old = site.host.ssh(RELEASE)
+    other_release(site, tmp_path)
+    with ThreadPoolExecutor(4) as pool:
+        before = [pool.submit(stream, site, token, MODEL) for _number in range(2)]
+        time.sleep(1)
+        site.converge()
+        assert not ended(site)
+        since = [pool.submit(stream, site, token, MODEL) for _number in range(2)]
+        time.sleep(1)
+        rolled_back(site)
+        assert site.host.ssh(RELEASE) == old
+        assert [each.result() for each in (*before, *since)] == [EVENTS] * 4
+    wait_until(lambda: ended(site), 60, "the upgrade's end")
+    assert site.host.ssh(f"systemctl is-active {units.SECOND} || true") == "inactive\n"
+    assert site.answers()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("streams", [0, 1])
+def test_a_release_that_turns_out_worse_is_taken_back(
+    site: LabSite, tmp_path: Path, streams: int
+) -> None:
+    token = prepare(site, MODEL)
+    old = site.host.ssh(RELEASE)
+    worse = tmp_path / "worse"
+    worse.mkdir()
+    other_release(site, worse)
+    fails_later(Path(site.settings["artifact"]))
+
+    def ask() -> None:
+        site.outside.get("/v1/models")
+
+    with ThreadPoolExecutor(1) as pool:
+        open_ = [pool.submit(stream, site, token, MODEL) for _number in range(streams)]
+        load = Load(ask, 0.2)
+        time.sleep(1)
+        done = commanded(site, "upgrade", "--watch", "25")
+        load.end()
+        assert done.returncode == 1, done.stderr
+        assert "is worse than the one before" in done.stdout + done.stderr
+        assert "the release before serves" in done.stderr
+        assert [each.result() for each in open_] == [EVENTS] * streams
+    assert site.host.ssh(RELEASE) == old
+    wait_until(lambda: ended(site), 60, "the upgrade's end")
+    assert site.answers()
+
+
+@pytest.mark.long
+def test_a_good_release_is_watched_and_stays(site: LabSite, tmp_path: Path) -> None:
+    old = site.host.ssh(RELEASE)
+    other_release(site, tmp_path)
+    done = commanded(site, "upgrade", "--watch", "10")
+    assert done.returncode == 0, done.stderr
+    assert old.strip().rpartition("/")[2] in done.stderr
+    assert site.host.ssh(RELEASE) != old

@@ -17,11 +17,11 @@ PYTHON = b"#!/usr/bin/python3\n"
 MAIN = "from stand_in.server import main\n\nmain()\n"
 
 
-def build(target: Path) -> Path:
-    """Write the executable."""
+def build(target: Path, main: str = MAIN) -> Path:
+    """Write the executable; ``main`` is its first module."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
-        archive.writestr("__main__.py", MAIN)
+        archive.writestr("__main__.py", main)
         for path in sorted(SOURCE.glob("*.py")):
             archive.write(path, f"stand_in/{path.name}")
     target.write_bytes(PYTHON + stream.getvalue())
