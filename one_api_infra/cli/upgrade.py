@@ -52,13 +52,12 @@ def upgrade(  # noqa: PLR0913, PLR0917  # one an option
     if not (yes or click.confirm(_("Upgrade?"), err=True)):
         sys.exit(1)
     done = runner.run(inventory, "site", "-y", *options, limit=limit)
-    worse = [
-        name for name, server in servers(inventory, limit)
-        if _release(server) != before[name] and _is_worse(name, server, done, watch)
-    ]  # fmt: skip
-    if done.code and not worse:
+    changed = [(name, server) for name, server in servers(inventory, limit)
+               if before[name] and _release(server) != before[name]]  # fmt: skip
+    if done.code == runner.INTERRUPTED or (done.code and not changed):
         next_step(done, inventory)
         sys.exit(done.code)
+    worse = [name for name, server in changed if _is_worse(name, server, done, watch)]
     _end(inventory, wanted, worse)
 
 
