@@ -58,6 +58,7 @@ hosts = [
             # What a new release may do worse before `one-api-infra upgrade` goes back by itself:
             # "upgrade_max_failures": 5,               # percent of requests that fail, more
             # "upgrade_max_slowdown": 3,               # times as long until an answer begins
+            # "reboot_time": "04:30",                  # else: a needed reboot is told, not done
             # "environment": {"RELAY_TIMEOUT": "600"}, # more of One API's own variables
             # "overload_guard": False,                 # new-api: True: it sees the load
             # "token_encoders": True,                  # False: one-hub without tiktoken data

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from one_api_infra.checks.observation import Observation
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level
-from one_api_infra.shared.server_observation import Mount, observed
+from one_api_infra.shared.server_observation import Callbacks, Mount, observed
 from one_api_infra.shared.texts import N_
 
 CLOCK_SECONDS = 120  # WeChat Pay and Stripe refuse signatures older than 300 s
@@ -16,6 +16,7 @@ TREND_SECONDS = 300.0
 Room = tuple[float, Mapping[str, float]]  # when, and the MiB that are free on each mount
 
 MEMORY_PERCENT = 3
+NIGHT = 4
 FREE = N_("free space (`apt-get clean`, `journalctl --vacuum-size=100M`)")
 
 
@@ -90,6 +91,16 @@ def _memory(observation: Observation) -> Finding:
     return None
 
 
+def _reboot(observation: Observation) -> Finding:
+    packages = observed(observation.on_server.reboot_for)
+    if not packages or observation.target.reboots:
+        return None
+    callbacks = observation.on_server.callbacks
+    hour = callbacks.state.quiet_hour if isinstance(callbacks, Callbacks) else None
+    names = ", ".join(packages)
+    return Found("needed", names, {"packages": names, "hour": NIGHT if hour is None else hour})
+
+
 def _resolver(observation: Observation) -> Finding:
     name = observed(observation.on_server.resolver)
     # The monitor asks names from the server itself, and notes who did not answer.
@@ -156,6 +167,22 @@ CHECKS = (
             )
         },
         _memory,
+    ),
+    Check(
+        "system.reboot",
+        Level.HOST,
+        N_("No update waits for a reboot"),
+        {
+            "needed": Fault(
+                N_("updates take effect at the next reboot alone: {packages}"),
+                N_(
+                    "`systemctl reboot`, which cuts the fewest off about {hour}:00 of the server's"
+                    " clock; or set `reboot_time`, and it is done then"
+                ),
+                is_warning=True,
+            )
+        },
+        _reboot,
     ),
     Check(
         "system.clock",

@@ -19,7 +19,8 @@ class Target:
     """What is looked at, and what should be there. Empty means: not known, so not judged.
 
     ``connect_to`` are addresses to connect to in the place of those that DNS tells: the server
-    itself need not reach its own public address. ``inventory`` is named in remedies.
+    itself need not reach its own public address. ``reboots``: the server does so by itself where an
+    update asks for it. ``inventory`` is named in remedies.
     """
 
     domain: str
@@ -35,6 +36,7 @@ class Target:
     connect_to: tuple[str, ...] = ()
     waive: tuple[str, ...] = ()
     lab: bool = False
+    reboots: bool = False
     inventory: str = "inventory.py"
 
     @property

@@ -37,6 +37,7 @@ def of_settings(settings: SiteFile, addresses: Sequence[str] = ()) -> Target:
         certificate_file=settings.certificate_file or live,
         waive=settings.waive,
         lab=settings.lab,
+        reboots=settings.reboot_time is not None,
         inventory=settings.inventory,
     )
 

@@ -154,6 +154,9 @@ _known_host = matching(
     "a line of known_hosts",
     "copy it from `ssh-keyscan HOST`, and compare it with what the host's console shows",
 )
+_time_of_day = matching(
+    r"([01][0-9]|2[0-3]):[0-5][0-9]", "a time of the server's own clock", "write it as 04:30"
+)
 _profile = matching(r"[a-z0-9]{1,40}", "a profile's name", "write it as tlsserver")
 
 SETTINGS: dict[str, Setting] = {
@@ -170,6 +173,7 @@ SETTINGS: dict[str, Setting] = {
     "drain_minutes": Setting(parsers.number(1, 24 * 60), 30),
     "upgrade_max_failures": Setting(parsers.number(1, 100), 5),
     "upgrade_max_slowdown": Setting(parsers.number(2, 1000), 3),
+    "reboot_time": Setting(_time_of_day),
     "root_password": Setting(_root_password),
     "database_url": Setting(_database_url),
     "database_connections": Setting(parsers.number(2, 100_000), 50),

@@ -34,6 +34,7 @@ class Site:
     drain_minutes: int
     upgrade_max_failures: int
     upgrade_max_slowdown: int
+    reboot_time: str | None
     root_password: Secret | None
     database_url: Secret | None
     database_connections: int

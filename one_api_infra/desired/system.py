@@ -27,6 +27,7 @@ TIMESYNCD = "systemd-timesyncd.service"
 UPDATER = "unattended-upgrades.service"
 JOURNAL = "/etc/systemd/journald.conf.d/one-api-infra.conf"
 UPDATES = "/etc/apt/apt.conf.d/52one-api-infra"
+RESTARTS = "/etc/needrestart/restart.d"
 # Root runs pip: only wheels, which run no code at install, and only known hashes.
 PIP_SAFE = "--require-hashes --only-binary :all: --no-deps"
 # Of Stripe's sixteen hundred modules a run loads few; their bytecode was a third of pip's time.
@@ -59,6 +60,8 @@ def directories() -> tuple[Directory, ...]:
         Directory(logs.FOLDER),
         Directory(JOURNAL.rsplit("/", 1)[0]),
         Directory(SYSCTL.rsplit("/", 1)[0]),
+        Directory(RESTARTS.rsplit("/", 1)[0]),
+        Directory(RESTARTS),
     )
 
 
@@ -74,9 +77,16 @@ def agent_files(site: Site) -> tuple[File, ...]:
 def files(site: Site) -> tuple[File, ...]:
     """Files of the system itself."""
     return (
-        render.file(UPDATES),
+        render.file(UPDATES, reboot_time=site.reboot_time),
         render.file(JOURNAL),
         render.file(SYSCTL),
+        render.file(f"{RESTARTS}/nginx.service", "755"),
+        render.file(
+            f"{RESTARTS}/one-api.service",
+            "755",
+            activate=paths.agent("activate"),
+            current=paths.CURRENT,
+        ),
     )
 
 

@@ -17,6 +17,7 @@ from one_api_infra.server.callbacks.order_sources import ORDER_SOURCES
 from one_api_infra.server.callbacks.order_sources.order_source import OrderSource
 from one_api_infra.server.local import CommandError, edition, site, write
 from one_api_infra.shared import paths, plain
+from one_api_infra.shared.clock import quiet_hour
 from one_api_infra.shared.editions.api import Api, ApiError
 from one_api_infra.shared.editions.edition import Edition
 from one_api_infra.shared.plain import PlainError
@@ -28,6 +29,9 @@ USER = "one-api-callbacks"
 DAMAGED = f"{paths.LEDGER}.damaged"
 LOCK = f"{paths.CALLBACKS}/lock"
 TIMEOUT = 10.0
+FORTNIGHT = 14 * 86_400
+BY_HOUR = "SELECT strftime('%H', at, 'unixepoch', 'localtime'), count(*) FROM callbacks"
+BY_HOUR += " WHERE at > ? GROUP BY 1"
 
 
 def run() -> None:
@@ -150,6 +154,10 @@ def _credential(name: str, path: str) -> Path:
     return Path(folder) / name if folder else Path(path)
 
 
+def _quiet_hour(ledger: Ledger) -> int | None:
+    return quiet_hour(dict(ledger.db.execute(BY_HOUR, [time.time() - FORTNIGHT]).fetchall()))
+
+
 def _leave_state(ledger: Ledger) -> None:
     """What the monitor wants to know: it cannot open the ledger without a right to write."""
     count = "SELECT count(*) FROM cases WHERE closed IS NULL AND class != 'invalid_signature'"
@@ -161,5 +169,6 @@ def _leave_state(ledger: Ledger) -> None:
         strangers=float(ledger.note(worker.STRANGERS) or 0),
         is_rebuilt=Path(DAMAGED).exists(),
         is_behind=ledger.note(worker.BEHIND) == "1",
+        quiet_hour=_quiet_hour(ledger) if Path(paths.REBOOT_REQUIRED).exists() else None,
     )
     write(paths.CALLBACKS_STATE, plain.write(state), 0o640)

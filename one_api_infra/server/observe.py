@@ -76,6 +76,7 @@ def observe(mark: str = "", *, fresh: bool = False) -> Server:
         clock_is_kept=_seen(_clock_is_kept),
         mounts=_seen(lambda: {mount: _mount(mount) for mount in _mounts()}),
         memory_available=_seen(_memory),
+        reboot_for=_seen(_reboot_for),
         holders=_seen(_holders),
         failed_units=_seen(_failed_units),
         idle_units=_seen(files.idle_units),
@@ -149,6 +150,13 @@ def _memory() -> float:
     words = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
     available, total = (int(words[name].split()[0]) for name in ("MemAvailable", "MemTotal"))
     return available * 100 / total
+
+
+def _reboot_for() -> tuple[str, ...]:
+    if not Path(paths.REBOOT_REQUIRED).exists():
+        return ()
+    packages = Path(f"{paths.REBOOT_REQUIRED}.pkgs")
+    return tuple(sorted(set(packages.read_text().split()))) if packages.exists() else ("Debian",)
 
 
 def _holders() -> dict[str, Holder]:

@@ -41,6 +41,7 @@ NOT_HELD = (
 )
 MADE_AGAIN: Mapping[str, str] = {
     "/etc/apt": "the deploy",
+    "/etc/needrestart": "the deploy",
     "/etc/nginx": "the deploy",
     "/etc/sysctl.d": "the deploy",
     "/etc/systemd": "the deploy",

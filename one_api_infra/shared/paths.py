@@ -59,6 +59,8 @@ MONITOR_RAN = "/run/one-api-monitor/ran"
 OBSERVATION = "/run/one-api-observe/observation.json"
 
 CALLBACK_LOG = "/var/log/one-api-infra/callbacks.log"
+# Written by kernel packages, where unattended-upgrades is.
+REBOOT_REQUIRED = "/run/reboot-required"
 ACCESS_LOG = "/var/log/one-api-infra/access.log"
 DISK_FULL = "/run/one-api-disk/full"
 CALLBACKS = "/var/lib/one-api-callbacks"

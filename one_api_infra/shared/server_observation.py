@@ -160,7 +160,11 @@ class Monitor:
 
 @dataclass(frozen=True)
 class CallbacksState:
-    """The callback service's own state; ``strangers`` is a rate in callbacks per second."""
+    """The callback service's own state; ``strangers`` is a rate in callbacks per second.
+
+    ``quiet_hour`` is the hour of the server's clock with the fewest callbacks, None while too few
+    are known to tell.
+    """
 
     ran: float = 0.0
     cases: int = 0
@@ -168,6 +172,7 @@ class CallbacksState:
     strangers: float = 0.0
     is_behind: bool = False
     is_rebuilt: bool = False
+    quiet_hour: int | None = None
 
 
 @dataclass(frozen=True)
@@ -282,7 +287,8 @@ class Server:
     """All of it. What a site does not have is None: no renewal of its own, no callback service,
     no backup.
 
-    ``resolver`` is the name that could not be looked up, if so.
+    ``resolver`` is the name that could not be looked up, if so. ``reboot_for`` are the packages
+    whose update takes effect at the next reboot alone.
     """
 
     now: float
@@ -290,6 +296,7 @@ class Server:
     clock_is_kept: bool | Unobserved
     mounts: Mapping[str, Mount] | Unobserved
     memory_available: float | Unobserved
+    reboot_for: tuple[str, ...] | Unobserved
     holders: Mapping[str, Holder] | Unobserved
     failed_units: tuple[str, ...] | Unobserved
     idle_units: Mapping[str, str] | Unobserved

@@ -19,6 +19,7 @@ class SiteFile:
     drain_minutes: int
     upgrade_max_failures: int
     upgrade_max_slowdown: int
+    reboot_time: str | None
     time_zone: str
     language: str
     lab: bool

@@ -125,6 +125,7 @@ FAULTS: list[tuple[Observation, str]] = [
     (server(callbacks={"state": {"strangers": 150.0}}), "ledger.flood"),
     (server(callbacks={"state": {"is_behind": True}}), "ledger.flood"),
     (server(memory_available=1.0), "system.memory"),
+    (server(reboot_for=("linux-image-amd64",)), "system.reboot"),
     (place("", "option"), "server_address.stored"),
     (place("http://localhost"), "callback_domain.stored"),
     (replace(SOUND, bogus=(DOMAIN,)), "dns.dnssec"),

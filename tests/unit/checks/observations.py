@@ -91,6 +91,7 @@ SERVER = Server(
     clock_is_kept=True,
     mounts={"/": Mount(free=9000.0, size=20_000.0, inodes=90.0)},
     memory_available=50.0,
+    reboot_for=(),
     holders={port: Holder("nginx", 9, "nginx.service") for port in ("80", "443")},
     failed_units=(),
     idle_units={},
