@@ -13,10 +13,13 @@ LOCK = (
     "python3 -c \"import sqlite3, time; d = sqlite3.connect('/var/lib/one-api/one-api.db',"
     " isolation_level=None, timeout=20); d.execute('BEGIN EXCLUSIVE'); time.sleep(6)\""
 )
-# The same release, as after a changed variable: a second instance takes over and gives back.
+# The same program under another name: what stands behind its end changes its sum alone.
 UPGRADE = (
-    f"touch -d yesterday {paths.PASSWORD_CONFIRMED};"
-    f" {paths.agent(f'activate $(basename $(readlink {paths.CURRENT}))')}"
+    f"set -e; touch -d yesterday {paths.PASSWORD_CONFIRMED}; new=$(mktemp -d);"
+    f" cp {paths.CURRENT}/one-api $new/; echo >>$new/one-api; chmod -R a+rX $new;"
+    " release=$(sha256sum $new/one-api | cut -c 1-16);"
+    f" rm -rf {paths.ONE_API}/releases/$release; mv $new {paths.ONE_API}/releases/$release;"
+    f" {paths.agent('activate $release')}"
 )
 
 
@@ -39,6 +42,7 @@ def of(site: LabSite, tables: tuple[str, str]) -> dict[str, Callable[[], Any]]:
             "systemctl stop one-api; sleep 20; systemctl start one-api", check=False
         ),
         "One API upgraded": lambda: host.ssh(UPGRADE, check=False),
+        "One API rolled back": lambda: host.ssh(paths.agent("rollback"), check=False),
         "nginx reloaded": lambda: host.ssh("systemctl reload nginx", check=False),
         "host rebooted": lambda: reboot(site),
         "certificate renewed": lambda: host.ssh("systemctl start one-api-certificate", check=False),

@@ -213,12 +213,13 @@ SHOPS: Mapping[str, type[Shop]] = {"one-hub": Shop, "new-api": NewApiShop}
 
 
 def run(shop: Shop, count: int, pace: float, chosen: str = "") -> Counter[str]:
-    """Pay ``count`` times, with faults; which there were. ``chosen`` is how their names begin."""
+    """Pay ``count`` times, with faults; which there were. ``chosen``: how their names begin."""
     seen: Counter[str] = Counter()
 
     def break_things() -> None:
         chance, known = random.Random(shop.chance.random()), faults.of(shop.site, shop.tables)
-        kinds = {name: act for name, act in known.items() if name.startswith(chosen)}
+        begins = tuple(chosen.split(","))
+        kinds = {name: act for name, act in known.items() if name.startswith(begins)}
         while not shop.done.wait(chance.uniform(4, 12)):
             name = chance.choice(list(kinds))
             seen[name] += 1
@@ -338,7 +339,7 @@ def main() -> None:
     parser.add_argument("--system", default="debian-13")
     parser.add_argument("--edition", default="one-hub", choices=SHOPS, help="new-api: epay alone")
     parser.add_argument("--database", default="sqlite", choices=("sqlite", *databases.KINDS))
-    parser.add_argument("--faults", default="", help="those whose name begins so")
+    parser.add_argument("--faults", default="", help="those whose names begin so: A,B")
     options = parser.parse_args()
     make = SHOPS[options.edition]
     lab = Lab(f"p{options.seed}{options.edition[0]}{options.database[0]}")
