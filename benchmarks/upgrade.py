@@ -1,17 +1,19 @@
 """One API is upgraded under load: ``python -m benchmarks.upgrade`` (root; some minutes).
 
-Streams of half a minute to a minute, requests, a payment a second; then the release changes. First
-as the site does it, then by a restart, as it was before. ``ONE_API_BINARY`` names a real One Hub;
-else it is the stand-in, which is said.
+Streams of half a minute to a minute, requests, a payment a second; first nothing happens, then the
+release changes: as the site does it, and by a restart, as it was before. ``ONE_API_BINARY`` names a
+real One Hub; else it is the stand-in, which is said.
 """
 
 import argparse
 import os
 import tempfile
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 from one_api_infra.lab import epay
@@ -22,11 +24,12 @@ from tests.lab.conftest import new_site
 from tests.lab.load import Load
 from tests.lab.payments import add_payment, create_order
 from tests.lab.sites import LabSite
-from tests.lab.streams import prepare, stream
+from tests.lab.streams import arrivals, prepare
 from tests.lab.test_upgrade import ended, other_release
 
 GAP = 200  # milliseconds between a stream's events
 SECONDS = (30, 60)  # of a stream
+LATE = 0.1  # seconds
 # What a stream costs is taken from one and added to the other: their sum stays.
 BALANCE = "SELECT quota + used_quota FROM users WHERE id = 1"
 BOOKED = "SELECT count(*), coalesce(sum(quota), 0) FROM logs WHERE type = 2"
@@ -40,6 +43,10 @@ def upgraded(site: LabSite, folder: Path) -> None:
     print(f"the deploy: {time.monotonic() - began:.1f} s", flush=True)
     wait_until(lambda: ended(site), 600, "the upgrade's end")
     print(f"until there is one instance again: {time.monotonic() - began:.1f} s", flush=True)
+
+
+def unchanged(_site: LabSite, _folder: Path) -> None:
+    """Nothing is changed: what the load alone does on this machine."""
 
 
 def restarted(site: LabSite, _folder: Path) -> None:
@@ -69,17 +76,20 @@ def measure(
             raise RuntimeError(str(status))
 
     with ThreadPoolExecutor(options.streams) as pool:
-        streams = dict[Future[int], int]()
+        streams = dict[Future[list[float]], int]()
         for number in range(options.streams):
             events, model = list(models.items())[number % len(models)]
-            streams[pool.submit(stream, site, options.token, model)] = events
+            streams[pool.submit(arrivals, site, options.token, model)] = events
         time.sleep(8)
         loads = [Load(pay, 1.0), *(Load(ask, 10 / options.rate) for _n in range(10))]
+        usage = Usage(site)
         change(site, folder)
         outcomes = Counter(_outcome(each, events) for each, events in streams.items())
         for load in loads:
             load.end()
-    print(f"streams: {dict(outcomes)}")
+        usage.ended.set()
+    print(f"streams: {dict(outcomes)}; {lateness(streams)}")
+    print(usage.told())
     report(site, loads, orders, before)
 
 
@@ -99,9 +109,46 @@ def report(site: LabSite, loads: list[Load], orders: list[str], before: int) -> 
     print(f"streams and requests that were booked, and their price: {site.rows(BOOKED)[0]}")
 
 
-def _outcome(ended_stream: Future[int], events: int) -> str:
+def lateness(streams: Iterable[Future[list[float]]]) -> str:
+    """How late events came after those before them, beyond the gap at which they are sent."""
+    late = [
+        now - before - GAP / 1000
+        for each in streams if each.exception() is None
+        for before, now in pairwise(each.result())
+    ]  # fmt: skip
+    return (f"of {len(late)} events {sum(each > LATE for each in late)} came more than 100 ms late,"
+            f" the latest {max(late, default=0) * 1000:.0f} ms")  # fmt: skip
+
+
+class Usage(threading.Thread):
+    """Memory of One API's instances, and the CPU time that they took, looked at each second."""
+
+    command = "ps -C one-api,python3 -o user:20=,rss=,cputimes= | grep '^one-api '"
+
+    def __init__(self, site: LabSite) -> None:
+        super().__init__(daemon=True)
+        self.site, self.ended = site, threading.Event()
+        self.memory, self.cpu = dict[int, int](), 0
+        self.start()
+
+    def run(self) -> None:
+        while not self.ended.wait(1):
+            rows = [
+                line.split() for line in self.site.host.ssh(self.command, check=False).splitlines()
+            ]
+            memory = sum(int(row[1]) for row in rows)
+            self.memory[len(rows)] = max(self.memory.get(len(rows), 0), memory)
+            self.cpu = max(self.cpu, sum(int(row[2]) for row in rows))
+
+    def told(self) -> str:
+        """In one line."""
+        found = ", ".join(f"{n}: {kib >> 10} MiB" for n, kib in sorted(self.memory.items()))
+        return f"memory at most, by instances that ran: {found}; CPU time {self.cpu} s"
+
+
+def _outcome(ended_stream: Future[list[float]], events: int) -> str:
     try:
-        return "whole" if ended_stream.result() == events else "cut"
+        return "whole" if len(ended_stream.result()) == events else "cut"
     except Exception as error:
         return f"cut: {type(error).__name__}"
 
@@ -128,7 +175,7 @@ def main() -> None:
             for group in groups:
                 site.api().request("PUT", "/api/user_group/", group | {"api_rate": 1_000_000})
         site.converge()
-        for change in (upgraded, restarted):
+        for change in (unchanged, upgraded, restarted):
             print(f"--- {(change.__doc__ or '').strip()}", flush=True)
             with tempfile.TemporaryDirectory() as folder:
                 measure(site, gateway, change, options, Path(folder))

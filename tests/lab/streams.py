@@ -2,6 +2,7 @@
 
 import json
 import ssl
+import time
 
 import httpx
 
@@ -26,6 +27,11 @@ def prepare(site: LabSite, *models: str) -> str:
 
 def stream(site: LabSite, token: str, model: str) -> int:
     """How many events came before the end."""
+    return len(arrivals(site, token, model))
+
+
+def arrivals(site: LabSite, token: str, model: str) -> list[float]:
+    """When each event came (seconds of the monotonic clock), to the end."""
     context = ssl.create_default_context(cafile=str(site.lab.ca.issuer))
     with (
         httpx.Client(verify=context, timeout=30) as client,
@@ -38,7 +44,7 @@ def stream(site: LabSite, token: str, model: str) -> int:
         ) as reply,
     ):
         assert reply.status_code == 200, reply.read()
-        return sum(bool(_content(line)) for line in reply.iter_lines())
+        return [time.monotonic() for line in reply.iter_lines() if _content(line)]
 
 
 def _content(line: str) -> str:

@@ -23,6 +23,7 @@ from tests.lab.test_status import COMMAND
 EVENTS, GAP = 150, 200  # of a stream: thirty seconds
 MODEL = f"stream-{EVENTS}-{GAP}"
 RELEASE = f"readlink {paths.CURRENT}"
+KILL_BACK = f"systemctl kill --signal=KILL {units.UPGRADE}; pkill -KILL -f 'pyz [r]ollback'"
 
 
 def other_release(site: LabSite, folder: Path) -> None:
@@ -130,6 +131,28 @@ def test_killed_at_any_step_it_is_ended_by_the_next_start(
         order = create_order(site, gateway)
         assert site.notified(gateway, order["notify_url"], order).is_accepted
     assert site.deploy("-y", "--json").changed == []
+
+
+@pytest.mark.long
+def test_killed_on_its_way_back_it_is_ended_by_the_next_start(
+    site: LabSite, tmp_path: Path
+) -> None:
+    for point in range(7):
+        other_release(site, tmp_path / str(point))
+        old = site.host.ssh(RELEASE)
+        site.converge()
+        new = site.host.ssh(RELEASE)
+        run = threading.Thread(target=commanded, args=(site, "rollback"))
+        run.start()
+        time.sleep(1 + point * 0.8)
+        site.host.ssh(KILL_BACK, check=False)
+        run.join()
+        wait_until(lambda: ended(site), 120, "the upgrade's end")
+        if site.host.ssh(RELEASE) == new:
+            rolled_back(site)
+        assert site.host.ssh(RELEASE) == old
+        assert site.answers()
+        assert site.host.ssh(f"systemctl is-active {units.SECOND} || true") == "inactive\n"
 
 
 def rolled_back(site: LabSite) -> str:
