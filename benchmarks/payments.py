@@ -13,7 +13,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -256,10 +256,10 @@ def pay_one(shop: Shop, pool: ThreadPoolExecutor) -> None:
         pool.submit(shop.call, payment)
 
 
-def settle(shop: Shop) -> float:
-    """Wait until every paid order is credited or a case; how long that took."""
+def settle(shop: Shop, seconds: float = SETTLE) -> float:
+    """Wait until every paid order is credited or a case, so long at most; how long that took."""
     begun = time.monotonic()
-    while time.monotonic() - begun < SETTLE:
+    while time.monotonic() - begun < seconds:
         with contextlib.suppress(LabError):
             if not _open(shop):
                 break
@@ -301,11 +301,18 @@ def table(shop: Shop) -> list[tuple[str, str]]:
         ("open cases", f"{len(set(cases) - done)} {dict(Counter(cases.values()))}"),
         *_explained(shop, set(cases) - done),
         ("lost (paid, neither credited nor a case)", str(len(set(paid) - done - set(cases)))),
+        *_lost(paid[number] for number in set(paid) - done - set(cases)),
         ("invented (credited, not paid)", str(len(done - set(paid)))),
         ("doubled", str((credits - wanted).total())),
         ("a success without its credit", str((wanted - credits).total())),
         ("delay p50 / p95 / max", " / ".join(f"{each:.1f} s" for each in _shares(delays))),
     ]
+
+
+def _lost(payments: Iterable[Payment]) -> list[tuple[str, str]]:
+    """Lost payments by gateway, and by how often it would have called at most."""
+    counts = Counter(f"  {each.kind}, {each.tries} calls at most" for each in payments)
+    return [(words, str(count)) for words, count in sorted(counts.items())]
 
 
 def _explained(shop: Shop, numbers: set[str]) -> list[tuple[str, str]]:
