@@ -47,7 +47,7 @@ def roll_back() -> None:
     release = _previous()
     upgrade.end_now()
     if not is_changed():
-        upgrade.activate(release)
+        upgrade.activate_before(release)
         return
     _bring(release, _facts())
 

@@ -53,11 +53,32 @@ def activate(release: str) -> None:
     Where two cannot run, the one is stopped and the other started.
     """
     must_have_ended()
+    if _can_overlap():
+        if release != Path(paths.CURRENT).readlink().name:
+            _keep_database()
+        begin(release)
+        _carry_on(_is_awaited)
+    else:
+        one_api.activate(release)
+
+
+def activate_before(release: str) -> None:
+    """The same with the release of before, which can read the database as it is.
+
+    It returns as soon as that one serves.
+    """
+    if _can_overlap():
+        begin(release)
+        _carry_on(_is_handed)
+    else:
+        one_api.activate(release)
+
+
+def _can_overlap() -> bool:
+    """Whether a second instance can run; if not, why is said."""
     if why := obstacle():
         print(_("Streams are cut: {why}", why=why), flush=True)
-        one_api.activate(release)
-    else:
-        begin(release)
+    return not why
 
 
 def must_have_ended() -> None:
@@ -110,16 +131,13 @@ def _memory() -> tuple[int, int]:
 
 
 def begin(release: str) -> None:
-    """Hand what is new to a release; CommandError if it does not serve, and all is as before."""
+    """Note that a release is to get what is new."""
     before = Path(paths.CURRENT).readlink().name
     Path(paths.UPGRADE_FAILED).unlink(missing_ok=True)
-    if release != before:
-        _keep_database()
     files, asks = one_api.files_sum(), language()
     made = Upgrade(release, before, Phase.STARTING, time.time(), _boot(), files, language=asks)
     write(paths.UPGRADE, plain.write(made), 0o644)
     must("systemctl", "daemon-reload")
-    _carry_on()
 
 
 def turn_back(current: Upgrade) -> None:
@@ -128,7 +146,7 @@ def turn_back(current: Upgrade) -> None:
     back = replace(current, release=current.before, before=current.release, language=language())
     _link(back)
     _save(back, Phase.RETURNING)
-    _carry_on()
+    _carry_on(lambda each: each.phase == Phase.ENDING)
 
 
 def end_now() -> None:
@@ -145,20 +163,28 @@ def end_now() -> None:
     must_have_ended()
 
 
-def _carry_on() -> None:
-    """Start the unit, and wait until it has handed over; CommandError if it has not."""
+def _carry_on(is_enough: Callable[[Upgrade], bool]) -> None:
+    """Start the unit, and wait until it has come so far; CommandError if it gives up."""
     must("systemctl", "enable", "--quiet", units.UPGRADE)
     must("systemctl", "restart", "--no-block", units.UPGRADE)
     with unlocked():
-        _wait_until_handed()
+        _wait(is_enough)
     if Path(paths.UPGRADE_FAILED).exists():
         raise CommandError(Path(paths.UPGRADE_FAILED).read_text())
 
 
-def _wait_until_handed() -> None:
-    """To the end, where no stream has to be waited for."""
+def _is_handed(current: Upgrade) -> bool:
+    return current.phase in upgrade.HANDED
+
+
+def _is_awaited(current: Upgrade) -> bool:
+    """Whether streams have to be waited for: where there are none, it comes to its end at once."""
+    return _is_handed(current) and current.streams > 0
+
+
+def _wait(is_enough: Callable[[Upgrade], bool]) -> None:
     until = time.monotonic() + HANDED_SECONDS
-    while (current := under_way()) and not (current.phase in upgrade.HANDED and current.streams):
+    while (current := under_way()) and not is_enough(current):
         if time.monotonic() > until:
             raise CommandError(_("the upgrade hangs: `journalctl -u {unit}`", unit=units.UPGRADE))
         time.sleep(0.1)
@@ -203,7 +229,9 @@ def carry_out() -> None:
         os.environ[LANGUAGE_VARIABLES[0]] = current.language
         if current.boot != _boot():
             current = _after_reboot(current)
-        STEPS[Phase(current.phase)](current)
+        began, step = time.monotonic(), Phase(current.phase)
+        STEPS[step](current)
+        print(f"{step}: {time.monotonic() - began:.1f} s", flush=True)
     run("systemctl", "disable", "--quiet", units.UPGRADE)
 
 

@@ -3,6 +3,7 @@
 import json
 import ssl
 import time
+from typing import Any
 
 import httpx
 
@@ -14,24 +15,39 @@ def prepare(site: LabSite, *models: str) -> str:
     api = site.api()
     provider = f"http://{site.lab.network.service('provider')}:8000"
     channel = {"type": 1, "name": "lab", "key": "sk-lab", "base_url": provider}
-    added = api.request(
-        "POST", "/api/channel/", channel | {"models": ",".join(models), "group": "default"}
-    )
-    assert added["success"], added
+    channel |= {"models": ",".join(models), "group": "default"}
     token = {"name": "lab", "expired_time": -1, "remain_quota": 0, "unlimited_quota": True}
+    if site.settings.get("edition") == "new-api":
+        return _prepare_new_api(site, channel, token)
+    added = api.request("POST", "/api/channel/", channel)
+    assert added["success"], added
     assert api.request("POST", "/api/token/", token | {"group": ""})["success"]
     listed = api.request("GET", "/api/token/?page=1&size=10")["data"]
     rows = listed["data"] if isinstance(listed, dict) else listed
     return f"sk-{rows[0]['key']}"
 
 
+def _prepare_new_api(site: LabSite, channel: dict[str, Any], token: dict[str, Any]) -> str:
+    api = site.api()
+    prices = json.dumps(dict.fromkeys(channel["models"].split(","), 1))
+    api.set_option("ModelRatio", prices)
+    for path, body in (
+        ("/api/channel/", {"mode": "single", "channel": channel}),
+        ("/api/token/", token),
+    ):
+        added = api.request("POST", path, body)
+        assert added["success"], added
+    # It shows no key again.
+    return f"sk-{site.rows('SELECT key FROM tokens ORDER BY id DESC LIMIT 1')[0][0]}"
+
+
 def stream(site: LabSite, token: str, model: str) -> int:
     """How many events came before the end."""
-    return len(arrivals(site, token, model))
+    return len(delays(site, token, model))
 
 
-def arrivals(site: LabSite, token: str, model: str) -> list[float]:
-    """When each event came (seconds of the monotonic clock), to the end."""
+def delays(site: LabSite, token: str, model: str) -> list[float]:
+    """How long each event took from the provider to here, in seconds, to the stream's end."""
     context = ssl.create_default_context(cafile=str(site.lab.ca.issuer))
     with (
         httpx.Client(verify=context, timeout=30) as client,
@@ -44,7 +60,11 @@ def arrivals(site: LabSite, token: str, model: str) -> list[float]:
         ) as reply,
     ):
         assert reply.status_code == 200, reply.read()
-        return [time.monotonic() for line in reply.iter_lines() if _content(line)]
+        return [
+            time.time() - json.loads(content)["sent"]
+            for line in reply.iter_lines()
+            if (content := _content(line))
+        ]
 
 
 def _content(line: str) -> str:

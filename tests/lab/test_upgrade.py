@@ -150,6 +150,7 @@ def test_killed_on_its_way_back_it_is_ended_by_the_next_start(
         wait_until(lambda: ended(site), 120, "the upgrade's end")
         if site.host.ssh(RELEASE) == new:
             rolled_back(site)
+            wait_until(lambda: ended(site), 120, "the upgrade's end")
         assert site.host.ssh(RELEASE) == old
         assert site.answers()
         assert site.host.ssh(f"systemctl is-active {units.SECOND} || true") == "inactive\n"
@@ -184,9 +185,10 @@ def test_back_with_the_same_schema_nothing_is_lost(site: LabSite, tmp_path: Path
 
     load = Load(ask, 0.05)
     rolled_back(site)
+    assert site.host.ssh(RELEASE) == old
+    wait_until(lambda: ended(site), 60, "the upgrade's end")
     load.end()
     assert load.failures == []
-    assert site.host.ssh(RELEASE) == old
     assert ["since"] in site.rows("SELECT username FROM users")
 
 
