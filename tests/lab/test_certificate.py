@@ -9,6 +9,7 @@ from tests.lab.sites import LabSite
 LIVE = "/etc/one-api-infra/letsencrypt/live"
 
 
+@pytest.mark.long
 def test_external_certificate(site: LabSite) -> None:
     """Somebody else's files; ours and its timer are not needed."""
     site.host.ssh(
@@ -41,6 +42,7 @@ def test_external_certificate_that_is_not_there(site: LabSite) -> None:
     assert site.answers()
 
 
+@pytest.mark.long
 def test_rsa(site: LabSite) -> None:
     site.inventory(key_type="rsa")
     site.converge()

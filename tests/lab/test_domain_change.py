@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.lab.sites import LabSite
 
 SCAN = (
@@ -37,6 +39,7 @@ def test_everything_moves(site: LabSite) -> None:
     assert site.deploy("-y", "--json").changed == []
 
 
+@pytest.mark.long
 def test_callbacks_can_have_a_name_of_their_own(site: LabSite) -> None:
     callback = "callback.lab.test"
     site.lab.point(callback, site.host)

@@ -36,6 +36,7 @@ for at in range(0, len(paths), int(sys.argv[2])):
 """
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_all_double_credits_are_told_with_their_sums(site: LabSite, gateway: Gateway) -> None:
     payments.add_payment(site, gateway)

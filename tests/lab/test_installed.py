@@ -110,6 +110,7 @@ def test_without_an_inventory_it_says_what_to_do(installed: Installed) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.long
 def test_init_to_remove(installed: Installed, blank: Callable[[str], LabSite]) -> None:
     site = blank("debian-13")
     _forget(site.host.address)

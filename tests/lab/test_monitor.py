@@ -68,6 +68,7 @@ def test_one_alert_and_one_all_clear(
     assert site.deploy("-y", "--json").changed == []
 
 
+@pytest.mark.long
 def test_channel_that_fails_is_noticed_and_caught_up_with(site: LabSite, channel: Channel) -> None:
     watched(site, channel)
     channel.stop()

@@ -47,6 +47,7 @@ def move(site: LabSite, new: LabSite) -> dict[str, Any]:
     return {"changed": done.changed, **json.loads(site.host.ssh(f"cat {MOVED}"))}
 
 
+@pytest.mark.long
 def test_nothing_is_lost_under_load(
     lab: Lab, site: LabSite, new: LabSite, gateway: Gateway
 ) -> None:

@@ -108,6 +108,7 @@ def test_failing_hook_is_noticed(site: LabSite) -> None:
     assert "test_last_renewal_did_not_fail" in site.verify().stdout
 
 
+@pytest.mark.long
 def test_renewal_with_the_ca_down_is_noticed(site: LabSite) -> None:
     ca = _short_lived(site)
     ca.stop("short")

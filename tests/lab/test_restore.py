@@ -113,6 +113,7 @@ def foreign_snapshot(site: LabSite, host: str, edit: str = "true", when: str = "
     return site.host.ssh(f"set -e; {script}").rpartition('"')[2].strip()[:8]
 
 
+@pytest.mark.long
 def test_what_is_not_this_sites_is_refused(backed: LabSite) -> None:
     ledgers.write(backed, "INSERT INTO users (username, quota) VALUES ('here', 5)")
     back_up(backed)

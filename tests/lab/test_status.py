@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from one_api_infra.checks import catalogue
 from one_api_infra.shared.texts import translations
 from tests.lab.sites import ROOT, LabSite
@@ -89,6 +91,7 @@ def test_dead_resolver_does_not_blind(site: LabSite) -> None:
     assert seen.returncode == 0, seen.stdout
 
 
+@pytest.mark.long
 def test_server_that_cannot_be_asked_is_seen_from_outside(site: LabSite) -> None:
     site.settings["ssh_port"] = 2
     seen = status(site, "--json")

@@ -78,6 +78,7 @@ def test_back_to_a_moment_between_two_backups(backed: LabSite) -> None:
     assert site.answers()
 
 
+@pytest.mark.long
 def test_its_faults_are_named(backed: LabSite) -> None:
     site = backed
     long_ago = "touch -d '1 hour ago' /etc/one-api-infra/stream.yml"

@@ -93,6 +93,7 @@ def started(site: LabSite, inventory: Path, domain: str, *options: str) -> "subp
     )
 
 
+@pytest.mark.long
 def test_a_killed_run_locks_nobody_out(site: LabSite) -> None:
     break_it = "rm -rf /opt/one-api-infra/venv /opt/one-api-infra/venv-*"
     site.host.ssh(break_it)

@@ -87,6 +87,7 @@ def test_silence_is_told_once(
     assert site.deploy("-y", "--json").changed == []
 
 
+@pytest.mark.long
 def test_removed_with_the_last_channel(site: LabSite) -> None:
     site.inventory(alert_urls=["json://127.0.0.1:1/"])
     site.converge()

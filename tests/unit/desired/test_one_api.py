@@ -42,6 +42,6 @@ def test_the_second_instance_has_its_own_port_and_logs_and_no_boot() -> None:
     own, second = texts[units.path(units.ONE_API)], texts[units.path(units.SECOND)]
     assert "WantedBy=" in own
     assert "WantedBy=" not in second
-    assert f"/usr/bin/env PORT=3001 {paths.SECOND}/one-api --port 3001" in second
+    assert f"UnsetEnvironment=PORT\nExecStart={paths.SECOND}/one-api --port 3001" in second
     assert "one-api-second" in second.partition("LogsDirectory=")[2].splitlines()[0]
     assert paths.STARTED not in second
