@@ -44,13 +44,13 @@ def _version(port: Port) -> int:
 
 
 def _one_api_closed(observation: Observation) -> Finding:
-    number = observation.target.one_api_port
-    looked = [each for each in observation.ports if each.number == number]
-    if not (number and looked):
+    own = observation.target.one_api_ports
+    looked = [each for each in observation.ports if each.number in own]
+    if not looked:
         return Skip(_("One API's port is not known"))
     for each in looked:
         if each.state == "open":
-            return Found("open", f"{each.address}:{number} open", {"port": number})
+            return Found("open", f"{each.address}:{each.number} open", {"port": each.number})
     return None
 
 

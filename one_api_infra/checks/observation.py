@@ -27,7 +27,7 @@ class Target:
     callback_domain: str
     edition: str = ""
     routes: tuple[Route, ...] = ()
-    one_api_port: int = 0
+    one_api_ports: tuple[int, ...] = ()
     addresses: tuple[str, ...] = ()
     ca_identities: tuple[str, ...] = ()
     resolvers: tuple[str, ...] = ()

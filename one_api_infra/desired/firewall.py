@@ -6,7 +6,7 @@ from one_api_infra.desired import render
 from one_api_infra.desired.resources import Concern, File, SnapshotSpec
 from one_api_infra.desired.site import Site
 from one_api_infra.desired.snapshot import Snapshot
-from one_api_infra.shared import paths, units
+from one_api_infra.shared import paths, units, upgrade
 
 SSH_SOCKET = "ssh.socket"
 ROLLBACK = "one-api-firewall-rollback"
@@ -76,6 +76,7 @@ def rules(site: Site, snapshot: Snapshot) -> File:
         udp_ports=site.open_udp_ports,
         connections=site.connections_per_address,
         moves_from=site.moves_from or "",
+        payments_from=upgrade.PAYMENTS_FROM,
     )
 
 

@@ -56,7 +56,7 @@ def _target(site: SiteFile) -> Target:
     found = target.of_settings(site, known)
     roots = paths.TRUSTED_CA if found.trusted_ca_file else None
     # From inside, the firewall is not passed: whether ports are closed is for others to see.
-    return replace(found, trusted_ca_file=roots, connect_to=LOOPBACK, one_api_port=0)
+    return replace(found, trusted_ca_file=roots, connect_to=LOOPBACK, one_api_ports=())
 
 
 def judge() -> None:

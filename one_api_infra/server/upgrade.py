@@ -6,7 +6,6 @@ Until the second instance has proved that it serves, all is as before; from then
 
 import contextlib
 import datetime
-import http.client
 import os
 import shutil
 import time
@@ -14,10 +13,18 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from one_api_infra.server import load, nginx, one_api, schema, waiting_room
+from one_api_infra.server import (
+    load,
+    nginx,
+    one_api,
+    overlap,
+    payment_ports,
+    release_proof,
+    schema,
+    waiting_room,
+)
 from one_api_infra.server.local import (
     CommandError,
-    edition,
     link,
     locked,
     must,
@@ -37,14 +44,6 @@ HANDED_SECONDS = 300.0  # for a start, a proof and a reload
 PAYMENT_SECONDS = 35.0  # nginx waits 30 s for the answer to a callback
 SETTLE_SECONDS = 3.0  # One API books a stream's price after its end
 SCHEMA_FILE = "schema.txt"
-PROBE = "one-api-infra-probe"
-REQUEST_ID = "X-Oneapi-Request-Id"  # in each answer of all editions
-REFUSALS = {200, 400, 401, 403}  # a refusal is HTTP 200 as often as not
-WORDS = 200  # characters of an answer that are shown
-NEW_SECONDS = 600.0  # since root was claimed
-FREE_SHARE = 1.3  # of what One API uses now
-# Two that poll one Telegram bot get each other's messages, or an error.
-NOT_TWICE = ("TG_BOT_API_KEY",)
 
 
 def activate(release: str) -> None:
@@ -76,7 +75,7 @@ def activate_before(release: str) -> None:
 
 def _can_overlap() -> bool:
     """Whether a second instance can run; if not, why is said."""
-    if why := obstacle():
+    if why := overlap.obstacle():
         print(_("Streams are cut: {why}", why=why), flush=True)
     return not why
 
@@ -97,37 +96,6 @@ def _told(current: Upgrade) -> str:
         time=datetime.datetime.fromtimestamp(until).astimezone(),
         path=paths.DRAIN_NOW,
     )
-
-
-def obstacle() -> str:
-    """Why a second instance cannot run beside the one that serves; empty if it can."""
-    return next(_obstacles(), "")
-
-
-def _obstacles() -> Iterator[str]:
-    chosen, given = edition(site()), one_api.environment()
-    if not chosen.overlaps:
-        yield _("two instances of {edition} were not tried", edition=chosen.title)
-    if not one_api.is_confirmed():
-        yield _("root is not claimed yet")
-    elif time.time() - Path(paths.PASSWORD_CONFIRMED).stat().st_mtime < NEW_SECONDS:
-        yield _("the site is new")
-    for name in NOT_TWICE:
-        if given.get(name):
-            yield _("{name} is set: two instances would poll one bot", name=name)
-    if run("systemctl", "is-active", units.NGINX, units.ONE_API)[0] or not one_api.answers():
-        yield _("nothing is served")
-    needed, free = _memory()
-    if free < needed:
-        yield _("{needed} MiB of memory are needed, {free} are free", needed=needed, free=free)
-
-
-def _memory() -> tuple[int, int]:
-    """MiB that a second instance may take, and what is available."""
-    used = run("systemctl", "show", "-P", "MemoryCurrent", units.ONE_API)[1]
-    words = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
-    free = int(words["MemAvailable"].split()[0]) >> 10
-    return int(int(used) * FREE_SHARE) >> 20 if used.isdigit() else 0, free
 
 
 def begin(release: str) -> None:
@@ -262,7 +230,7 @@ def _start(current: Upgrade) -> None:
     code, words = run("systemctl", "restart", units.SECOND)
     port = site().one_api_second_port
     problem = one_api.failure(words, units.SECOND) if code else one_api.wait(units.SECOND, port)
-    if problem := problem or refused(port):
+    if problem := problem or release_proof.refused(port):
         _give_up(f"{_not_let_serve(current)}\n{problem}")
     _save(current, Phase.HANDING)
 
@@ -276,44 +244,6 @@ def _not_let_serve(current: Upgrade) -> str:
             told.append(_("It has changed the database's tables; the copy from before is in"
                           " {path}.", path=paths.BEFORE_UPGRADE))  # fmt: skip
     return "\n".join(told)
-
-
-def refused(port: int) -> str:
-    """What an instance answers otherwise than One API does; empty if it is One API through.
-
-    A request without a key is refused, and one to each callback route that is no payment too.
-    """
-    own = edition(site())
-    if (found := one_api.edition_at(port)) != own.title:
-        return _("it says that it is {found}, not {edition}", found=found, edition=own.title)
-    asked = [("GET", "/v1/models", {401})]
-    for route in own.callback_routes:
-        path = route.path.split()[-1]
-        asked.append((route.methods[0], path + PROBE * path.endswith("/"), REFUSALS))
-    for method, path, wanted in asked:
-        status, is_its_own, words = _asked(port, method, path)
-        if status not in wanted or not is_its_own:
-            return _(
-                "{path} is answered by {found}: this is no release to serve with",
-                path=path,
-                found=f"{status} {words[:WORDS]}".strip(),
-            )
-    return ""
-
-
-def _asked(port: int, method: str, path: str) -> tuple[int, bool, str]:
-    """The status, whether it is One API's own answer and no page, and its words."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    try:
-        connection.request(method, path, headers={"Host": site().callback_domain})
-        reply = connection.getresponse()
-        is_page = "html" in (reply.getheader("Content-Type") or "")
-        is_its_own = bool(reply.getheader(REQUEST_ID)) and not is_page
-        return reply.status, is_its_own, reply.read().decode(errors="replace")
-    except (OSError, http.client.HTTPException) as error:
-        return 0, False, str(error)
-    finally:
-        connection.close()
 
 
 def _hand_over(current: Upgrade) -> None:
@@ -343,16 +273,24 @@ def _hand(port: int, before: int, *, fallback: int = 0) -> None:
     on orders, and one order in both could be credited twice.
     """
     with _no_replays(), waiting_room.opened() as room:
+        payment_ports.reopen(port)
         try:
             nginx.go_to(port, payments=room.port, fallback=fallback)
-            until = time.monotonic() + PAYMENT_SECONDS
-            while _connections(before, upgrade.PAYMENTS_FROM) and time.monotonic() < until:
-                time.sleep(0.05)
+            _wait_for_payments(before)
+            payment_ports.close(before)
             nginx.go_to(port, fallback=fallback)
         except CommandError:
+            payment_ports.reopen(before)
             room.lead_to(before)
             raise
         room.lead_to(port)
+        _wait_for_payments(room.port)
+
+
+def _wait_for_payments(port: int) -> None:
+    until = time.monotonic() + PAYMENT_SECONDS
+    while _connections(port, upgrade.PAYMENTS_FROM) and time.monotonic() < until:
+        time.sleep(0.05)
 
 
 @contextlib.contextmanager

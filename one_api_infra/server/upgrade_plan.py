@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from one_api_infra.server import upgrade
+from one_api_infra.server import overlap
 from one_api_infra.server.local import api, site
 from one_api_infra.shared import paths
 from one_api_infra.shared.editions.api import ApiError
@@ -19,7 +19,7 @@ def show() -> None:
 
 def show_cuts() -> None:
     """Print why streams would be cut, if they would."""
-    if why := upgrade.obstacle():
+    if why := overlap.obstacle():
         print(_("Streams are cut: {why}", why=why))
 
 

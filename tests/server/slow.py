@@ -42,7 +42,7 @@ def verdicts(host: Host, data: Mapping[str, Any]) -> dict[str, Verdict]:
 def open_ports(host: Host, data: Mapping[str, Any]) -> Ports:
     """Which of the ports that could answer from here do, over IPv4 (4) and IPv6 (6)."""
     site = Site.parse(data)
-    numbers = {80, 443, site.one_api_port, *_listening(host)}
+    numbers = {80, 443, site.one_api_port, site.one_api_second_port, *_listening(host)}
     ways = {family: ProbeClient(site, family=family) for family in (4, 6)}
     asked = [(family, n) for family, way in ways.items() if way.address for n in sorted(numbers)]
     looks = [partial(ways[family].is_open, number) for family, number in asked]

@@ -46,6 +46,7 @@ def test_nothing_else_answers_over_ipv6(
 
 def test_one_api_is_closed_from_outside(site: Site, open_ports: Ports) -> None:
     assert not open_ports[4][site.one_api_port]
+    assert not open_ports[4][site.one_api_second_port]
 
 
 def _others(host: Host, site: Site, found: Mapping[int, bool]) -> list[int]:

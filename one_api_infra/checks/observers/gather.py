@@ -55,11 +55,9 @@ def _knocked(observation: Observation) -> Observation:
 
 
 def _knocked_in_vain(observation: Observation) -> tuple[Port, ...]:
-    """One API's own port: silence is what is expected, and nothing else waits for it."""
-    port = observation.target.one_api_port
-    return (
-        network.gather(_all_addresses(observation), {port: network.CLOSED_SECONDS}) if port else ()
-    )
+    """One API's own ports: silence is what is expected, and nothing else waits for it."""
+    ports = dict.fromkeys(observation.target.one_api_ports, network.CLOSED_SECONDS)
+    return network.gather(_all_addresses(observation), ports) if ports else ()
 
 
 def _open(observation: Observation, name: str, number: int) -> list[str]:

@@ -202,6 +202,7 @@ FAULTS: list[tuple[Observation, str]] = [
     (ports(Port("2606::1", 443, "filtered")), "network.https_open_ipv6"),
     (ports(Port("2606::1", 80, "closed")), "network.http_open_ipv6"),
     (ports(Port(HERE, 3000, "open")), "network.one_api_closed"),
+    (ports(Port(HERE, 3001, "open")), "network.one_api_closed"),
     (shake(error="timeout"), "certificate.is_served"),
     (shake(error="unrecognized name"), "certificate.is_served"),
     (shake(is_self_signed=True), "certificate.self_signed"),
