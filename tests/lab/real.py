@@ -7,8 +7,9 @@ from one_api_infra.shared import editions
 
 
 def edition() -> str:
-    """Its edition's name, by what it answers at ``/api/status``; empty without one."""
+    """Its edition's name, by what its program holds; empty without one."""
     name = os.environ.get("ONE_API_BINARY")
     data = Path(name).read_bytes() if name else b""
-    known = (each for each in editions.EDITIONS.values() if each.status_mark)
-    return next((each.name for each in known if each.status_mark.encode() in data), "")
+    known = editions.EDITIONS.values()
+    marks = {each.name: each.status_mark or f"github.com/{each.repository}/" for each in known}
+    return next((each for each, mark in marks.items() if mark.encode() in data), "")

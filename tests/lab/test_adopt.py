@@ -5,6 +5,7 @@ group, its own mounts, a volume), and `docker` is a script that stops and starts
 keeps SQLite alone: layouts with a database server want a real One API (``ONE_API_BINARY``).
 """
 
+import os
 import shlex
 import shutil
 import subprocess
@@ -73,14 +74,14 @@ class Layout:
         return self.database in databases.KINDS
 
 
+BY_HAND = """cd /opt/ai && . /root/environment && cp /root/environment env
+setsid -f ./one-api --port 3000 </dev/null >/dev/null 2>&1"""
+TIKTOKEN = "TIKTOKEN_CACHE_DIR"  # names the folder of both files for a real one-api
 START = ". /root/environment; /root/container"
 PANEL = "/opt/1panel/apps/one-api/one-api/data"
 LAYOUTS = {
-    "a process in a screen": Layout(
-        "cd /opt/ai && . /root/environment && cp /root/environment env"
-        " && setsid -f ./one-api --port 3000 </dev/null >/dev/null 2>&1",
-        "/opt/ai/one-api.db",
-    ),
+    "a process in a screen": Layout(BY_HAND, "/opt/ai/one-api.db"),
+    "a process in a screen, one-api": Layout(BY_HAND, "/opt/ai/one-api.db", edition="one-api"),
     "a unit of our name behind nginx": Layout(
         f"{APT} nginx >/dev/null 2>&1;"
         " ln -s ../sites-available/ai /etc/nginx/sites-enabled/ai; systemctl reload nginx;"
@@ -108,6 +109,9 @@ def theirs(request: pytest.FixtureRequest, blank: Callable[[str], LabSite]) -> L
     site.settings |= {"_layout": layout, "edition": layout.edition}
     site.host.ssh(f"apt-get -qq update && {APT} python3 curl >/dev/null 2>&1")
     site.host.ssh(f"mkdir -p /opt/ai {layout.volume} /etc/nginx/sites-available")
+    if layout.edition == "one-api":
+        site.settings["tiktoken_data"] = os.environ[TIKTOKEN]
+        shutil.copytree(os.environ[TIKTOKEN], site.host.root / "opt/ai/tiktoken")
     shutil.copy(site.lab.settings()["artifact"], site.host.root / "opt/ai/one-api")
     is_unit = "unit" in request.param
     for path, text in (
@@ -138,6 +142,8 @@ def environment(site: LabSite, layout: Layout) -> str:
         assert site.store
         name = {"mariadb": "mysql", "postgresql": "postgres"}[layout.database]
         given["SQL_DSN"] = site.store.url.replace("127.0.0.1", name)
+    if layout.edition == "one-api":
+        given[TIKTOKEN] = "/opt/ai/tiktoken"
     if layout.edition == "new-api":
         given["REDIS_CONN_STRING"] = "redis://redis"
         site.settings["redis_url"] = "redis://127.0.0.1:6379"
@@ -177,7 +183,7 @@ def test_adopted_and_back(theirs: LabSite) -> None:
     site, layout = theirs, theirs.settings.pop("_layout")
     place = DATABASE if layout.is_on_a_server else layout.database
     before = users(site, place)
-    site.settings["edition"] = "one-api"
+    site.settings["edition"] = "new-api" if layout.edition == "one-api" else "one-api"
     refused = command(site, "--yes")
     assert refused.returncode == 1
     assert '"edition"' in refused.stderr
