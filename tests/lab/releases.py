@@ -5,7 +5,7 @@ from pathlib import Path
 from one_api_infra.lab import stand_in
 
 SERVER = """#!/usr/bin/python3
-import http.server, json, os, time
+import http.server, json, sys, time
 MARK = {"PaymentUSDRate": 7.3}
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
@@ -21,7 +21,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def status(self, mark=MARK):
         self.say(200, json.dumps({"success": True, "data": mark}).encode())
 BEGAN = time.time()
-http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[sys.argv.index("--port") + 1])), Handler).serve_forever()
 """
 
 
