@@ -21,7 +21,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def status(self, mark=MARK):
         self.say(200, json.dumps({"success": True, "data": mark}).encode())
 BEGAN = time.time()
-http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[sys.argv.index("--port") + 1])), Handler).serve_forever()
+PORT = int(sys.argv[sys.argv.index("--port") + 1])
+http.server.ThreadingHTTPServer(("127.0.0.1", PORT), Handler).serve_forever()
 """
 
 
