@@ -68,6 +68,8 @@ def _download(name: str, path: Path) -> None:
 
 def _problem(expected: str) -> ValidationError:
     remedy = _(
-        'set "tiktoken_data" to a folder with both files, or, with one-hub, "token_encoders": False'
+        'set "tiktoken_data" to a folder with both files (`pip download --no-deps litellm` brings'
+        " them too, in litellm_core_utils/tokenizers of the wheel), or, with one-hub,"
+        ' "token_encoders": False'
     )
     return ValidationError([Problem("tiktoken_data", expected, remedy)])
