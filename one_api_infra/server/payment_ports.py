@@ -11,9 +11,15 @@ SET = "inet one_api_infra no_payments"
 
 def close(port: int) -> None:
     """From now on no payment begins there; without the firewall's table nothing is refused."""
-    run("nft", f"add element {SET} {{ {port} }}")
+    _change("add", port)
 
 
 def reopen(port: int) -> None:
     """Payments may begin there again."""
-    run("nft", f"delete element {SET} {{ {port} }}")
+    _change("delete", port)
+
+
+def _change(verb: str, port: int) -> None:
+    # By systemd: the unit of an upgrade may not change the firewall itself.
+    command = ("nft", f"{verb} element {SET} {{ {port} }}")
+    run("systemd-run", "--quiet", "--wait", "--collect", *command)
