@@ -23,6 +23,10 @@ from tests.lab.test_status import COMMAND
 EVENTS, GAP = 150, 200  # of a stream: thirty seconds
 MODEL = f"stream-{EVENTS}-{GAP}"
 RELEASE = f"readlink {paths.CURRENT}"
+# nginx' way to an instance with a payment.
+PAY = """python3 -c "import socket
+socket.create_connection(('127.0.0.1', {port}), 5, ('127.0.0.2', 0))" 2>/dev/null \
+&& echo taken || echo refused"""
 KILL_BACK = f"systemctl kill --signal=KILL {units.UPGRADE}; pkill -KILL -f 'pyz [r]ollback'"
 
 
@@ -67,6 +71,8 @@ def test_an_upgrade_cuts_nothing(site: LabSite, gateway: Gateway, tmp_path: Path
         done = site.deploy("-y", "--json")
         assert done.code == 0, done.stderr
         assert not ended(site), "the streams of before are awaited"
+        assert site.host.ssh(PAY.format(port=3000)) == "refused\n"
+        assert site.host.ssh(PAY.format(port=3001)) == "taken\n"
         again = site.deploy("-y", "--json")
         assert (again.code, again.changed) == (0, [])
         counted = [each.result() for each in streams]
