@@ -161,6 +161,7 @@ def parts(site: Site, features: Features, handed_to: str = "") -> dict[str, str]
         "http2_directive": features.version >= (1, 25, 1),
         "keepalive_min_timeout": features.version >= (1, 27, 4),
         "worker_connections": WORKER_CONNECTIONS,
+        "drain_minutes": site.drain_minutes,
         "backlog": BACKLOG,
         "ciphers": CIPHERS,
         # With a group that OpenSSL does not know nginx does not start; "?" (3.3) passes it over.
