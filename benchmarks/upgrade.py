@@ -19,12 +19,14 @@ from pathlib import Path
 from benchmarks.payments import SHOPS, Shop
 from one_api_infra.lab.lab import Lab
 from one_api_infra.lab.process import wait_until
+from one_api_infra.shared import units
 from tests.lab import databases
 from tests.lab.conftest import new_site
 from tests.lab.load import Load
 from tests.lab.sites import LabSite
 from tests.lab.streams import delays, prepare
-from tests.lab.test_upgrade import ended, other_release
+from tests.lab.test_machine import ACTS, APT
+from tests.lab.test_upgrade import ended, other_release, rolled_back
 
 GAP = 200  # milliseconds between a stream's events
 SECONDS = (30, 60)  # of a stream
@@ -42,10 +44,28 @@ def upgraded(site: LabSite, folder: Path) -> None:
     print(f"the deploy: {time.monotonic() - began:.1f} s", flush=True)
     wait_until(lambda: ended(site), 600, "the upgrade's end")
     print(f"until there is one instance again: {time.monotonic() - began:.1f} s", flush=True)
+    print(site.host.ssh(f"journalctl -u {units.UPGRADE} -o cat --no-pager | grep ' s$'"), end="")
+
+
+def back(site: LabSite, _folder: Path) -> None:
+    """Back to the release before."""
+    began = time.monotonic()
+    rolled_back(site)
+    print(f"until the release before serves: {time.monotonic() - began:.1f} s", flush=True)
+    wait_until(lambda: ended(site), 600, "the upgrade's end")
 
 
 def unchanged(_site: LabSite, _folder: Path) -> None:
     """Nothing is changed: what the load alone does on this machine."""
+
+
+def attended(site: LabSite, _folder: Path) -> None:
+    """What the machine does by itself: certificate, logs, nginx' package, a new library."""
+    site.host.ssh(f"apt-get -qq update; {APT} install needrestart")
+    for name, act in ACTS.items():
+        began = time.monotonic()
+        site.host.ssh(act)
+        print(f"{name}: {time.monotonic() - began:.1f} s", flush=True)
 
 
 def restarted(site: LabSite, _folder: Path) -> None:
@@ -191,7 +211,7 @@ def main() -> None:
     lab.up(owner=os.getpid())
     try:
         shop = prepared(lab, options)
-        for change in (unchanged, upgraded, restarted):
+        for change in (unchanged, upgraded, back, attended, restarted):
             print(f"--- {(change.__doc__ or '').strip()}", flush=True)
             with tempfile.TemporaryDirectory() as folder:
                 measure(shop, change, options, Path(folder))
