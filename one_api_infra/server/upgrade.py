@@ -133,7 +133,7 @@ def end_now() -> None:
 
 def _carry_on(is_enough: Callable[[Upgrade], bool]) -> None:
     """Start the unit, and wait until it has come so far; CommandError if it gives up."""
-    must("systemctl", "enable", "--quiet", units.UPGRADE)
+    must("systemctl", "enable", "--quiet", "--no-reload", units.UPGRADE)
     must("systemctl", "restart", "--no-block", units.UPGRADE)
     with unlocked():
         _wait(is_enough)
@@ -200,7 +200,7 @@ def carry_out() -> None:
         began, step = time.monotonic(), Phase(current.phase)
         STEPS[step](current)
         print(f"{step}: {time.monotonic() - began:.1f} s", flush=True)
-    run("systemctl", "disable", "--quiet", units.UPGRADE)
+    run("systemctl", "disable", "--quiet", "--no-reload", units.UPGRADE)
 
 
 def _after_reboot(current: Upgrade) -> Upgrade:
