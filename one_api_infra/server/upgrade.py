@@ -105,7 +105,6 @@ def begin(release: str) -> None:
     files, asks = one_api.files_sum(), language()
     made = Upgrade(release, before, Phase.STARTING, time.time(), _boot(), files, language=asks)
     write(paths.UPGRADE, plain.write(made), 0o644)
-    must("systemctl", "daemon-reload")
 
 
 def turn_back(current: Upgrade) -> None:
@@ -133,7 +132,7 @@ def end_now() -> None:
 
 def _carry_on(is_enough: Callable[[Upgrade], bool]) -> None:
     """Start the unit, and wait until it has come so far; CommandError if it gives up."""
-    must("systemctl", "enable", "--quiet", "--no-reload", units.UPGRADE)
+    must("systemctl", "enable", "--quiet", units.UPGRADE)  # which loads all units anew
     must("systemctl", "restart", "--no-block", units.UPGRADE)
     with unlocked():
         _wait(is_enough)
