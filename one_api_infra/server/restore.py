@@ -179,9 +179,20 @@ def _restore(mark: Mark) -> None:
     Path(paths.RESTORE_MARK).unlink()
     shutil.rmtree(paths.RESTORE)
     aside = Path(mark.aside, Path(paths.DATABASE).name)
-    told = [*streamed, *_revived(aside), _("What was here before is in {path}.", path=mark.aside)]
+    told = [*streamed, *_revived(aside), _unknown(facts)]
+    told.append(_("What was here before is in {path}.", path=mark.aside))
     write(paths.RESTORED, "".join(f"{line}\n" for line in told), 0o600)
     _tell("\n".join([_("Restored."), *told]))
+
+
+def _unknown(facts: Facts) -> str:
+    """Neither the database nor the journal holds what came in the last seconds before a loss."""
+    return _(
+        "A payment whose order was made after {time}, and which was confirmed before the loss, may"
+        " be known to its gateway alone: compare the payments that it lists from then on with"
+        " `one-api-infra report`.",
+        time=_when(facts.at),
+    )
 
 
 def _revived(before: Path) -> list[str]:
