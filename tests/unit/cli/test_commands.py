@@ -14,7 +14,7 @@ from one_api_infra.cli import commands
 from one_api_infra.shared.validation import ValidationError
 
 PROGRAM = "import sys; sys.argv[0] = 'one-api-infra'; from one_api_infra.cli import main; main()"
-ON_INVENTORIES = ["deploy", "verify", "status", "report", "remove"]
+ON_INVENTORIES = ["deploy", "verify", "status", "report", "upgrade", "rollback", "remove"]
 HOSTS = 'hosts = [("a.example-site.com", {"domain": "pay.example-site.com"})]\n'
 
 
@@ -101,3 +101,14 @@ def test_every_command_has_help(name: str) -> None:
     for parameter in command.params:
         if isinstance(parameter, click.Option):
             assert max(parameter.opts, key=len) in result.output
+
+
+def test_a_release_is_not_named_twice(inventory: Path) -> None:
+    inventory.write_text(HOSTS.replace('com"}', 'com", "artifact": "/opt/one-api"}'))
+    told = refusal("upgrade", str(inventory), "v0.14.28")
+    assert "artifact" in told
+    assert "leave one of the two out" in told
+
+
+def test_what_is_no_release_is_refused(inventory: Path) -> None:
+    assert "write it as v0.14.27" in refusal("upgrade", str(inventory), "newest")
