@@ -8,6 +8,7 @@ import click
 from one_api_infra import __version__
 from one_api_infra.cli.adopt import adopt
 from one_api_infra.cli.backup import backup, rebuild, restore, snapshots
+from one_api_infra.cli.callbacks import callbacks
 from one_api_infra.cli.completion import completion
 from one_api_infra.cli.deploy import deploy
 from one_api_infra.cli.init import init
@@ -32,7 +33,7 @@ def commands() -> None:
 
 
 for _command in (
-    *(init, deploy, verify, status, order, report),
+    *(init, deploy, verify, status, callbacks, order, report),
     *(backup, snapshots, restore, rebuild, upgrade, rollback, move, prune, adopt),
     *(remove, completion),
 ):

@@ -8,11 +8,12 @@ import shlex
 import socket
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from one_api_infra.desired.parsers import refuse
+from one_api_infra.shared.errors import OperatorError
 from one_api_infra.shared.texts import _
 
 CONNECT_SECONDS = 15.0
@@ -110,6 +111,21 @@ class Server:
         """Run a command as root that takes its time, with its output shown as it comes."""
         words, stdin = self._as_root(command)
         return subprocess.run(words, input=stdin, text=True, check=False).returncode
+
+    def lines(self, command: str) -> Iterator[str]:
+        """The lines that a command as root prints, as they come; its errors are shown at once.
+
+        OperatorError if it fails.
+        """
+        words, stdin = self._as_root(command)
+        pipe = subprocess.PIPE
+        with subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True) as process:
+            if process.stdin:
+                process.stdin.write(stdin)
+                process.stdin.close()
+            yield from process.stdout or ()
+        if process.returncode:
+            raise OperatorError(f"{self.name}: exit code {process.returncode}")
 
     def _as_root(self, command: str) -> tuple[list[str], str]:
         """ssh's words, and what goes to its input."""

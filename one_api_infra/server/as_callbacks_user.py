@@ -16,7 +16,8 @@ UNIT = Path(units.path(units.CALLBACKS))
 DATABASE_UNIT = Path(units.path(units.DATABASE))
 OWN = ("Type=", "ExecStart=", "TimeoutStartSec=")  # what a command has otherwise than the unit
 # ``order`` shows One API's own lines, which are the journal's.
-MOST = "RuntimeMaxSec=60"
+SECONDS = {"callbacks-follow": 86_400}
+MOST = 60  # seconds of any other
 JOURNAL = ("SupplementaryGroups=systemd-journal", "BindReadOnlyPaths=-/var/log/journal")
 
 
@@ -43,7 +44,8 @@ def replace(command: str, arguments: Sequence[str]) -> None:
         run("systemctl", "start", DATABASE_UNIT.name)
     if not os.path.lexists(paths.LEDGER):
         run("systemctl", "start", UNIT.name)  # its first run makes it
-    options = [f"--property={each}" for each in (*properties(UNIT.read_text()), *JOURNAL, MOST)]
+    limit = f"RuntimeMaxSec={SECONDS.get(command, MOST)}"
+    options = [f"--property={each}" for each in (*properties(UNIT.read_text()), *JOURNAL, limit)]
     started = ["systemd-run", "--quiet", "--pipe", "--wait", "--collect", *options]
     started += [f"--setenv=ONE_API_INFRA_LANGUAGE={language()}"]
     sys.stdout.flush()

@@ -50,6 +50,9 @@ COMMANDS = {
     "monitor-look": "monitor.look",
     "monitor-judge": "monitor.judge",
     "callbacks": "callback_service.run",
+    "callbacks-show": "callbacks_follow.show",
+    "callbacks-follow": "callbacks_follow.follow",
+    "callbacks-replay": "callbacks_follow.replay",
     "database": "database.look",
     "database-journal": "database.journal",
     "dump": "dump.dump",
@@ -74,6 +77,7 @@ COMMANDS = {
 UNLOCKED = {
     "upgrade",  # it holds the lock where it changes something
     *("state", "deploy-hook", "observe", "observe-keep", "monitor-look", "monitor-judge"),
+    *("callbacks-show", "callbacks-follow", "callbacks-replay"),
     *("callbacks", "database", "database-journal", "rehearse", "order", "order-done", "order-send"),
     *(
         "report",
@@ -95,7 +99,10 @@ UNLOCKED = {
     *("move-changes", "move-merge", "move-forget"),
 }
 # Of the callbacks' user's own files, which are not root's to open.
-AS_CALLBACKS_USER = {"order", "order-done", "order-send", "report"}
+AS_CALLBACKS_USER = {
+    *("order", "order-done", "order-send", "report"),
+    *("callbacks-show", "callbacks-follow", "callbacks-replay"),
+}
 
 
 def main() -> None:

@@ -47,6 +47,16 @@ class Read:
     is_whole: bool = True
 
 
+@dataclass(frozen=True)
+class Judged:
+    """A callback, and what it says; ``gateway`` is empty where its payment row is gone."""
+
+    callback: Callback
+    gateway: str
+    claim: Claim
+    is_accepted: bool
+
+
 def read_log(ledger: Ledger, path: Path, known: Accounts, seconds: float = math.inf) -> Read:
     """Put new callbacks in, as far as the time goes: a flood must not delay what is mended."""
     until = time.monotonic() + seconds
@@ -72,28 +82,36 @@ def safe_row(line: bytes, known: Accounts) -> tuple[Any, ...] | None:
 
 
 def _row(line: bytes, known: Accounts) -> tuple[Any, ...] | None:
-    """A callback's row; None for what says nothing of an order (a probe, a scanner, no JSON)."""
+    """A callback's row; None for what says nothing of an order."""
+    found = judged(line, known)
+    if found is None:
+        return None
+    return callback_row(
+        found.callback, found.gateway, found.claim, is_accepted=found.is_accepted, line=line
+    )
+
+
+def judged(line: bytes, known: Accounts) -> Judged | None:
+    """A line of the log; None for what says nothing of an order (a probe, a scanner, no JSON)."""
     callback = parse(line)
     if callback is None:
         return None
     account = known.get(callback.row) or known.get(callback.path)
     if account is None:
-        return _nobodys(callback, line)
+        return _nobodys(callback)
     gateway = GATEWAYS[account.gateway]
     claim = gateway.claim(callback, account)
     if claim is None or (claim.is_genuine and not claim.number):  # not of an order of ours
         return None
     taken = gateway.is_accepted(callback.status, callback.answer, callback.answer_bytes)
-    return callback_row(callback, gateway.kind, claim, is_accepted=taken, line=line)
+    return Judged(callback, gateway.kind, claim, taken)
 
 
-def _nobodys(callback: Callback, line: bytes) -> tuple[Any, ...] | None:
+def _nobodys(callback: Callback) -> Judged | None:
     """A callback for a payment row that is gone: nobody can verify it, but it is shown."""
     number = callback.parameters.get("out_trade_no", "")
     claim = Claim(number, "", None, "", "", is_paid=False, is_genuine=False)
-    if not number:
-        return None
-    return callback_row(callback, "", claim, is_accepted=False, line=line)
+    return Judged(callback, "", claim, is_accepted=False) if number else None
 
 
 def read_orders(ledger: Ledger, source: OrderSource, now: float) -> None:

@@ -37,6 +37,12 @@ class Place:
         return json.dumps(asdict(self))
 
 
+def end(log: Path) -> Place:
+    """Where the log ends now; its beginning while it is empty."""
+    head = _head(log) if log.is_file() else ""
+    return Place(head, log.stat().st_size) if head else Place()
+
+
 def batches(log: Path, place: Place) -> Iterator[tuple[list[bytes], Place]]:
     """New lines, oldest first, each batch with the place after it.
 

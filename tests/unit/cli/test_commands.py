@@ -14,7 +14,16 @@ from one_api_infra.cli import commands
 from one_api_infra.shared.validation import ValidationError
 
 PROGRAM = "import sys; sys.argv[0] = 'one-api-infra'; from one_api_infra.cli import main; main()"
-ON_INVENTORIES = ["deploy", "verify", "status", "report", "upgrade", "rollback", "remove"]
+ON_INVENTORIES = [
+    "deploy",
+    "verify",
+    "status",
+    "callbacks",
+    "report",
+    "upgrade",
+    "rollback",
+    "remove",
+]
 HOSTS = 'hosts = [("a.example-site.com", {"domain": "pay.example-site.com"})]\n'
 
 

@@ -1,0 +1,122 @@
+"""``callbacks``: each callback as it comes, one JSON object a line."""
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from one_api_infra.server import callback_service
+from one_api_infra.server.callbacks import auditor, intake, log
+from one_api_infra.server.callbacks.intake import Accounts
+from one_api_infra.server.callbacks.ledger import Ledger
+from one_api_infra.server.local import CommandError, site
+from one_api_infra.shared import foreign, paths
+from one_api_infra.shared.callback_event import CallbackEvent
+from one_api_infra.shared.editions.api import ApiError
+from one_api_infra.shared.texts import _
+
+PAUSE = 0.3
+ACCOUNTS_SECONDS = 60.0  # a payment row may be added meanwhile
+LIFE_SECONDS = 10.0  # an empty line: whoever has gone away is noticed by writing to them
+ANSWER = 60  # characters
+
+
+def show(seconds: str) -> None:
+    """Print those of the last seconds."""
+    for event in _events(log.Place(), _accounts({}), time.time() - float(seconds))[0]:
+        _print(event)
+
+
+def follow(seconds: str) -> None:
+    """Print those of the last seconds, and each that comes, until nobody reads any more."""
+    begin, known = time.time() - float(seconds), _accounts({})
+    place = log.Place() if float(seconds) else log.end(Path(paths.CALLBACK_LOG))
+    asked = spoke = time.monotonic()
+    while True:
+        events, place = _events(place, known, begin)
+        for event in events:
+            _print(event)
+        now = time.monotonic()
+        if now - asked > ACCOUNTS_SECONDS:
+            known, asked = _accounts(known), now
+        if now - spoke > LIFE_SECONDS:
+            print(flush=True)
+            spoke = now
+        time.sleep(PAUSE)
+
+
+def replay(identity: str) -> None:
+    """Let the callback service send a callback once more, by its rules."""
+    ledger = Ledger(paths.LEDGER)
+    try:
+        query = "SELECT number FROM callbacks WHERE id = ? AND is_genuine = 1 AND is_paid = 1"
+        found = ledger.db.execute(query, (identity,)).fetchone()
+        sent = auditor.send(ledger, found["number"]) if found else 0
+    finally:
+        ledger.close()
+    if not sent:
+        raise CommandError(
+            _(
+                "Nothing is sent: no genuine callback of a payment has the id {id}, or its order"
+                " is unknown or was closed. `one-api-infra callbacks` shows the ids.",
+                id=identity,
+            )
+        )
+    print(
+        _(
+            "The callback service sends the callback of order {number} within a minute.",
+            number=found["number"],
+        )
+    )
+
+
+def _accounts(known: Accounts) -> Accounts:
+    """Those that One API knows now; the ones of before while it does not answer."""
+    current = site()
+    os.environ.update(callback_service.trust(current))
+    with contextlib.suppress(ApiError):
+        return intake.accounts(callback_service.source(current).accounts())
+    return known
+
+
+def _events(
+    place: log.Place, known: Accounts, begin: float
+) -> tuple[list[CallbackEvent], log.Place]:
+    found = list[CallbackEvent]()
+    for lines, after in log.batches(Path(paths.CALLBACK_LOG), place):
+        found += [event for each in _told(lines, known) if (event := each).at >= begin]
+        place = after
+    return found, place
+
+
+def _told(lines: list[bytes], known: Accounts) -> Iterator[CallbackEvent]:
+    for line in lines:
+        with contextlib.suppress(Exception):  # a line that nobody foresaw
+            if judged := intake.judged(line, known):
+                yield _event(judged)
+
+
+def _event(judged: intake.Judged) -> CallbackEvent:
+    callback, claim = judged.callback, judged.claim
+    return CallbackEvent(
+        id=foreign.line(callback.id),
+        at=callback.at,
+        gateway=judged.gateway,
+        number=foreign.line(claim.number),
+        money=None if claim.money is None else str(claim.money),
+        currency=foreign.line(claim.currency),
+        is_genuine=claim.is_genuine,
+        is_paid=claim.is_paid,
+        is_accepted=judged.is_accepted,
+        status=callback.status,
+        answer=foreign.line((callback.answer or b"").decode(errors="replace"), ANSWER),
+        milliseconds=round(callback.seconds * 1000),
+        client=foreign.line(callback.client),
+    )
+
+
+def _print(event: CallbackEvent) -> None:
+    print(json.dumps(asdict(event), ensure_ascii=False), flush=True)
