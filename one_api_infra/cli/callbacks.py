@@ -68,11 +68,15 @@ def _watch(
     server: Server, command: str, zone_name: str | None, is_named: bool, failures: list[str]
 ) -> None:
     """Print what one host tells, as JSON where no time zone is given."""
+    is_told = False
     try:
         for text in server.lines(command):
-            if text.startswith("{"):  # else a sign of life
+            if text.startswith("{"):
                 shown = _line(text, zone_name) if zone_name else text.rstrip()
                 click.echo(f"{server.name}: {shown}" if is_named and zone_name else shown)
+            elif not is_told:  # a sign of life
+                is_told = True
+                click.echo(_("{name}: watching; Ctrl-C ends it", name=server.name), err=True)
     except OperatorError as error:
         failures.append(str(error))
         click.secho(str(error), fg="red", err=True)

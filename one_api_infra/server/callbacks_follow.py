@@ -35,6 +35,7 @@ def follow(seconds: str) -> None:
     begin, known = time.time() - float(seconds), _accounts({})
     place = log.Place() if float(seconds) else log.end(Path(paths.CALLBACK_LOG))
     asked = spoke = time.monotonic()
+    print(flush=True)  # from now on none is missed
     while True:
         events, place = _events(place, known, begin)
         for event in events:

@@ -22,9 +22,11 @@ def followed(site: LabSite) -> Iterator["subprocess.Popen[str]"]:
     site.inventory()
     command = [COMMAND[0], "callbacks", "--follow", "--json"]
     with subprocess.Popen(
-        command, cwd=ROOT, env=site.environment(), stdout=subprocess.PIPE, text=True
-    ) as process:
-        wait_until(lambda: site.host.ssh(LEFT) != "0\n", 20, "the command on the server")
+        command, cwd=ROOT, env=site.environment(), text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        assert process.stderr
+        assert "watching" in process.stderr.readline()
         yield process
         process.terminate()
 
