@@ -160,9 +160,7 @@ def parts(site: Site, features: Features, handed_to: str = "") -> dict[str, str]
         "default_server": features.default_server,
         "http2_directive": features.version >= (1, 25, 1),
         "keepalive_min_timeout": features.version >= (1, 27, 4),
-        "worker_connections": WORKER_CONNECTIONS,
-        "drain_minutes": site.drain_minutes,
-        "backlog": BACKLOG,
+        **_workers(site),
         "ciphers": CIPHERS,
         # With a group that OpenSSL does not know nginx does not start; "?" (3.3) passes it over.
         "curves": f"?X25519MLKEM768:{CURVES}" if features.openssl >= (3, 5) else CURVES,
@@ -187,6 +185,14 @@ def parts(site: Site, features: Features, handed_to: str = "") -> dict[str, str]
     made = {name: render.text(f"{LINK}/{name}", **values) for name in names}
     way = upgrade.upstream(move.GATE_PORT) if handed_to else features.upstream
     return made | {upgrade.PART: way}
+
+
+def _workers(site: Site) -> dict[str, object]:
+    return {
+        "worker_connections": WORKER_CONNECTIONS,
+        "backlog": BACKLOG,
+        "drain_minutes": site.drain_minutes,
+    }
 
 
 def _way(site: Site, handed_to: str) -> dict[str, object]:
