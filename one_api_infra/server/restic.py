@@ -74,6 +74,9 @@ class Restic:
 
     def _environment(self) -> dict[str, str]:
         own = {"RESTIC_REPOSITORY": self.repository.url, "RESTIC_PASSWORD": self.settings.password}
+        # Debian 13's /tmp is memory: what is on its way to a slow repository fills it.
+        Path(paths.BACKUP_CACHE).mkdir(mode=0o700, exist_ok=True)
+        own["TMPDIR"] = paths.BACKUP_CACHE
         return {**os.environ, **self.settings.environment, **own}
 
 
