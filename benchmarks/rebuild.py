@@ -41,14 +41,15 @@ ROWS = {
     },
 }  # fmt: skip
 NUMBERS = {
-    "sqlite": "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < {count})"
+    "sqlite": "WITH RECURSIVE c(n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM c WHERE n < {last})"
     " SELECT {values} FROM c",
-    "postgresql": "SELECT {values} FROM generate_series(1, {count}) n",
+    "postgresql": "SELECT {values} FROM generate_series({first}, {last}) n",
 }
 COLUMNS = {
     "sqlite": "SELECT name FROM pragma_table_info('{table}')",
     "postgresql": "SELECT column_name FROM information_schema.columns WHERE table_name = '{table}'",
 }
+BATCH = 200_000
 RANDOM = "hex(randomblob({half}))"  # SQLite's; it can hardly be compressed
 ORDERS = {"one-hub": "orders", "new-api": "top_ups"}
 SUMS = (
@@ -64,9 +65,10 @@ def fill(site: LabSite, counts: dict[str, int]) -> None:
         there = {str(row[0]) for row in site.rows(COLUMNS[kind].format(table=table))}
         known = {name: value for name, value in ROWS[table].items() if name in there}
         values = ", ".join(known.values()).replace("{now}", str(now))
-        rows = NUMBERS[kind].format(count=count, values=values)
-        statement = f"INSERT INTO {table} ({', '.join(known)}) {rows}"
-        ledgers.write(site, statement)
+        for first in range(1, count + 1, BATCH):  # one of all would be a write-ahead log of all
+            last = min(first + BATCH - 1, count)
+            rows = NUMBERS[kind].format(first=first, last=last, values=values)
+            ledgers.write(site, f"INSERT INTO {table} ({', '.join(known)}) {rows}")
 
 
 def timed(text: str, began: float) -> float:
