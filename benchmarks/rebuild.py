@@ -41,8 +41,8 @@ ROWS = {
     },
 }  # fmt: skip
 NUMBERS = {
-    "sqlite": "WITH RECURSIVE c(n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM c WHERE n < {last})"
-    " SELECT {values} FROM c",
+    "sqlite": "WITH RECURSIVE c(n) AS"
+    " (SELECT {first} UNION ALL SELECT n + 1 FROM c WHERE n < {last}) SELECT {values} FROM c",
     "postgresql": "SELECT {values} FROM generate_series({first}, {last}) n",
 }
 COLUMNS = {
