@@ -132,12 +132,21 @@ def end_now() -> None:
 
 def _carry_on(is_enough: Callable[[Upgrade], bool]) -> None:
     """Start the unit, and wait until it has come so far; CommandError if it gives up."""
-    must("systemctl", "enable", "--quiet", units.UPGRADE)  # which loads all units anew
+    if run("systemctl", "is-enabled", units.UPGRADE)[0]:
+        must("systemctl", "enable", "--quiet", units.UPGRADE)
+    _load_units()
     must("systemctl", "restart", "--no-block", units.UPGRADE)
     with unlocked():
         _wait(is_enough)
     if Path(paths.UPGRADE_FAILED).exists():
         raise CommandError(Path(paths.UPGRADE_FAILED).read_text())
+
+
+def _load_units() -> None:
+    """What a deploy has written; it takes a second, in which payments must not wait."""
+    of = (units.ONE_API, units.SECOND, units.UPGRADE)
+    if "yes" in must("systemctl", "show", "-P", "NeedDaemonReload", *of).split():
+        must("systemctl", "daemon-reload")
 
 
 def _is_handed(current: Upgrade) -> bool:
@@ -199,7 +208,6 @@ def carry_out() -> None:
         began, step = time.monotonic(), Phase(current.phase)
         STEPS[step](current)
         print(f"{step}: {time.monotonic() - began:.1f} s", flush=True)
-    run("systemctl", "disable", "--quiet", "--no-reload", units.UPGRADE)
 
 
 def _after_reboot(current: Upgrade) -> Upgrade:
