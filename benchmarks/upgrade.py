@@ -194,6 +194,8 @@ def prepared(lab: Lab, options: argparse.Namespace) -> Shop:
         for group in groups:
             site.api().request("PUT", "/api/user_group/", group | {"api_rate": 1_000_000})
     site.converge()
+    site.host.ssh("systemctl restart one-api")  # New API learns of a channel within a minute
+    wait_until(site.answers, 60, "the site")
     return shop
 
 

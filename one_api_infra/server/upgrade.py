@@ -187,12 +187,21 @@ def _keep_database() -> None:
     write(kept / SCHEMA_FILE, schema.text())
 
 
+def _as_one_api() -> list[str]:
+    """The words before a command that makes it One API's user's, who knows the database's URL."""
+    words = ["systemd-run", "--quiet", "--wait", "--collect", "--pipe"]
+    words.append(f"--property=User={one_api.USER}")
+    if Path(paths.GIVEN).exists():
+        words.append(f"--property=LoadCredential=given.env:{paths.GIVEN}")
+    return words
+
+
 @contextlib.contextmanager
 def dumped() -> Iterator[Path]:
     """The folder of a copy of the database, which stays only for a backup to read it."""
     must("install", "-d", "-o", one_api.USER, "-g", one_api.USER, "-m", "700", paths.DUMP)
     try:
-        must("runuser", "-u", one_api.USER, "--", *paths.agent("dump").split())
+        must(*_as_one_api(), *paths.agent("dump").split())
         yield Path(paths.DUMP)
     finally:
         if not site().backup:
@@ -237,7 +246,7 @@ def _start(current: Upgrade) -> None:
     code, words = run("systemctl", "restart", units.SECOND)
     port = site().one_api_second_port
     problem = one_api.failure(words, units.SECOND) if code else one_api.wait(units.SECOND, port)
-    if problem := problem or release_proof.refused(port):
+    if problem := problem or release_proof.refused(port, site().one_api_port):
         _give_up(f"{_not_let_serve(current)}\n{problem}")
     _save(current, Phase.HANDING)
 
