@@ -228,7 +228,6 @@ def broken_site(prepared: Callable[[str], Path], lab: Lab) -> Iterator[LabSite]:
     site.host.remove()
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_fault_is_seen(broken_site: LabSite, fault: Fault) -> None:
     site = broken_site
