@@ -10,6 +10,7 @@ from one_api_infra.lab import epay
 from one_api_infra.lab.gateway import Gateway
 from one_api_infra.lab.host import Host
 from one_api_infra.lab.lab import Lab
+from one_api_infra.lab.process import wait_until
 from tests.lab import backups, ledgers
 from tests.lab.backups import Elsewhere
 from tests.lab.sites import LabSite
@@ -93,6 +94,7 @@ def clone(lab: Lab, prepared: Callable[[str], Path]) -> Iterator[Callable[[str],
             lab, f"c{len(made)}x{system[-2:]}", system, f"site{system[-2:]}.lab.test", of=layer
         )
         made.append(site.host)
+        wait_until(site.answers, 60, "the site")  # ssh is there before One API is
         return site
 
     yield make
