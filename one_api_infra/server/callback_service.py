@@ -1,15 +1,17 @@
 """The callback service's commands on the server: a run, one order, the report."""
 
 import contextlib
+import json
 import os
 import sqlite3
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
-from one_api_infra.server import database, notify, report, serving
-from one_api_infra.server.callbacks import journal, summary, worker
+from one_api_infra.server import credit_lock, database, notify, report, serving
+from one_api_infra.server.callbacks import intake, journal, summary, worker
 from one_api_infra.server.callbacks.gateways import client
 from one_api_infra.server.callbacks.ledger import Ledger
 from one_api_infra.server.callbacks.loopback import Loopback
@@ -21,7 +23,7 @@ from one_api_infra.shared.clock import quiet_hour
 from one_api_infra.shared.editions.api import Api, ApiError
 from one_api_infra.shared.editions.edition import Edition
 from one_api_infra.shared.plain import PlainError
-from one_api_infra.shared.server_observation import CallbacksState
+from one_api_infra.shared.server_observation import CallbacksState, Tested
 from one_api_infra.shared.site_file import SiteFile
 from one_api_infra.shared.texts import _
 
@@ -30,6 +32,7 @@ DAMAGED = f"{paths.LEDGER}.damaged"
 LOCK = f"{paths.CALLBACKS}/lock"
 TIMEOUT = 10.0
 FORTNIGHT = 14 * 86_400
+TESTED = "tested"
 BY_HOUR = "SELECT strftime('%H', at, 'unixepoch', 'localtime'), count(*) FROM callbacks"
 BY_HOUR += " WHERE at > ? GROUP BY 1"
 
@@ -69,14 +72,16 @@ def _run(current: SiteFile) -> None:
     """One run on the ledger."""
     with contextlib.closing(Ledger(paths.LEDGER)) as ledger:
         ledger.check(time.time())
+        root, loopback = api(current), Loopback(base(current))
         made = worker.Worker(
             ledger,
-            source(current),
-            Loopback(base(current)),
+            source(current, root),
+            loopback,
             Path(paths.CALLBACK_LOG),
             current.reconcile == "act",
             current.log_days,
             Path(paths.JOURNAL_RESTORED),
+            partial(_turn, current, root, loopback),
         )
         try:
             made.run(time.time())
@@ -93,6 +98,14 @@ def _run(current: SiteFile) -> None:
         if current.backup:
             journal.append(ledger, Path(paths.JOURNAL), now)
             _copy(ledger, now - current.backup_minutes * 60)
+
+
+@contextlib.contextmanager
+def _turn(site: SiteFile, root: Api, loopback: Loopback) -> Iterator[None]:
+    """Credit by the instance that takes payments now: no upgrade hands them over meanwhile."""
+    with credit_lock.held():
+        root.base = loopback.base = base(site)
+        yield
 
 
 def _copy(ledger: Ledger, before: float) -> None:
@@ -124,7 +137,7 @@ def base(site: SiteFile) -> str:
     return f"http://127.0.0.1:{serving.port(site)}"
 
 
-def source(site: SiteFile) -> OrderSource:
+def source(site: SiteFile, known: Api | None = None) -> OrderSource:
     """The order source of the site's edition; CommandError if it has none."""
     chosen = edition(site)
     if not chosen.order_source:
@@ -132,10 +145,15 @@ def source(site: SiteFile) -> OrderSource:
             _("The callback service cannot read the orders of {edition}.", edition=chosen.title)
         )
     client.allow(site.gateway_networks)
+    return ORDER_SOURCES[chosen.order_source](known or api(site), _epay_key(chosen))
+
+
+def api(site: SiteFile) -> Api:
+    """One API as root, with patience."""
     token = _credential("access-token", paths.ACCESS_TOKEN)
-    api = Api(chosen, base(site), token.read_text().strip())
-    api.timeout = TIMEOUT
-    return ORDER_SOURCES[chosen.order_source](api, _epay_key(chosen))
+    made = Api(edition(site), base(site), token.read_text().strip())
+    made.timeout = TIMEOUT
+    return made
 
 
 def _epay_key(chosen: Edition) -> str:
@@ -158,6 +176,13 @@ def _quiet_hour(ledger: Ledger) -> int | None:
     return quiet_hour(dict(ledger.db.execute(BY_HOUR, [time.time() - FORTNIGHT]).fetchall()))
 
 
+def _tested(ledger: Ledger) -> tuple[Tested, ...]:
+    """What came of the test payments of rows that are there still."""
+    rows = json.loads(ledger.note(intake.ACCOUNTS) or "{}")
+    kept = json.loads(ledger.note(TESTED) or "{}")
+    return tuple(plain.parse(Tested, told) for row, told in kept.items() if row in rows)
+
+
 def _leave_state(ledger: Ledger) -> None:
     """What the monitor wants to know: it cannot open the ledger without a right to write."""
     count = "SELECT count(*) FROM cases WHERE closed IS NULL AND class != 'invalid_signature'"
@@ -169,6 +194,7 @@ def _leave_state(ledger: Ledger) -> None:
         strangers=float(ledger.note(worker.STRANGERS) or 0),
         is_rebuilt=Path(DAMAGED).exists(),
         is_behind=ledger.note(worker.BEHIND) == "1",
+        tested=_tested(ledger),
         quiet_hour=_quiet_hour(ledger) if Path(paths.REBOOT_REQUIRED).exists() else None,
     )
     write(paths.CALLBACKS_STATE, plain.write(state), 0o640)

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from one_api_infra.server import (
+    credit_lock,
     load,
     nginx,
     one_api,
@@ -288,7 +289,7 @@ def _hand(port: int, before: int, *, fallback: int = 0) -> None:
     Payments wait meanwhile, until those under way have ended: each instance has a lock of its own
     on orders, and one order in both could be credited twice.
     """
-    with _no_replays(), waiting_room.opened() as room:
+    with credit_lock.nobody(PAYMENT_SECONDS), waiting_room.opened() as room:
         payment_ports.reopen(port)
         try:
             nginx.go_to(port, payments=room.port, fallback=fallback)
@@ -309,20 +310,13 @@ def _wait_for_payments(port: int) -> None:
         time.sleep(0.05)
 
 
-@contextlib.contextmanager
-def _no_replays() -> Iterator[None]:
-    """The callback service speaks to One API by itself: not now."""
-    run("systemctl", "stop", units.CALLBACKS_TIMER)
+def _wait_for_callbacks() -> None:
+    """A run of the callback service reads orders of the instance that served when it began."""
     until = time.monotonic() + PAYMENT_SECONDS
     while run("systemctl", "is-active", units.CALLBACKS)[1] == "activating":
         if time.monotonic() > until:
-            break
-        time.sleep(0.05)
-    try:
-        yield
-    finally:
-        if run("systemctl", "is-enabled", units.CALLBACKS_TIMER)[0] == 0:
-            run("systemctl", "start", units.CALLBACKS_TIMER)
+            return
+        time.sleep(0.1)
 
 
 def _connections(port: int, of: str = "") -> int:
@@ -344,6 +338,7 @@ def _drain(current: Upgrade, port: int) -> None:
         time.sleep(1)
     if current.streams:
         time.sleep(SETTLE_SECONDS)
+    _wait_for_callbacks()
 
 
 def _drain_old(current: Upgrade) -> None:

@@ -159,6 +159,15 @@ class Monitor:
 
 
 @dataclass(frozen=True)
+class Tested:
+    """A payment row's last test payment; ``step`` is the one that failed, empty if none did."""
+
+    title: str
+    at: float
+    step: str
+
+
+@dataclass(frozen=True)
 class CallbacksState:
     """The callback service's own state; ``strangers`` is a rate in callbacks per second.
 
@@ -173,6 +182,7 @@ class CallbacksState:
     is_behind: bool = False
     is_rebuilt: bool = False
     quiet_hour: int | None = None
+    tested: tuple[Tested, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -90,6 +90,25 @@ def test_an_upgrade_cuts_nothing(site: LabSite, gateway: Gateway, tmp_path: Path
     is_as_always(site)
 
 
+# The callback service credits by itself until three seconds after the switch has begun.
+CREDITS = f"""systemctl stop {units.CALLBACKS_TIMER}
+systemctl start {units.CALLBACKS}; systemd-run --quiet --collect flock -s \
+/var/lib/one-api-callbacks sh -c 'until grep -q handing {paths.UPGRADE}; do sleep 0.05; done
+sleep 3'"""
+
+
+@pytest.mark.long
+def test_a_credit_of_the_callback_service_is_waited_for(site: LabSite, tmp_path: Path) -> None:
+    other_release(site, tmp_path)
+    site.host.ssh(CREDITS)
+    site.converge()
+    wait_until(lambda: ended(site), 60, "the upgrade's end")
+    said = site.host.ssh(f"journalctl -o cat -u {units.UPGRADE} | grep '^handing: '")
+    assert float(said.split()[1]) > 3
+    site.host.ssh(f"systemctl start {units.CALLBACKS_TIMER}")
+    is_as_always(site)
+
+
 def is_as_always(site: LabSite) -> None:
     assert site.host.ssh(f"systemctl is-active {units.SECOND} || true") == "inactive\n"
     assert site.deploy("-y", "--json").changed == []

@@ -7,6 +7,7 @@ was killed, the next one finds it and waits until One API must have finished (``
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 
@@ -27,13 +28,17 @@ from one_api_infra.server.callbacks.order_sources.order_source import OrderSourc
 from one_api_infra.shared.callback import Callback, clean, parse
 
 REPLAY, RECONCILE, CLOSE = "replay", "reconcile", "close"
+Turn = Callable[[], AbstractContextManager[None]]
 OVERDUE = 600.0  # seconds between two tries to let One API close what is beyond help
 CREDITED, REFUSED, INTERRUPTED = "credited", "refused", "interrupted"
 
 
 @dataclass(frozen=True)
 class Reconciler:
-    """What mends. ``now`` is the run's time; ``acts`` is false where only reports are wanted."""
+    """What mends. ``now`` is the run's time; ``acts`` is false where only reports are wanted.
+
+    ``turn`` is held while an order is credited.
+    """
 
     ledger: Ledger
     source: OrderSource
@@ -41,6 +46,7 @@ class Reconciler:
     send: Send
     now: float
     acts: bool = True
+    turn: Turn = nullcontext
 
     def replay(self) -> None:
         """Send genuine callbacks of orders that are still pending again, oldest first."""
@@ -163,6 +169,10 @@ class Reconciler:
         open_act = "SELECT 1 FROM acts WHERE number = ? AND ended IS NULL"
         if not self.acts or self.ledger.db.execute(open_act, (number,)).fetchone():
             return
+        with self.turn():
+            self._do(number, callback, kind, do)
+
+    def _do(self, number: str, callback: str, kind: str, do: Callable[[], str]) -> None:
         current = self.source.order(number)
         if current is None or current.status is not Status.PENDING or self._by_hand(current):
             return

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from one_api_infra.server.callbacks.ledger import Ledger
 from one_api_infra.server.callbacks.loopback import Send
 from one_api_infra.server.callbacks.order import Order
 from one_api_infra.server.callbacks.order_sources.order_source import OrderSource
-from one_api_infra.server.callbacks.reconcile import Reconciler
+from one_api_infra.server.callbacks.reconcile import Reconciler, Turn
 from one_api_infra.shared.editions.api import ApiError
 from one_api_infra.shared.texts import _
 
@@ -41,6 +42,7 @@ class Worker:
     acts: bool
     keep_days: int
     restored: Path  # a journal that a restore has brought back
+    turn: Turn = nullcontext
 
     def run(self, now: float) -> None:
         """One run. ApiError if One API does not answer: the run then ends there."""
@@ -55,7 +57,9 @@ class Worker:
             self.ledger.add_run(now, down=True)
             raise
         outage_ended = self._outage_ended(now)
-        reconciler = Reconciler(self.ledger, self.source, known, self.send, now, self.acts)
+        reconciler = Reconciler(
+            self.ledger, self.source, known, self.send, now, self.acts, self.turn
+        )
         judge = auditor.of(self.ledger, self.source, known, now, acts=self.acts)
         reconciler.end_interrupted()
         reconciler.replay()
