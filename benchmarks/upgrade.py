@@ -29,11 +29,16 @@ from tests.lab.test_machine import ACTS, APT
 from tests.lab.test_upgrade import ended, other_release, rolled_back
 
 GAP = 200  # milliseconds between a stream's events
-SECONDS = (30, 60)  # of a stream
 LATE = 0.1  # seconds
 # What a stream costs is taken from one and added to the other: their sum stays.
 BALANCE = "SELECT quota + used_quota FROM users WHERE id = 1"
 BOOKED = "SELECT count(*), coalesce(sum(quota), 0) FROM logs WHERE type = 2"
+
+
+def stream_model(seconds: int) -> tuple[int, str]:
+    """How many events a stream of so many seconds has, and the model that gives it."""
+    events = seconds * 1000 // GAP
+    return events, f"stream-{events}-{GAP}"
 
 
 def upgraded(site: LabSite, folder: Path) -> None:
@@ -78,7 +83,7 @@ def measure(
     shop: Shop, change: Callable[[LabSite, Path], None], options: argparse.Namespace, folder: Path
 ) -> None:
     """Load, the change in the midst of it, and what became of all."""
-    models = {seconds * 1000 // GAP: f"stream-{seconds * 1000 // GAP}-{GAP}" for seconds in SECONDS}
+    models = dict(map(stream_model, options.seconds))
     site, orders, before = shop.site, list[str](), shop.site.rows(BALANCE)[0][0]
 
     def pay() -> None:
@@ -186,8 +191,7 @@ def prepared(lab: Lab, options: argparse.Namespace) -> Shop:
     site.converge()
     shop = make(site, random.Random(1), ("epay",))
     shop.open()
-    models = [f"stream-{seconds * 1000 // GAP}-{GAP}" for seconds in SECONDS]
-    options.token = prepare(site, *models)
+    options.token = prepare(site, *(stream_model(seconds)[1] for seconds in options.seconds))
     if os.environ.get("ONE_API_BINARY") and options.edition == "one-hub":
         # It allows a group 600 requests a minute.
         groups = site.api().request("GET", "/api/user_group/?page=1&size=9")["data"]["data"]
@@ -203,6 +207,7 @@ def main() -> None:
     """All ways."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--streams", type=int, default=200)
+    parser.add_argument("--seconds", type=int, nargs="+", default=[30, 60], help="of a stream")
     parser.add_argument("--rate", type=float, default=100, help="requests a second")
     parser.add_argument("--edition", default="one-hub", choices=SHOPS)
     parser.add_argument("--database", default="sqlite", choices=("sqlite", *databases.KINDS))
