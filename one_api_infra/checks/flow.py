@@ -4,8 +4,8 @@ import re
 from typing import Any
 
 from one_api_infra.checks.observation import Observation
-from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
-from one_api_infra.shared import intervals, units
+from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Note, Skip
+from one_api_infra.shared import intervals, test_payment, units
 from one_api_infra.shared.server_observation import observed
 from one_api_infra.shared.texts import N_, _
 
@@ -135,6 +135,19 @@ def _cases(observation: Observation) -> Finding:
     if ledger is None:
         return _no_agent()
     return Found("open", "", {"count": ledger.state.cases}) if ledger.state.cases else None
+
+
+def _tested(observation: Observation) -> Finding:
+    ledger = observed(observation.on_server.callbacks)
+    if ledger is None:
+        return _no_agent()
+    if not ledger.state.tested:
+        return Skip(_("no test payment was made yet: `one-api-infra test-payment` makes one"))
+    failed = next((each for each in ledger.state.tested if each.step), None)
+    if failed is None:
+        return Note(test_payment.proved(ledger.state.tested, observation.now))
+    step = _(test_payment.STEPS.get(failed.step, failed.step))
+    return Found("failed", failed.step, {"row": failed.title, "step": step})
 
 
 def _check(name: str, means: str, faults: dict[str, Fault], judge: Any, *needs: str) -> Check:
@@ -319,6 +332,18 @@ CHECKS = (
             )
         },
         _cases,
+    ),
+    _check(
+        "payment.test",
+        N_("The last test payment of each payment row was credited"),
+        {
+            "failed": Fault(
+                N_("the last test payment of {row} has not passed this step: {step}"),
+                N_("`one-api-infra test-payment`: a new one shows whether it is mended"),
+                is_warning=True,
+            )
+        },
+        _tested,
     ),
     _check(
         "monitor.ran",

@@ -75,7 +75,14 @@ class Skip:
     reason: str
 
 
-Finding = Found | Skip | None
+@dataclass(frozen=True)
+class Note:
+    """All is well, and this is worth a line (already in the operator's language)."""
+
+    words: str
+
+
+Finding = Found | Skip | Note | None
 Judge = Callable[["Observation"], Finding]
 
 
@@ -133,6 +140,8 @@ def verdict(check: Check, finding: Finding) -> Verdict:
     """The verdict that a finding makes."""
     if finding is None:
         return Verdict(check.id, check.level, State.OK)
+    if isinstance(finding, Note):
+        return Verdict(check.id, check.level, State.OK, finding.words)
     if isinstance(finding, Skip):
         return Verdict(check.id, check.level, State.SKIPPED, finding.reason)
     fault = check.faults.get(finding.fault) or OF_ANY[finding.fault]

@@ -19,6 +19,7 @@ from one_api_infra.cli.remove import remove
 from one_api_infra.cli.report import report
 from one_api_infra.cli.rollback import rollback
 from one_api_infra.cli.status import status
+from one_api_infra.cli.test_payment import test_payment
 from one_api_infra.cli.translated import translate
 from one_api_infra.cli.upgrade import upgrade
 from one_api_infra.cli.verify import verify
@@ -33,7 +34,7 @@ def commands() -> None:
 
 
 for _command in (
-    *(init, deploy, verify, status, callbacks, order, report),
+    *(init, deploy, verify, status, callbacks, order, report, test_payment),
     *(backup, snapshots, restore, rebuild, upgrade, rollback, move, prune, adopt),
     *(remove, completion),
 ):
@@ -41,10 +42,11 @@ for _command in (
 
 if find_spec("one_api_infra.lab"):  # one-api-infra[lab]
     from one_api_infra.cli.demo import demo
+    from one_api_infra.cli.gateway import gateway
     from one_api_infra.cli.lab import lab
 
-    commands.add_command(demo)
-    commands.add_command(lab)
+    for _command in (demo, gateway, lab):
+        commands.add_command(_command)
 
 
 def main() -> None:

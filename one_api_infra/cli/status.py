@@ -122,8 +122,6 @@ def _print(name: str, verdicts: Verdicts, *, show_all: bool) -> None:
 
 def words(verdict: Verdict) -> str:
     """What the last column says, without the markup that evidence could hold."""
-    if verdict.state is State.OK:
-        return ""
     lines = [verdict.cause]
     lines += [remedy.title(verdict.remedy)] if verdict.remedy else []
     lines += [_("Seen: {evidence}", evidence=verdict.evidence)] if verdict.evidence else []

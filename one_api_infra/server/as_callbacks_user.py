@@ -16,7 +16,7 @@ UNIT = Path(units.path(units.CALLBACKS))
 DATABASE_UNIT = Path(units.path(units.DATABASE))
 OWN = ("Type=", "ExecStart=", "TimeoutStartSec=")  # what a command has otherwise than the unit
 # ``order`` shows One API's own lines, which are the journal's.
-SECONDS = {"callbacks-follow": 86_400}
+SECONDS = {"callbacks-follow": 86_400, "test-payment": 7200}
 MOST = 60  # seconds of any other
 JOURNAL = ("SupplementaryGroups=systemd-journal", "BindReadOnlyPaths=-/var/log/journal")
 

@@ -1,7 +1,6 @@
 """The callback service's commands on the server: a run, one order, the report."""
 
 import contextlib
-import json
 import os
 import sqlite3
 import sys
@@ -11,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from one_api_infra.server import credit_lock, database, notify, report, serving
-from one_api_infra.server.callbacks import intake, journal, summary, worker
+from one_api_infra.server.callbacks import journal, summary, tests, worker
 from one_api_infra.server.callbacks.gateways import client
 from one_api_infra.server.callbacks.ledger import Ledger
 from one_api_infra.server.callbacks.loopback import Loopback
@@ -23,7 +22,7 @@ from one_api_infra.shared.clock import quiet_hour
 from one_api_infra.shared.editions.api import Api, ApiError
 from one_api_infra.shared.editions.edition import Edition
 from one_api_infra.shared.plain import PlainError
-from one_api_infra.shared.server_observation import CallbacksState, Tested
+from one_api_infra.shared.server_observation import CallbacksState
 from one_api_infra.shared.site_file import SiteFile
 from one_api_infra.shared.texts import _
 
@@ -32,7 +31,6 @@ DAMAGED = f"{paths.LEDGER}.damaged"
 LOCK = f"{paths.CALLBACKS}/lock"
 TIMEOUT = 10.0
 FORTNIGHT = 14 * 86_400
-TESTED = "tested"
 BY_HOUR = "SELECT strftime('%H', at, 'unixepoch', 'localtime'), count(*) FROM callbacks"
 BY_HOUR += " WHERE at > ? GROUP BY 1"
 
@@ -176,13 +174,6 @@ def _quiet_hour(ledger: Ledger) -> int | None:
     return quiet_hour(dict(ledger.db.execute(BY_HOUR, [time.time() - FORTNIGHT]).fetchall()))
 
 
-def _tested(ledger: Ledger) -> tuple[Tested, ...]:
-    """What came of the test payments of rows that are there still."""
-    rows = json.loads(ledger.note(intake.ACCOUNTS) or "{}")
-    kept = json.loads(ledger.note(TESTED) or "{}")
-    return tuple(plain.parse(Tested, told) for row, told in kept.items() if row in rows)
-
-
 def _leave_state(ledger: Ledger) -> None:
     """What the monitor wants to know: it cannot open the ledger without a right to write."""
     count = "SELECT count(*) FROM cases WHERE closed IS NULL AND class != 'invalid_signature'"
@@ -194,7 +185,7 @@ def _leave_state(ledger: Ledger) -> None:
         strangers=float(ledger.note(worker.STRANGERS) or 0),
         is_rebuilt=Path(DAMAGED).exists(),
         is_behind=ledger.note(worker.BEHIND) == "1",
-        tested=_tested(ledger),
+        tested=tests.read(ledger),
         quiet_hour=_quiet_hour(ledger) if Path(paths.REBOOT_REQUIRED).exists() else None,
     )
     write(paths.CALLBACKS_STATE, plain.write(state), 0o640)

@@ -53,6 +53,7 @@ COMMANDS = {
     "callbacks-show": "callbacks_follow.show",
     "callbacks-follow": "callbacks_follow.follow",
     "callbacks-replay": "callbacks_follow.replay",
+    "test-payment": "test_payment.run",
     "database": "database.look",
     "database-journal": "database.journal",
     "dump": "dump.dump",
@@ -77,7 +78,7 @@ COMMANDS = {
 UNLOCKED = {
     "upgrade",  # it holds the lock where it changes something
     *("state", "deploy-hook", "observe", "observe-keep", "monitor-look", "monitor-judge"),
-    *("callbacks-show", "callbacks-follow", "callbacks-replay"),
+    *("callbacks-show", "callbacks-follow", "callbacks-replay", "test-payment"),
     *("callbacks", "database", "database-journal", "rehearse", "order", "order-done", "order-send"),
     *(
         "report",
@@ -101,7 +102,7 @@ UNLOCKED = {
 # Of the callbacks' user's own files, which are not root's to open.
 AS_CALLBACKS_USER = {
     *("order", "order-done", "order-send", "report"),
-    *("callbacks-show", "callbacks-follow", "callbacks-replay"),
+    *("callbacks-show", "callbacks-follow", "callbacks-replay", "test-payment"),
 }
 
 

@@ -9,6 +9,7 @@ from .store import OPTIONS, QUOTA_PER_UNIT, hashed, is_password, signed
 
 NAME = "one-api-infra stand-in for One Hub"
 VERSION = "v0.14.27-stand-in"
+USER_FIELDS = ["id", "username", "role", "quota"]
 BAD_LOGIN = "用户名或密码错误，或用户已被封禁"
 
 
@@ -57,6 +58,30 @@ class Management(Connection):
         """GET /api/user/self"""
         fields = ("id", "username", "role", "quota", "access_token", "last_login_ip")
         self.ok({name: self.current[name] for name in fields})
+
+    def users(self) -> None:
+        """GET /api/user/"""
+        query = "SELECT * FROM users WHERE username LIKE ?"
+        self.page(query, USER_FIELDS, f"{self.query.get('keyword', '')}%")
+
+    def add_user(self) -> None:
+        """POST /api/user/"""
+        body = self.data() or {}
+        if not body.get("username") or not body.get("password"):
+            self.refuse(BAD_PARAMETERS)
+            return
+        statement = "INSERT INTO users (username, password, role, access_token, quota)"
+        values = (body["username"], hashed(body["password"]), 1, uuid.uuid4().hex, 0)
+        self.store.write(f"{statement} VALUES (?, ?, ?, ?, ?)", *values)
+        self.ok()
+
+    def change_user(self) -> None:
+        """PUT /api/user/: the password, if one is given."""
+        body = self.data() or {}
+        if body.get("password"):
+            statement = "UPDATE users SET password = ? WHERE id = ?"
+            self.store.write(statement, hashed(body["password"]), body["id"])
+        self.ok()
 
     def change_password(self) -> None:
         """PUT /api/user/self"""

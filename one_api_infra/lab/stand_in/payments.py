@@ -120,13 +120,26 @@ class Payments(Connection):
         self.keep_order(row, trade_no, amount, money)
         self.warm.add(row["type"])
         if row["type"] != "epay":
-            data = {"out_trade_no": trade_no, "money": f"{money:.2f}", "notify_url": self.url(row)}
-            self.ok({"trade_no": trade_no, "type": 2, "data": {"params": data}})
+            self.ok(self.handed(row, trade_no, money))
             return
         pay_domain = json.loads(row["config"])["pay_domain"].rstrip("/")
         pay = {"url": f"{pay_domain}/submit.php", "method": "POST"}
         params = self.submission(row, trade_no, money)
         self.ok({"trade_no": trade_no, "type": 1, "data": {**pay, "params": params}})
+
+    def handed(self, row: sqlite3.Row, trade_no: str, money: float) -> dict[str, object]:
+        """What the payer's page gets of the other gateways: a link, or the text of a QR code."""
+        fields = {"out_trade_no": trade_no, "money": f"{money:.2f}", "notify_url": self.url(row)}
+        if row["type"] == "alipay":
+            address = self.store.options["ServerAddress"].removesuffix("/")
+            form = {**fields, "return_url": f"{address}/panel/log"}
+            data = {"url": "https://openapi.alipay.com/gateway.do", "method": "GET"}
+            return {"trade_no": trade_no, "type": 1, "data": {**data, "params": form}}
+        is_code = row["type"] == "wxpay"
+        pay = "weixin://wxpay/bizpayurl?pr=" if is_code else "https://checkout.lab.test/"
+        data = {"url": f"{pay}{trade_no}"}
+        kind = 2 if is_code else 1
+        return {"trade_no": trade_no, "type": kind, "data": {**data, "params": fields}}
 
     def keep_order(self, row: sqlite3.Row, trade_no: str, amount: int, money: float) -> None:
         """The order as it waits for the gateway."""

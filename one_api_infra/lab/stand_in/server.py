@@ -23,6 +23,9 @@ class Handler(Management, Payments, Relay):
 ROUTES: list[tuple[str, str, bool, Action]] = [
     ("GET", "/api/status", False, Handler.status),
     ("POST", "/api/user/login", False, Handler.login),
+    ("GET", "/api/user/", True, Handler.users),
+    ("POST", "/api/user/", True, Handler.add_user),
+    ("PUT", "/api/user/", True, Handler.change_user),
     ("GET", "/api/user/self", True, Handler.myself),
     ("PUT", "/api/user/self", True, Handler.change_password),
     ("GET", "/api/user/token", True, Handler.new_token),

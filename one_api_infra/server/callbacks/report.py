@@ -11,11 +11,12 @@ from decimal import Decimal
 from importlib.resources import files
 from typing import Any
 
-from one_api_infra.server.callbacks import auditor, cases, diagnosis, figures
+from one_api_infra.server.callbacks import auditor, cases, diagnosis, figures, tests
 from one_api_infra.server.callbacks.cases import Case
 from one_api_infra.server.callbacks.figures import AGENT, DAYS, Amounts, Payment
 from one_api_infra.server.callbacks.gateways import GATEWAYS
 from one_api_infra.server.callbacks.ledger import Ledger
+from one_api_infra.shared import test_payment
 from one_api_infra.shared.clock import zone
 from one_api_infra.shared.texts import N_, _, language
 
@@ -75,6 +76,7 @@ def page(
         gateways=_gateways(paid, today),
         groups=groups,
         first=FIRST,
+        tested=test_payment.proved(tests.read(ledger), now),
         waiting=sum(group.count for group in groups),
         days=_days(figures.days(paid, figures.answers(ledger), now, here)),
         speed=_speed(paid),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from one_api_infra.server.callbacks import auditor, cases, intake, journal, remedies
+from one_api_infra.server.callbacks import auditor, cases, intake, journal, remedies, tests
 from one_api_infra.server.callbacks.intake import Accounts, Read
 from one_api_infra.server.callbacks.ledger import Ledger
 from one_api_infra.server.callbacks.loopback import Send
@@ -49,6 +49,7 @@ class Worker:
         try:
             known = intake.accounts(self.source.accounts())
             intake.keep_accounts(self.ledger, known)
+            tests.forget(self.ledger, known)
             read = self._read_log(known, SOON)
             journal.bring(self.ledger, self.source, self.restored, known, now)
             intake.read_orders(self.ledger, self.source, now)

@@ -16,7 +16,7 @@ from urllib.request import HTTPCookieProcessor, HTTPHandler, OpenerDirector, Req
 from one_api_infra.shared.editions.edition import Edition
 from one_api_infra.shared.texts import _
 
-ROOT = "root"
+ROOT, ROOT_ID = "root", 1  # the first user
 EDITED = ("id", "username", "display_name", "group", "remark")  # by New API's PUT /api/user/
 CANARY = "one-api-infra"  # the name of our own key
 DEFAULT_PASSWORD = "123456"  # noqa: S105  # One API's own first password, to be replaced
@@ -31,9 +31,12 @@ class ApiError(Exception):
 class Api:
     """One API at ``base`` (``http://127.0.0.1:3000``); calls raise ApiError."""
 
-    def __init__(self, edition: Edition, base: str, token: str | None = None) -> None:
+    def __init__(
+        self, edition: Edition, base: str, token: str | None = None, user: int = ROOT_ID
+    ) -> None:
         self.edition = edition
         self.base = base
+        self.user = user
         self.timeout: float = TIMEOUT
         self.headers = {"Content-Type": "application/json"}
         self.opener = OpenerDirector()  # a bare one: no proxy of the environment, no redirects
@@ -47,17 +50,18 @@ class Api:
         """``/api/status``: version, start time, and the ServerAddress that this node uses."""
         return dict(self._call("GET", "/api/status"))
 
-    def login(self, password: str) -> bool:
-        """Log in as root and keep the session; 20 failures in 20 minutes lock everybody out."""
-        body = {"username": ROOT, "password": password}
+    def login(self, password: str, username: str = ROOT) -> bool:
+        """Log in and keep the session; 20 failures in 20 minutes lock everybody out."""
+        body = {"username": username, "password": password}
         answer = self.request("POST", "/api/user/login", body)
         if not answer.get("success"):
             return False
         data = answer.get("data") or {}
+        self.user = int(data["id"])
         if session := data.get("access_token"):  # new-api since 1.0: no cookie, a bearer token
             self.headers["Authorization"] = f"Bearer {session}"
         elif self.edition.user_header:
-            self.headers[self.edition.user_header] = str(data["id"])
+            self.headers[self.edition.user_header] = str(self.user)
         return True
 
     def is_set_up(self) -> bool:
@@ -132,7 +136,11 @@ class Api:
     def _authorize(self, token: str) -> None:
         self.headers["Authorization"] = token
         if self.edition.user_header:
-            self.headers[self.edition.user_header] = "1"  # root is the first user
+            self.headers[self.edition.user_header] = str(self.user)
+
+    def get(self, path: str) -> Any:
+        """What an answer holds; ApiError for a refusal."""
+        return self._call("GET", path)
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         answer = self.request(method, path, body)

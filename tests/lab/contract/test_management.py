@@ -1,5 +1,7 @@
 """Root, token, options: what the deploys rely on."""
 
+import requests
+
 from tests.lab.contract.conftest import OneApi
 
 
@@ -67,6 +69,28 @@ def test_5_options(one_api: OneApi) -> None:
     assert one_api.call("PUT", "/api/option/", unknown).json()["success"] is True
     wrong = one_api.call("PUT", "/api/option/", {"key": "ServerAddress", "value": True})
     assert wrong.status_code == 400
+
+
+def test_51_a_user_is_made_and_orders(one_api: OneApi) -> None:
+    made = {"username": "payment-test", "display_name": "x", "password": "0123456789abcdefghij"}
+    assert one_api.call("POST", "/api/user/", made).json()["success"] is True
+    assert one_api.call("POST", "/api/user/", {"username": "x"}).json()["success"] is False
+    found = one_api.call("GET", "/api/user/?keyword=payment-test&page=1&size=100").json()["data"]
+    (row,) = found["data"]
+    assert (row["username"], row["role"], "password" in row) == ("payment-test", 1, False)
+    changed = {**row, "password": "another-password"}
+    assert one_api.call("PUT", "/api/user/", changed).json()["success"] is True
+    root = one_api.session
+    one_api.session = requests.Session()
+    try:
+        old = one_api.call("POST", "/api/user/login", made).json()
+        new = {"username": "payment-test", "password": "another-password"}
+        entered = one_api.call("POST", "/api/user/login", new).json()
+        assert (old["success"], entered["success"]) == (False, True)
+        assert one_api.call("GET", "/api/user/self").json()["data"]["username"] == "payment-test"
+        assert one_api.call("GET", "/api/user/token").json()["success"] is True
+    finally:
+        one_api.session = root
 
 
 def test_6_a_restart_keeps_all(one_api: OneApi) -> None:

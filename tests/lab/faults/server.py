@@ -39,6 +39,20 @@ def left_alone() -> str:
     return f"PYTHONPATH={paths.ZIPAPP} {paths.PYTHON} -c {shlex.quote(script)} >{paths.UPGRADE}"
 
 
+def tested(step: str) -> str:
+    """A test payment that has failed at a step, or has passed."""
+    script = (
+        "import json, sqlite3, time;"
+        "ledger = sqlite3.connect('/var/lib/one-api-callbacks/ledger.db');"
+        "notes = dict(ledger.execute('SELECT name, value FROM notes'));"
+        "row = next(iter(json.loads(notes.get('accounts', '{}'))), 'x');"
+        f"told = {{row: {{'title': 'epay', 'at': time.time(), 'step': '{step}'}}}};"
+        "note = ('tested', json.dumps(told));"
+        "ledger.execute('INSERT OR REPLACE INTO notes VALUES (?, ?)', note); ledger.commit()"
+    )
+    return f"python3 -c {shlex.quote(script)}; systemctl start {units.CALLBACKS}"
+
+
 def converge(site: LabSite) -> None:
     """What the deploy makes whole."""
     site.converge()
@@ -165,6 +179,7 @@ NETWORK = (
     Fault("reboot needed", "system.reboot",
           "echo linux-image-amd64 >/run/reboot-required.pkgs; touch /run/reboot-required",
           "rm /run/reboot-required*"),
+    Fault("test payment failed", "payment.test", tested("callback"), tested("")),
     Fault("inodes used up", "system.disk",
           "mount -t tmpfs -o size=400m,nr_inodes=20 tmpfs /tmp; touch /tmp/{1..30}; true",
           "umount /tmp"),
