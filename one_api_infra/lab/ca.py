@@ -60,7 +60,7 @@ class Ca:
         """Start both; certificates live ``lifetime`` seconds. Nothing happens if they run."""
         self.directory.mkdir(parents=True, exist_ok=True)
         if not self.https_root.exists():
-            _write_certificates(self.directory, self.address)
+            write_certificates(self.directory, self.address)
         for name in ALWAYS:
             self.start_one(name, lifetime)
 
@@ -106,7 +106,7 @@ class Ca:
             return connection.connect_ex((self.address, port)) == 0
 
 
-def _write_certificates(directory: Path, address: str) -> None:
+def write_certificates(directory: Path, address: str) -> None:
     """A root, and a certificate for Pebble's address and the gateways' names signed by it."""
     root_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     root_name, name = _name("one-api-infra lab root"), _name("pebble")
