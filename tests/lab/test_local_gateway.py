@@ -68,16 +68,15 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(
-    command: list[str], folder: Path, **environment: str
-) -> Iterator["subprocess.Popen[str]"]:
-    """A program of ours, ended as Ctrl-C does."""
-    with subprocess.Popen(
+def running(command: list[str], folder: Path, **environment: str) -> Iterator[Path]:
+    """A program of ours, ended as Ctrl-C does; the file that holds what it says."""
+    said = folder / f"{Path(command[0]).name}.log"
+    with said.open("w") as stream, subprocess.Popen(
         command, cwd=folder, env={**os.environ, **environment}, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        stdout=stream, stderr=subprocess.STDOUT,
     ) as process:  # fmt: skip
         try:
-            yield process
+            yield said
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(20)
@@ -99,9 +98,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     words = ["gateway", "--port", str(port), "--listen", str(listen)]
     with running([program], folder, **variables):
         wait_until(lambda: answers(made.base), 30, "One API")
-        with running([COMMAND[0], *words], folder, HOME=str(folder)) as process:
-            assert process.stdout
-            wait_until(lambda: "Open" in (process.stdout or [""]).readline(), 30, "the page")  # type: ignore[union-attr]
+        with running([COMMAND[0], *words], folder, HOME=str(folder)) as said:
+            wait_until(lambda: "Open" in said.read_text(), 30, "the page")
             yield made
         assert made.rows("SELECT count(*) FROM payments WHERE deleted_at IS NULL") == [(0,)]
 
@@ -119,7 +117,7 @@ def test_each_button_does_what_it_says(shop: Shop, title: str, act: str) -> None
     number = shop.ordered(title)
     assert shop.status(number) == "pending"
     text = shop.press("/act", {"number": number, "act": act}).text
-    assert number in text
+    assert number in text, re.findall(r"poor.>[^<]*", text)
     assert shop.status(number) == ("success" if act in CREDITED else "pending")
 
 
