@@ -114,7 +114,9 @@ class Shop:
     def orders(self) -> list[tuple[Order, Account]]:
         """The newest ones at our accounts."""
         accounts = {each.row: each for each in self.accounts()}
-        found = sorted(self.source.orders(time.time() - DAY), key=_age, reverse=True)
+        # A pending one of today comes twice.
+        by_number = {each.number: each for each in self.source.orders(time.time() - DAY)}
+        found = sorted(by_number.values(), key=_age, reverse=True)
         mine = [(each, accounts[each.row]) for each in found if each.row in accounts]
         return mine[:SHOWN]
 
