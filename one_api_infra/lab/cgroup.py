@@ -36,9 +36,24 @@ def folders(machine: str) -> list[Path]:
     return list(found.values())
 
 
+def limit(machine: str, size: int) -> None:
+    """Let a host have so many bytes of memory, as a small server has.
+
+    By version 1 alone, where memory has a hierarchy of its own: OSError elsewhere.
+    """
+    group = Path(f"/sys/fs/cgroup/memory/one-api-lab-{machine}")
+    group.mkdir(exist_ok=True)
+    (group / "memory.limit_in_bytes").write_text(str(size))
+    for folder in folders(machine):
+        for procs in folder.rglob("cgroup.procs"):
+            for pid in procs.read_text().split():
+                with contextlib.suppress(ProcessLookupError):
+                    (group / "cgroup.procs").write_text(pid)
+
+
 def remove(machine: str) -> None:
     """Remove a host's groups; nothing lives in them any more."""
-    for folder in folders(machine):
+    for folder in (*folders(machine), Path(f"/sys/fs/cgroup/memory/one-api-lab-{machine}")):
         for path, _folders, _files in os.walk(folder, topdown=False):
             with contextlib.suppress(OSError):
                 Path(path).rmdir()

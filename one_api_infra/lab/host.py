@@ -76,11 +76,11 @@ class Host:
         self._mount()
         command = ["systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit"]
         command += ["--resolv-conf=off", "--timezone=off", "--link-journal=no", "--console=pipe"]
-        command += [f"--machine={self._machine}", f"--directory={self.root}"]
+        command += [f"--machine={self.machine}", f"--directory={self.root}"]
         command += [f"--network-bridge={self.network.bridge}"]
         # A host of before may have had the address, with another interface behind it.
         process.run("ip", "neigh", "flush", "dev", self.network.bridge)
-        groups = {"ONE_API_LAB_CGROUPS": " ".join(map(str, cgroup.make(self._machine)))}
+        groups = {"ONE_API_LAB_CGROUPS": " ".join(map(str, cgroup.make(self.machine)))}
         script = ["sh", "-c", RUN, "sh", *command]
         process.start(self.directory, "host", script, NSPAWN_ENVIRONMENT | groups)
         process.wait_until(self._answers, BOOT_SECONDS, f"ssh on {self.name} ({self.address})")
@@ -92,7 +92,7 @@ class Host:
         process.stop(self.directory, "host")
         process.stop(self.directory, "init")
         process.stop(self.directory, "delay")
-        cgroup.remove(self._machine)
+        cgroup.remove(self.machine)
         self._drop_interface()
         self._drop_traces()
         if os.path.ismount(self.root):
@@ -137,14 +137,14 @@ class Host:
         }
 
     @property
-    def _machine(self) -> str:
+    def machine(self) -> str:
         """systemd-nspawn's name for it; its interface here is ``vb-`` and that, if it fits."""
         return f"{self.network.name}{self.number}"
 
     @property
     def interface(self) -> str:
         """The host's end of its wire on this machine: down, it is a cut network."""
-        return f"vb-{self._machine}"
+        return f"vb-{self.machine}"
 
     @property
     def far_bridge(self) -> str:
@@ -169,7 +169,7 @@ class Host:
     def _drop_traces(self) -> None:
         """What a killed systemd-nspawn leaves in /run; 257 does not start while it is there."""
         for folder in NSPAWN_TRACES:
-            path = Path("/run/systemd/nspawn") / folder / self._machine
+            path = Path("/run/systemd/nspawn") / folder / self.machine
             subprocess.run(["umount", "-l", str(path)], capture_output=True, check=False)
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)

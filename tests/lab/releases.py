@@ -51,6 +51,14 @@ BAD = {
                                "404 gone"),
 }  # fmt: skip
 
+EATS_MEMORY = """#!/usr/bin/python3
+import time
+eaten = []
+while True:
+    eaten.append(b"x" * 20_000_000)
+    time.sleep(0.02)
+"""
+
 # In the place of the stand-in's own: it proves itself, and fails some seconds later.
 FAILS_LATER = """
 import time

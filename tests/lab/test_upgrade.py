@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from one_api_infra.lab import cgroup
 from one_api_infra.lab.gateway import Gateway
 from one_api_infra.lab.process import wait_until
 from one_api_infra.shared import paths, units
 from tests.lab import ledgers
 from tests.lab.load import Load
 from tests.lab.payments import add_payment, create_order, credited
-from tests.lab.releases import BAD, fails_later
+from tests.lab.releases import BAD, EATS_MEMORY, fails_later
 from tests.lab.sites import ROOT, LabSite
 from tests.lab.streams import prepare, stream
 from tests.lab.test_status import COMMAND
@@ -136,6 +137,28 @@ def test_a_bad_release_gets_no_request(site: LabSite, tmp_path: Path) -> None:
         assert ended(site)
     load.end()
     assert load.failures == []
+    site.inventory(artifact=good)
+    assert site.deploy("-y", "--json").changed == []
+
+
+@pytest.mark.long
+def test_a_release_that_eats_memory_is_not_let_serve(site: LabSite, tmp_path: Path) -> None:
+    old = site.host.ssh(f"touch -d yesterday {paths.PASSWORD_CONFIRMED}; {RELEASE}").strip()
+    made, good = tmp_path / "eats", site.settings["artifact"]
+    made.write_text(EATS_MEMORY)
+    site.inventory(artifact=str(made))
+    cgroup.limit(site.host.machine, 800_000_000)
+
+    def ask() -> None:
+        assert site.outside.get("/api/status").status == 200
+
+    load = Load(ask, 0.05)
+    done = site.deploy("-y")
+    load.end()
+    assert (done.code, load.failures) == (1, []), done.stderr
+    assert f"{Path(old).name} serves on" in done.stderr
+    assert "9/KILL" in done.stderr
+    assert site.host.ssh(RELEASE).strip() == old
     site.inventory(artifact=good)
     assert site.deploy("-y", "--json").changed == []
 
