@@ -49,11 +49,19 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(SILENCE)
         if query.get("pid") != PARTNER or query.get("key") != KEY:
             self._answer({"code": -3, "msg": "商户ID或密钥错误"})
+        elif query.get("act") == "orders":
+            self._answer({"code": 1, "msg": "succ", "data": self._page(query)})
         elif payment is None:
             self._answer({"code": -1, "msg": "订单号不存在"})
         else:
             shown = {name: value for name, value in payment.items() if name != "silent"}
             self._answer({"code": 1, "msg": "succ", **shown})
+
+    def _page(self, query: Mapping[str, str]) -> list[dict[str, Any]]:
+        """A page of the list, newest first."""
+        size, page = int(query["limit"]), int(query["page"])
+        found = list(reversed(self.payments.values()))
+        return found[(page - 1) * size : page * size]
 
     def _answer(self, data: Any) -> None:
         body = json.dumps(data, ensure_ascii=False).encode()

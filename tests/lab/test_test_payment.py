@@ -84,6 +84,7 @@ def failed(told: dict[str, Any]) -> list[str]:
     return [step["name"] for step in told["steps"] if step["state"] == "failed"]
 
 
+@pytest.mark.long
 def test_a_good_site_passes_every_step_at_each_gateway(shop: Shop) -> None:
     code, told = watched(shop, act=paid(shop))
     assert (code, sorted(told)) == (0, sorted(shop.kinds)), json.dumps(told, indent=1)

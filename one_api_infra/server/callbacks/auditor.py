@@ -165,7 +165,7 @@ class Auditor:
         )  # fmt: skip
 
     def _strangers(self) -> None:
-        """Genuine paid callbacks for orders that One API does not know."""
+        """Payments of orders that One API does not know: by callbacks, and by gateways' lists."""
         query = (
             "SELECT number, callbacks.gateway_number, callbacks.money"
             " FROM callbacks LEFT JOIN orders USING (number)"
@@ -173,6 +173,14 @@ class Auditor:
         )
         window = (self.now - WATCHED, self.now - audit.GRACE)
         for row in self.ledger.db.execute(query, window).fetchall():
+            detail = f"{row['gateway_number']} {row['money']}"
+            self._case(row["number"], Class.UNKNOWN_ORDER, detail, Remedy.WHOSE)
+        listed = (
+            "SELECT number, replies.gateway_number, replies.money FROM replies"
+            " LEFT JOIN orders USING (number) WHERE replies.status = 'paid'"
+            " AND orders.number IS NULL AND replies.at > ?"
+        )
+        for row in self.ledger.db.execute(listed, (self.now - WATCHED,)).fetchall():
             detail = f"{row['gateway_number']} {row['money']}"
             self._case(row["number"], Class.UNKNOWN_ORDER, detail, Remedy.WHOSE)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from one_api_infra.server.callbacks import auditor, cases, intake, journal, remedies, tests
+from one_api_infra.server.callbacks import auditor, cases, intake, journal, lists, remedies, tests
 from one_api_infra.server.callbacks.intake import Accounts, Read
 from one_api_infra.server.callbacks.ledger import Ledger
 from one_api_infra.server.callbacks.loopback import Send
@@ -51,8 +51,11 @@ class Worker:
             intake.keep_accounts(self.ledger, known)
             tests.forget(self.ledger, known)
             read = self._read_log(known, SOON)
+            if self.restored.is_dir():
+                lists.restored(self.ledger, now)
             journal.bring(self.ledger, self.source, self.restored, known, now)
             intake.read_orders(self.ledger, self.source, now)
+            lists.bring(self.ledger, self.source, known, now)
         except ApiError:
             self.ledger.note(DOWN, now)
             self.ledger.add_run(now, down=True)

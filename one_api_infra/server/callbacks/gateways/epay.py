@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from urllib.parse import urlencode
 
 from one_api_infra.server.callbacks.gateways import client, rsa
@@ -27,6 +27,7 @@ from one_api_infra.shared.texts import N_
 
 PAID = "TRADE_SUCCESS"
 UNSIGNED = frozenset({"sign", "sign_type"})
+PAGE, PAGES = 50, 40  # orders of a list
 NEVER = ("", "0", "0000-00-00 00:00:00", "None", "null")
 
 
@@ -78,17 +79,19 @@ class Epay(Gateway):
         found = _asked(account, number)
         if str(found.get("code")) not in {"1", "0"} or not found.get("out_trade_no", number):
             return Reply(PaymentStatus.UNKNOWN, number, detail=str(found.get("msg", ""))[:200])
-        return Reply(
-            _status(found),
-            str(found.get("out_trade_no") or ""),
-            str(found.get("trade_no") or ""),
-            money(found.get("money")),
-            "",
-            str(found.get("pid") or account.merchant),
-            " ".join(
-                f"{k}={found[k]}" for k in ("status", "trade_status", "endtime") if k in found
-            ),
-        )
+        return _reply(found, account)
+
+    def listed(self, account: Account, since: float) -> Iterator[Reply]:
+        """V1's list (api.php: ``act=orders``); V2 has none for a merchant's key."""
+        for page in range(1, PAGES + 1) if account.reveal("key") else ():
+            query = {"act": "orders", "pid": account.merchant, "key": account.reveal("key")}
+            found = _fetched(account, query | {"limit": str(PAGE), "page": str(page)})
+            rows = found.get("data")
+            if not isinstance(rows, list):
+                raise AskError("no list")
+            yield from (_reply(row, account) for row in rows if isinstance(row, dict))
+            if len(rows) < PAGE:
+                return
 
     def callback_request(self, account: Account, reply: Reply) -> CallbackRequest | None:
         """What the gateway itself would send: One API's own lock goes by its ``trade_no``."""
@@ -106,6 +109,18 @@ class Epay(Gateway):
         signed = {k: v for k, v in parameters.items() if v}
         signed |= {"sign": sign(signed, account.reveal("key")), "sign_type": "MD5"}
         return CallbackRequest("GET", f"{account.path}?{urlencode(signed)}")
+
+
+def _reply(found: Mapping[str, object], account: Account) -> Reply:
+    return Reply(
+        _status(found),
+        str(found.get("out_trade_no") or ""),
+        str(found.get("trade_no") or ""),
+        money(found.get("money")),
+        "",
+        str(found.get("pid") or account.merchant),
+        " ".join(f"{k}={found[k]}" for k in ("status", "trade_status", "endtime") if k in found),
+    )
 
 
 def _is_plain(found: Mapping[str, str]) -> bool:
@@ -144,7 +159,6 @@ def _status(found: Mapping[str, object]) -> PaymentStatus:
 
 def _asked(account: Account, number: str) -> dict[str, object]:
     """V2 if the account has RSA keys, else V1: its key is a part of the URL, so none is shown."""
-    base = account.public.get("pay_domain", "").rstrip("/")
     try:
         if private := account.reveal("private_key"):
             fields = {
@@ -153,11 +167,24 @@ def _asked(account: Account, number: str) -> dict[str, object]:
                 "timestamp": str(int(time.time())),
             }
             signed = {**fields, "sign": rsa.sign(text(fields), private), "sign_type": "RSA"}
-            answer = client.fetch("POST", f"{base}/api/pay/query", data=signed)
-        else:
-            query = {"act": "order", "pid": account.merchant, "key": account.reveal("key")}
-            query |= {"out_trade_no": number}
-            answer = client.fetch("GET", f"{base}/api.php", params=query)
+            answer = client.fetch("POST", f"{_base(account)}/api/pay/query", data=signed)
+            return _object(answer)
+    except (ValueError, RecursionError) as error:
+        raise AskError(type(error).__name__) from None
+    query = {"act": "order", "pid": account.merchant, "key": account.reveal("key")}
+    return _fetched(account, query | {"out_trade_no": number})
+
+
+def _base(account: Account) -> str:
+    return account.public.get("pay_domain", "").rstrip("/")
+
+
+def _fetched(account: Account, query: Mapping[str, str]) -> dict[str, object]:
+    return _object(client.fetch("GET", f"{_base(account)}/api.php", params=query))
+
+
+def _object(answer: bytes) -> dict[str, object]:
+    try:
         found = json.loads(answer)
     except (ValueError, RecursionError) as error:  # a body of brackets is the latter
         raise AskError(type(error).__name__) from None

@@ -1,7 +1,7 @@
 """What a payment gateway is to the service: how it notifies, how it is asked, what it said."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
@@ -116,6 +116,13 @@ class Gateway(ABC):
     @abstractmethod
     def ask(self, account: Account, number: str, created: float) -> Reply:
         """Ask the gateway about an order made at ``created``; AskError if it does not tell."""
+
+    def listed(self, account: Account, since: float) -> Iterator[Reply]:
+        """Its orders since a time or longer, newest first; none where it keeps no list to ask for.
+
+        AskError if it does not tell.
+        """
+        return iter(())
 
     def callback_request(self, account: Account, reply: Reply) -> CallbackRequest | None:
         """The signed notification of a payment, where the merchant's own key makes one."""

@@ -9,7 +9,7 @@ import hmac
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -67,23 +67,34 @@ class Stripe(Gateway):
         return 200 <= status < 300 and length == 0
 
     def ask(self, account: Account, number: str, created: float) -> Reply:
-        import stripe  # noqa: PLC0415  # heavy, and needed for some sites alone
-
-        # Its own roots are all it trusts, unless it is told as everything else is told.
-        stripe.ca_bundle_path = os.environ.get("REQUESTS_CA_BUNDLE", stripe.ca_bundle_path)
-        stripe.enable_telemetry = False  # a file in the home, and an id in every question
-        client = stripe.StripeClient(
-            account.reveal("secret_key"), http_client=stripe.RequestsClient(timeout=TIMEOUT)
-        )
-        window: Any = {"gte": int(created) - 60, "lte": int(min(created + WINDOW, time.time()))}
-        try:
-            found = client.v1.checkout.sessions.list({"created": window, "limit": 100})
-            for session in found.auto_paging_iter():
-                if session.client_reference_id == number:
-                    return _reply(session.to_dict(), number)
-        except stripe.StripeError as error:
-            raise AskError(type(error).__name__) from None
+        window = {"gte": int(created) - 60, "lte": int(min(created + WINDOW, time.time()))}
+        for session in _sessions(account, window):
+            if session.get("client_reference_id") == number:
+                return _reply(session, number)
         return Reply(PaymentStatus.WAITING, number, detail="no session")
+
+    def listed(self, account: Account, since: float) -> Iterator[Reply]:
+        for session in _sessions(account, {"gte": int(since)}):
+            if number := str(session.get("client_reference_id") or ""):
+                yield _reply(session, number)
+
+
+def _sessions(account: Account, window: Any) -> Iterator[dict[str, Any]]:
+    """Checkout sessions that were made in a window, newest first. AskError if it does not tell."""
+    import stripe  # noqa: PLC0415  # heavy, and needed for some sites alone
+
+    # Its own roots are all it trusts, unless it is told as everything else is told.
+    stripe.ca_bundle_path = os.environ.get("REQUESTS_CA_BUNDLE", stripe.ca_bundle_path)
+    stripe.enable_telemetry = False  # a file in the home, and an id in every question
+    client = stripe.StripeClient(
+        account.reveal("secret_key"), http_client=stripe.RequestsClient(timeout=TIMEOUT)
+    )
+    try:
+        found = client.v1.checkout.sessions.list({"created": window, "limit": 100})
+        for session in found.auto_paging_iter():
+            yield session.to_dict()
+    except stripe.StripeError as error:
+        raise AskError(type(error).__name__) from None
 
 
 def _session(body: bytes) -> dict[str, Any]:

@@ -94,6 +94,45 @@ def test_what_nobody_called_for_is_asked_for(site: Site) -> None:
     assert world.cases().keys() == {"silent"}
 
 
+@pytest.mark.parametrize("silence", [0.0, 0.6])
+def test_what_no_copy_holds_is_found_in_the_gateways_list(
+    site: Site, monkeypatch: pytest.MonkeyPatch, silence: float
+) -> None:
+    monkeypatch.setitem(GATEWAYS, "epay", FaultyEpay(site.world, silence))
+    world = site.world
+    for number in range(120):  # of before, which are all known
+        world.create(f"old{number}")
+        world.pay(f"old{number}")
+        world.notify(f"old{number}")
+    site.run()
+    site.back_up()
+    world.create("last", user=2)
+    world.pay("last")
+    world.notify("last")
+    site.lose_and_rebuild()
+    for _run in range(30):
+        site.run(300)
+    assert world.cases() == {"last": "unknown_order"}
+    world.done("last")
+    site.run(3600)
+    assert world.cases() == {}
+
+
+def test_orders_of_another_shop_with_the_same_account_are_nobodys_matter(site: Site) -> None:
+    world = site.world
+    for number in range(30):
+        world.create(f"mine{number}")
+        for each in (f"mine{number}", f"theirs{number}"):
+            world.pay(each)
+        world.notify(f"mine{number}")
+    site.run()
+    site.back_up()
+    site.lose_and_rebuild()
+    for _run in range(30):
+        site.run(300)
+    assert world.cases() == {}
+
+
 def test_what_was_not_paid_is_nobodys_matter(site: Site) -> None:
     world = site.world
     site.run()

@@ -233,3 +233,8 @@ class FaultyEpay(Epay):
         if self.world.chance.random() < self.silence:
             raise AskError("ReadTimeout")
         return self.world.paid.get(number, Reply(PaymentStatus.WAITING, number))
+
+    def listed(self, account: Account, since: float) -> Iterator[Reply]:
+        if self.world.chance.random() < self.silence:
+            raise AskError("ReadTimeout")
+        yield from reversed(list(self.world.paid.values()))
