@@ -67,14 +67,18 @@ def run(minutes: str, row: str = "") -> None:
     user = payer.payer(root, TILLS[edition(current).order_source], USER_FILE)
     before = payer.quota(user)
     watched = [_ordered(current, each, root, user, source) for each in accounts]
-    with ThreadPoolExecutor(len(watched)) as pool:
-        while not all(_tell(each, 60 * float(minutes)) for each in watched):
+    with (
+        contextlib.closing(Ledger(paths.LEDGER)) as ledger,
+        ThreadPoolExecutor(len(watched)) as pool,
+    ):
+        while not all([_tell(each, 60 * float(minutes)) for each in watched]):
             time.sleep(PAUSE)
             place = _read(place, watched, intake.accounts(accounts))
-            _look(watched, source, payer.quota(user) - before)
+            with contextlib.suppress(ApiError):  # it is restarted, say: the next look may tell
+                _look(watched, source, ledger, payer.quota(user) - before)
             for each in watched:
                 _ask(each, pool)
-    _keep(watched)
+        _keep(watched, ledger)
 
 
 def _is_meant(account: Account, row: str) -> bool:
@@ -126,13 +130,12 @@ def _is_genuine(seen: Seen) -> bool:
     return bool(seen.callback and seen.callback.claim.is_genuine)
 
 
-def _look(watched: Sequence[Watched], source: OrderSource, grown: int) -> None:
+def _look(watched: Sequence[Watched], source: OrderSource, ledger: Ledger, grown: int) -> None:
     """Put in what One API says of the orders, and of its user's quota."""
-    with contextlib.closing(Ledger(paths.LEDGER)) as ledger:
-        for each in filter(lambda one: one.number, watched):
-            is_mended = bool(ledger.db.execute(ACT, (each.number,)).fetchone())
-            order = source.order(each.number)
-            each.seen = replace(each.seen, order=order, is_mended=is_mended)
+    for each in filter(lambda one: one.number, watched):
+        is_mended = bool(ledger.db.execute(ACT, (each.number,)).fetchone())
+        order = source.order(each.number)
+        each.seen = replace(each.seen, order=order, is_mended=is_mended)
     orders = [each.seen.order for each in watched if each.seen.order]
     expected = sum(each.quota for each in orders if each.status is Status.SUCCESS)
     for each in watched:
@@ -190,9 +193,8 @@ def _tell(each: Watched, most: float) -> bool:
     return is_over
 
 
-def _keep(watched: Sequence[Watched]) -> None:
+def _keep(watched: Sequence[Watched], ledger: Ledger) -> None:
     """Note what came of each row, but where nobody has paid: that says nothing of the site."""
     told = [each.told for each in watched if each.told and each.told.failed != "paid"]
     new = {each.row: Tested(each.title, time.time(), each.failed) for each in told}
-    with contextlib.closing(Ledger(paths.LEDGER)) as ledger:
-        tests.keep(ledger, new)
+    tests.keep(ledger, new)
