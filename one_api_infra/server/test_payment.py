@@ -71,7 +71,7 @@ def run(minutes: str, row: str = "") -> None:
         contextlib.closing(Ledger(paths.LEDGER)) as ledger,
         ThreadPoolExecutor(len(watched)) as pool,
     ):
-        while not all([_tell(each, 60 * float(minutes)) for each in watched]):
+        while _tell(watched, 60 * float(minutes)):
             time.sleep(PAUSE)
             place = _read(place, watched, intake.accounts(accounts))
             with contextlib.suppress(ApiError):  # it is restarted, say: the next look may tell
@@ -165,10 +165,15 @@ def _answered(seen: Seen, question: Future[Reply]) -> Seen:
     return replace(seen, reply=reply, silence="", paid_at=time.time() if is_paid else 0.0)
 
 
-def _tell(each: Watched, most: float) -> bool:
-    """Print how far it has come, if that is new; whether it is over."""
-    if each.told and each.told.is_over:
-        return True
+def _tell(watched: Sequence[Watched], most: float) -> bool:
+    """Print how far each has come, where that is new; whether one is not over."""
+    for each in watched:
+        if not (each.told and each.told.is_over):
+            _tell_of(each, most)
+    return not all(each.told and each.told.is_over for each in watched)
+
+
+def _tell_of(each: Watched, most: float) -> None:
     now, found = time.time(), payment_steps.steps(each.seen, each.wanted)
     since_paid = payment_steps.since_paid(each.seen, now)
     is_over = payment_steps.ended(found, now - each.began, most, since_paid)
@@ -190,7 +195,6 @@ def _tell(each: Watched, most: float) -> bool:
     if made != each.told:
         print(json.dumps(asdict(made), ensure_ascii=False), flush=True)
     each.told = made
-    return is_over
 
 
 def _keep(watched: Sequence[Watched], ledger: Ledger) -> None:
