@@ -145,6 +145,40 @@ def test_a_payer_comes_by_one_apis_own_form(shop: Shop) -> None:
     assert shop.status(number) == "success"
 
 
+def test_a_strangers_page_can_do_nothing(shop: Shop) -> None:
+    number = shop.ordered("epay")
+    forged = {"out_trade_no": number, "return_url": "javascript:alert(1)", "sign": "x"}
+    assert "javascript" not in shop.press("/submit.php", forged, Origin="http://evil.test").text
+    name = {"Host": f"evil.test:{shop.page.rpartition(':')[2]}"}
+    for path in ("/act", "/order", "/submit.php"):
+        refused = shop.press(path, {"number": number, "act": "pay"}, Origin="http://evil.test")
+        rebound = shop.press(path, {"number": number, "act": "pay"}, **name)
+        assert (refused.status_code if path != "/submit.php" else 403) == 403
+        assert rebound.status_code == 403
+    assert shop.status(number) == "pending"
+
+
+def test_a_real_site_is_refused_and_left_as_it_is(shop: Shop, tmp_path: Path) -> None:
+    api = requests.Session()
+    login = {"username": "root", "password": "123456"}
+    api.post(f"{shop.base}/api/user/login", json=login, timeout=9)
+
+    def address(value: str) -> None:
+        body = {"key": "ServerAddress", "value": value}
+        api.put(f"{shop.base}/api/option/", json=body, timeout=9)
+
+    before = shop.rows("SELECT * FROM payments")
+    address("https://shop.example.com")
+    port = shop.base.rpartition(":")[2]
+    command = [COMMAND[0], "gateway", "--port", port, "--listen", str(free_port())]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path,
+                          env={**os.environ, "HOME": str(tmp_path)})  # fmt: skip
+    address("http://localhost:3000")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "shop.example.com" in done.stderr
+    assert shop.rows("SELECT * FROM payments") == before
+
+
 def test_the_page_speaks_both_languages(shop: Shop) -> None:
     chinese = translations("zh_CN").gettext
     text = shop.look("/?language=zh_CN")

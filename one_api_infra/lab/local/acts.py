@@ -56,6 +56,8 @@ class Counter:
         if name != "forged":
             self._pay(order, account)
         if name == "late":
+            called = time.strftime("%H:%M:%S", time.localtime(time.time() + LATE))
+            self._note(Event(time.time(), order.number, name, 0, called))
             threading.Timer(LATE, self._call, (name, order, account)).start()
         elif name == "twice":
             with ThreadPoolExecutor(2) as pool:

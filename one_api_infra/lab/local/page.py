@@ -67,8 +67,13 @@ def row(order: Order, account: Account, events: Iterable[Event], given: Mapping[
         order.status.value,
         STATUS[order.status],
         lines,
-        given.get("return_url", ""),
+        _safe(given.get("return_url", "")),
     )
+
+
+def _safe(url: str) -> str:
+    """A link that a browser only follows."""
+    return url if url.startswith(("http://", "https://")) else ""
 
 
 @dataclass(frozen=True)

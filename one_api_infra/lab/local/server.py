@@ -10,8 +10,9 @@ from one_api_infra.lab import epay
 from one_api_infra.lab.gateway import Gateway
 from one_api_infra.lab.local import proxy
 from one_api_infra.lab.local.acts import ACTS, Counter
-from one_api_infra.lab.local.page import Page, Row, row
+from one_api_infra.lab.local.page import Page, row
 from one_api_infra.lab.local.shop import Shop
+from one_api_infra.lab.stand_in.store import sign
 from one_api_infra.shared.editions.api import Api, ApiError
 
 LANGUAGES = ("en", "zh_CN")
@@ -32,7 +33,9 @@ class Handler(epay.Handler):
     def do_GET(self) -> None:
         """The page; ``submit.php``, where One API sends payers by a link."""
         url = urlsplit(self.path)
-        if url.path == "/api.php":
+        if not hasattr(self, "page"):
+            self._send(503, b"waiting for One API", HTML)
+        elif url.path == "/api.php":
             super().do_GET()
         elif url.path == "/submit.php":
             self._submitted(dict(parse_qsl(url.query)))
@@ -44,9 +47,12 @@ class Handler(epay.Handler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         form = dict(parse_qsl(body.decode(errors="replace")))
         path = urlsplit(self.path).path
-        if path == "/submit.php":
+        own = self._own() if hasattr(self, "page") else set()
+        if self.headers.get("Host") not in {each.removeprefix("http://") for each in own}:
+            self._send(403, b"", HTML)  # another name leads here: a page of somebody else's
+        elif path == "/submit.php":
             self._submitted(form)
-        elif self.headers.get("Origin", self.page.here) not in self._own():
+        elif self.headers.get("Origin", self.page.here) not in own:
             self._send(403, b"", HTML)
         elif path == "/order":
             self._order(form)
@@ -54,11 +60,15 @@ class Handler(epay.Handler):
             self._act(form)
 
     def _own(self) -> set[str]:
-        return {self.page.here, f"http://{self.headers['Host']}"}
+        return {self.page.here, self.page.here.replace("127.0.0.1", "localhost")}
 
     def _submitted(self, form: dict[str, str]) -> None:
         number = form.get("out_trade_no", "")
+        if form.get("sign") != sign(form, epay.KEY):
+            self._show("", "epay: sign")
+            return
         self.page.shop.given[number] = form
+        self.page.shop.listed = 0.0
         self._go(number)
 
     def _order(self, form: dict[str, str]) -> None:
@@ -74,26 +84,25 @@ class Handler(epay.Handler):
 
     def _act(self, form: dict[str, str]) -> None:
         number = form.get("number", "")
-        found = (each for each in self.page.shop.orders() if each[0].number == number)
+        found = (each for each in self.page.shop.last if each[0].number == number)
         order, account = next(found, (None, None))
         if order and account and form.get("act") in ACTS:
             self.counter.act(form["act"], order, account)
-        self._go("")
+            self.page.shop.listed = 0.0
+        self._go(number if "order=" in self.headers.get("Referer", "") else "")
 
     def _show(self, number: str, problem: str = "") -> None:
+        shop, status = self.page.shop, 200
         try:
-            rows, status = self._rows(), 200
+            shop.orders()
         except ApiError as error:
-            rows, problem, status = [], str(error), 502
+            problem, status = str(error), 502
+        given, events = shop.given, self.counter.events
+        rows = [
+            row(order, account, events, given.get(order.number, {})) for order, account in shop.last
+        ]
         text = self.page.render(rows, self._language(), number, problem)
         self._send(status, text.encode(), HTML)
-
-    def _rows(self) -> list[Row]:
-        given, events = self.page.shop.given, self.counter.events
-        return [
-            row(order, account, events, given.get(order.number, {}))
-            for order, account in self.page.shop.orders()
-        ]
 
     def _language(self) -> str:
         asked = dict(parse_qsl(urlsplit(self.path).query)).get("language", "")
@@ -119,13 +128,18 @@ class Handler(epay.Handler):
         self.wfile.write(body)
 
 
-def made(api: Api, port: int, folder: Path) -> ThreadingHTTPServer:
-    """The program for a One API, with its accounts there; ApiError if One API refuses them."""
-    here = f"http://127.0.0.1:{port}"
+def made(port: int, folder: Path) -> ThreadingHTTPServer:
+    """The program, which is a proxy until ``serve`` gives it a page. OSError if it has no port."""
     Handler.context = proxy.trust(folder)
-    shop = Shop(api, Gateway(folder / proxy.ROOT, here, epay.PARTNER, epay.KEY))
-    Handler.page = Page(shop, here, str(folder / proxy.ROOTS))
-    Handler.counter = Counter(shop)
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
     return server
+
+
+def serve(api: Api, password: str, port: int, folder: Path) -> Shop:
+    """Give it the page for a One API."""
+    here = f"http://127.0.0.1:{port}"
+    shop = Shop(api, password, Gateway(folder / proxy.ROOT, here, epay.PARTNER, epay.KEY))
+    Handler.page = Page(shop, here, str(folder / proxy.ROOTS))
+    Handler.counter = Counter(shop)
+    return shop
