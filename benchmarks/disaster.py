@@ -51,7 +51,7 @@ class Disaster(threading.Thread):
         self.lost = at - max(kept) if gone else 0.0
 
 
-def measure(seed: int, payments: int, pace: float, folder: Path) -> float:
+def measure(seed: int, options: argparse.Namespace, folder: Path) -> float:
     """One run, and its table; the seconds of data that were lost."""
     lab = Lab(f"d{seed}")
     lab.down()
@@ -61,7 +61,8 @@ def measure(seed: int, payments: int, pace: float, folder: Path) -> float:
         site.settings |= Shop.settings
         keeper = backups.Elsewhere(lab.create("keeper", "debian-12"), backups.key(folder))
         site.converge()
-        shop = Shop(site, random.Random(seed), GATEWAYS, retries=RETRIES)
+        payments = options.payments
+        shop = Shop(site, random.Random(seed), GATEWAYS, retries=RETRIES, think=options.think)
         shop.open()
         keeper.keep(site)
         disaster = Disaster(shop, lab, shop.chance.randint(payments // 5, payments * 4 // 5))
@@ -69,7 +70,7 @@ def measure(seed: int, payments: int, pace: float, folder: Path) -> float:
         with ThreadPoolExecutor(200) as pool:
             while len(shop.payments) < payments or disaster.is_alive():
                 pay_one(shop, pool)
-                time.sleep(pace)
+                time.sleep(options.pace)
         if disaster.words:
             raise SystemExit(disaster.words)
         report(shop, disaster, settle(shop, SETTLE))
@@ -92,13 +93,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
     parser.add_argument("--payments", type=int, default=1000)
     parser.add_argument("--pace", type=float, default=0.3, help="seconds between orders")
+    parser.add_argument("--think", type=float, default=0, help="seconds from order to payment")
     options = parser.parse_args()
     print(f"One API: {os.environ.get('ONE_API_BINARY') or 'the stand-in, not a real one'}")
     lost = []
     for seed in options.seeds:
         print(f"seed {seed}", flush=True)
         with tempfile.TemporaryDirectory() as folder:
-            lost.append(measure(seed, options.payments, options.pace, Path(folder)))
+            lost.append(measure(seed, options, Path(folder)))
     print(f"seconds of data lost: p50 {statistics.median(lost):.1f}, max {max(lost):.1f}")
 
 

@@ -59,6 +59,7 @@ class Shop:
     payments: list[Payment] = field(default_factory=list)
     done: threading.Event = field(default_factory=threading.Event)
     retries: Sequence[float] = RETRIES  # seconds after the payment
+    think: float = 0.0  # seconds between the order and the payment
 
     def __post_init__(self) -> None:
         self.address = self.site.lab.network.service("gateway")
@@ -249,6 +250,14 @@ def pay_one(shop: Shop, pool: ThreadPoolExecutor) -> None:
         if fate < 0.12:
             return
     payment.tries = 0 if fate > 0.92 else 1 if fate > 0.8 else len(shop.retries)
+    if shop.think:
+        pool.submit(_pay, shop, pool, payment, fate)
+    else:
+        _pay(shop, pool, payment, fate)
+
+
+def _pay(shop: Shop, pool: ThreadPoolExecutor, payment: Payment, fate: float) -> None:
+    time.sleep(shop.think)
     shop.pay(payment)
     pool.submit(shop.deliver, payment)
     if 0.2 < fate < 0.3:  # twice, or twice at once

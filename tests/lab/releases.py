@@ -1,8 +1,15 @@
 """Releases of One API that are bad, each in its way."""
 
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 from one_api_infra.lab import stand_in
+from one_api_infra.lab.lab import Lab
 
 SERVER = """#!/usr/bin/python3
 import http.server, json, sys, time
@@ -80,3 +87,33 @@ server.main()
 def fails_later(target: Path) -> None:
     """Write the stand-in so that it fails after a while."""
     stand_in.build(target, FAILS_LATER)
+
+
+class Mirror(BaseHTTPRequestHandler):
+    """A mirror of GitHub's releases: each version's program, whatever it is called."""
+
+    programs: ClassVar[dict[str, bytes]] = {}
+
+    def do_GET(self) -> None:
+        """``/https://github.com/OWNER/NAME/releases/download/VERSION/ASSET``."""
+        found = self.programs.get(self.path.split("/")[-2], b"")
+        self.send_response(200 if found else 404)
+        self.send_header("Content-Length", str(len(found)))
+        self.end_headers()
+        self.wfile.write(found)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep quiet."""
+
+
+@contextmanager
+def mirrored(lab: Lab, programs: dict[str, bytes]) -> Iterator[str]:
+    """The URL of a mirror, with a certificate of the lab's own CA."""
+    Mirror.programs = programs
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(lab.ca.directory / "https.pem", lab.ca.directory / "https.key")
+    with ThreadingHTTPServer((lab.ca.address, 0), Mirror) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"https://{lab.ca.address}:{server.server_port}"
+        server.shutdown()

@@ -16,7 +16,7 @@ from one_api_infra.shared import paths, units
 from tests.lab import ledgers
 from tests.lab.load import Load
 from tests.lab.payments import add_payment, create_order, credited
-from tests.lab.releases import BAD, EATS_MEMORY, fails_later
+from tests.lab.releases import BAD, EATS_MEMORY, fails_later, mirrored
 from tests.lab.sites import ROOT, LabSite
 from tests.lab.streams import prepare, stream
 from tests.lab.test_status import COMMAND
@@ -313,6 +313,38 @@ def test_a_release_that_turns_out_worse_is_taken_back(
     assert site.host.ssh(RELEASE) == old
     wait_until(lambda: ended(site), 60, "the upgrade's end")
     assert site.answers()
+
+
+@pytest.mark.long
+def test_a_version_is_fetched_from_a_mirror(
+    site: LabSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(site.lab.ca.https_root))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    lock = ROOT / "inventory/artifacts.lock.json"
+    kept = lock.read_text() if lock.exists() else None
+    old, version = site.host.ssh(RELEASE), site.site.version
+    program = Path(site.settings.pop("artifact")).read_bytes()
+    site.host.ssh(f"touch -d yesterday {paths.PASSWORD_CONFIRMED}")
+    programs = {version: program, "v0.99.1": program + b"\n# newer\n"}
+    try:
+        with mirrored(site.lab, programs) as url:
+            site.settings["artifact_mirror"] = url
+            assert site.deploy("-y", "--json").changed == []
+            done = commanded(site, "upgrade", "v0.99.2", "--watch", "0")
+            assert (done.returncode, site.host.ssh(RELEASE)) == (1, old), done.stderr
+            assert "404" in done.stderr
+            done = commanded(site, "upgrade", "v0.99.1", "--watch", "5")
+            assert done.returncode == 0, done.stderr
+            assert site.host.ssh(RELEASE) != old
+            # What comes under a name that is known must be what came before.
+            programs["v0.99.1"] += b"# another\n"
+            shutil.rmtree(tmp_path)
+            done = commanded(site, "upgrade", "v0.99.1", "--watch", "0")
+            assert done.returncode != 0
+            assert "artifacts.lock.json" in done.stderr
+    finally:
+        lock.unlink() if kept is None else lock.write_text(kept)
 
 
 @pytest.mark.long
