@@ -56,6 +56,7 @@ def _unit(site: Site, name: str, release: str, logs: str, port: int) -> File:
         generated=paths.GENERATED,
         given=paths.GIVEN,
         started=paths.STARTED,
+        firewall=units.FIREWALL,
         started_sum=started.SUM.replace("%", "%%"),
     )
     return File(units.path(name), text.encode())
