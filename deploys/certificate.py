@@ -1,6 +1,6 @@
 """The certificate: obtained by webroot, renewed by a timer of its own, proved on the wire."""
 
-from pyinfra import host, local
+from pyinfra import local
 
 from one_api_infra.desired import certificate
 from one_api_infra.remote import operations, target
@@ -16,22 +16,12 @@ operations.failure(
     problems=lambda snapshot: certificate.external_problems(site, snapshot),
 )
 if site.certificate == "acme":
-    for directory in host.loop(certificate.directories()):
-        operations.directory(name=_("Make {path}", path=directory.path), directory=directory)
-    for file in host.loop(certificate.files(site)):
-        operations.file(name=_("Write {path}", path=file.path), file=file)
+    if target.is_first("certbot"):
+        local.include("./certbot.py")
     operations.command(
         name=_("Obtain the certificate"),
         script=paths.agent("obtain"),
         due=lambda snapshot: certificate.is_due(site, snapshot),
-    )
-    operations.unit(
-        name=_("Renew it by a timer"), unit=units.CERTIFICATE_TIMER, beside=(units.CERTIFICATE,)
-    )
-    operations.unit(
-        name=_("Rehearse the renewal by a timer"),
-        unit=units.REHEARSAL_TIMER,
-        beside=(units.REHEARSAL,),
     )
 else:
     operations.command(

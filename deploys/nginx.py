@@ -9,6 +9,7 @@ from one_api_infra.shared import paths
 from one_api_infra.shared.texts import _
 
 site = target.site()
+target.is_first("nginx")  # not again by tunnel.py
 if target.is_first("agent"):
     local.include("./agent.py")
 

@@ -32,6 +32,7 @@ operations.command(
 local.include("./one_api.py")
 local.include("./nginx.py")
 local.include("./certificate.py")
+local.include("./tunnel.py")
 local.include("./callback_domain.py")
 local.include("./monitor.py")
 local.include("./watchdog.py")

@@ -8,6 +8,7 @@ from one_api_infra.shared import paths, units
 from one_api_infra.shared.texts import _
 
 site = target.site()
+target.is_first("system")  # not again by tunnel.py
 if target.is_first("agent"):
     local.include("./agent.py")
 

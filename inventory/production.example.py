@@ -106,6 +106,11 @@ hosts = [
             # "backup_prune": "server",                # "admin": from an append-only repository
             # "backup_kib_per_second": 0,              # upload limit; 0: none
             #
+            # --- Tunnels: public names for developers' One APIs: docs/development.md ------------
+            # "tunnels": {
+            #     "alice": {"domain": "alice.dev.example.com", "key": "ssh-ed25519 AAAA… alice"},
+            # },
+            #
             # --- Alerts: the monitor looks every three minutes ----------------------------------
             # Channels as apprise writes them: DingTalk, WeCom, Feishu, Telegram, email, webhooks.
             # "alert_urls": os.environ["ONE_API_INFRA_ALERT_URLS"].split(),

@@ -18,6 +18,7 @@ from one_api_infra.checks import (
     remedy,
     renewal,
     tls,
+    tunnel,
     upgrade,
 )
 from one_api_infra.checks.observation import Observation
@@ -47,6 +48,7 @@ CHECKS: tuple[Check, ...] = (
     *renewal.CHECKS,
     *flow.CHECKS,
     *backup.CHECKS,
+    *tunnel.CHECKS,
     files.NGINX,
     files.SERVICES_RUN,
     files.DROP_INS,

@@ -21,6 +21,7 @@ from one_api_infra.cli.rollback import rollback
 from one_api_infra.cli.status import status
 from one_api_infra.cli.test_payment import test_payment
 from one_api_infra.cli.translated import translate
+from one_api_infra.cli.tunnel import tunnel
 from one_api_infra.cli.upgrade import upgrade
 from one_api_infra.cli.verify import verify
 from one_api_infra.shared.errors import OperatorError
@@ -35,6 +36,7 @@ def commands() -> None:
 
 for _command in (
     *(init, deploy, verify, status, callbacks, order, report, test_payment),
+    tunnel,
     *(backup, snapshots, restore, rebuild, upgrade, rollback, move, prune, adopt),
     *(remove, completion),
 ):

@@ -10,8 +10,9 @@ from pathlib import Path
 import click
 
 from one_api_infra.lab.local import proxy, server
-from one_api_infra.lab.local.shop import Shop, entered
+from one_api_infra.lab.local.shop import Shop
 from one_api_infra.shared.editions.api import DEFAULT_PASSWORD, Api, ApiError
+from one_api_infra.shared.editions.entry import entered
 from one_api_infra.shared.errors import OperatorError
 from one_api_infra.shared.texts import _
 

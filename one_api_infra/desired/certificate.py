@@ -5,7 +5,7 @@ from one_api_infra.desired import render, roots
 from one_api_infra.desired.resources import Concern, Directory, File, SnapshotSpec
 from one_api_infra.desired.site import Site
 from one_api_infra.desired.snapshot import Snapshot
-from one_api_infra.shared import certificate, paths, units
+from one_api_infra.shared import certificate, paths, tunnel, units
 from one_api_infra.shared.certificate import HOOK, Certificate
 from one_api_infra.shared.texts import _
 from one_api_infra.shared.validation import Problem
@@ -48,8 +48,9 @@ def _ca(site: Site) -> tuple[File, ...]:
 
 
 def certificates(snapshot: Snapshot) -> tuple[Certificate, ...]:
-    """The certificates on the server's disk."""
-    return snapshot.state().certificates
+    """The certificates on the server's disk that are none of a tunnel's."""
+    found = snapshot.state().certificates
+    return tuple(each for each in found if not each.name.startswith(tunnel.PREFIX))
 
 
 def external_problems(site: Site, snapshot: Snapshot) -> tuple[Problem, ...]:

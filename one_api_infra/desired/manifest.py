@@ -17,6 +17,7 @@ from one_api_infra.desired import (
     one_api,
     preflight,
     system,
+    tunnel,
     watchdog,
 )
 from one_api_infra.desired.resources import Concern, File, SnapshotSpec
@@ -42,6 +43,7 @@ CONCERNS: tuple[Callable[[Site], Concern], ...] = (
     backup.concern,
     adoption.concern,
     move.concern,
+    tunnel.concern,
 )
 # What is rendered when the server is known.
 BY_SNAPSHOT: tuple[Callable[[Site, Snapshot], object], ...] = (firewall.rules, nginx.configuration)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from one_api_infra.desired import certificate as certificate_files
 from one_api_infra.desired import render, systems
+from one_api_infra.desired import tunnel as tunnel_of
 from one_api_infra.desired.resources import Concern, Directory, File, SnapshotSpec
 from one_api_infra.desired.site import Site
 from one_api_infra.desired.snapshot import Snapshot
@@ -17,10 +18,13 @@ from one_api_infra.shared import (
     move,
     nginx_release,
     paths,
+    tunnel,
     units,
     upgrade,
 )
 from one_api_infra.shared.certificate import Certificate
+from one_api_infra.shared.editions import EDITIONS
+from one_api_infra.shared.tunnel import Tunnel
 
 CONF = f"{paths.NGINX}/nginx.conf"
 DEFAULT_SITE = f"{paths.NGINX}/sites-enabled/default"
@@ -33,7 +37,7 @@ INCLUDES = (
 )
 PARTS = (
     *(f"{name}.conf" for name in ("main", "http", "site", "tls", "acme", "proxy", "callbacks")),
-    *(f"{name}.conf" for name in ("relay", "web", "headers", "former")),
+    *(f"{name}.conf" for name in ("relay", "web", "headers", "former", "tunnel")),
 )
 CALLBACK_SCRIPT = "callback.js"
 LOG_RIGHTS = "www-data adm 640"
@@ -92,6 +96,7 @@ class Features:
     njs: bool
     served: Certificate | None
     former: tuple[Certificate, ...]
+    tunnels: tuple[tuple[Tunnel, Certificate | None], ...]
     upstream: str  # the part that says where requests go
 
     @classmethod
@@ -111,6 +116,7 @@ class Features:
             njs=NJS_MODULE in snapshot.paths,
             served=(now_served := served(site, snapshot)),
             former=former(site, now_served, snapshot),
+            tunnels=tuple((each, tunnel_of.lineage(each, snapshot)) for each in site.tunnels),
             upstream=upgrade.served(snapshot.state().upgrade, *site.ports),
         )
 
@@ -154,6 +160,8 @@ def parts(site: Site, features: Features, handed_to: str = "") -> dict[str, str]
         **_way(site, handed_to),
         "names": tuple(dict.fromkeys(names)),
         "former": _former(site, features),
+        "tunnels": [_tunnel(each, found) for each, found in features.tunnels],
+        "replay": (),
         "origin": site.origin,
         "tls": _tls(site, features.served),
         "ipv6": features.ipv6,
@@ -197,9 +205,11 @@ def _workers(site: Site) -> dict[str, object]:
 
 def _way(site: Site, handed_to: str) -> dict[str, object]:
     """Where requests go, and by which server they may come while a site moves."""
+    scheme = "https" if handed_to else "http"
     return {
         "payments_from": upgrade.PAYMENTS_FROM,
-        "scheme": "https" if handed_to else "http",
+        "scheme": scheme,
+        "payments": f"{scheme}://one_api_payments",
         "handed_to": f"[{handed_to}]" if ":" in handed_to else handed_to,
         "moves_from": site.moves_from or "",
         "roots": paths.TRUSTED_CA if site.trusted_ca_file else ROOTS,
@@ -216,6 +226,21 @@ def _former(site: Site, features: Features) -> tuple[Mapping[str, object], ...]:
         files = {"certificate": each.certificate_file, "key": each.key_file}
         blocks.append({"name": each.name, "names": names, **files})
     return tuple(blocks)
+
+
+def _tunnel(each: Tunnel, found: Certificate | None) -> Mapping[str, object]:
+    """A tunnel's server block; whatever edition the developer runs is called at its routes."""
+    routes = {route.path: route for kind in EDITIONS.values() for route in kind.callback_routes}
+    return {
+        "domain": each.domain,
+        "certificate": found.certificate_file if found else "",
+        "key": found.key_file if found else "",
+        "callback_log": each.callback_log,
+        "routes": tuple(routes.values()),
+        "web": f"http://unix:{each.socket(tunnel.WEB)}:",
+        "callbacks": f"http://unix:{each.socket(tunnel.CALLBACKS)}:",
+        "replay": (tunnel.REPLAY, tunnel.RECORDED),
+    }
 
 
 def _tls(site: Site, served: Certificate | None) -> Mapping[str, object] | None:

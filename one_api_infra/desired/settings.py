@@ -17,6 +17,7 @@ from one_api_infra.desired.parsers import Parser, matching, refuse
 from one_api_infra.shared import database, editions, environment_file, repository
 from one_api_infra.shared.secret import Secret
 from one_api_infra.shared.texts import _
+from one_api_infra.shared.tunnel import Tunnel
 from one_api_infra.shared.validation import Problem, ValidationError
 
 REQUIRED = object()
@@ -133,6 +134,26 @@ def _lab_domain(value: Any, path: str) -> Domain:
     return Domain.parse(value, path, lab=True)
 
 
+def _tunnels(value: Any, path: str, *, lab: bool = False) -> tuple[Tunnel, ...]:
+    if not isinstance(value, Mapping):
+        remedy = _('write {"alice": {"domain": "alice.dev.example.com", "key": "ssh-ed25519 …"}}')
+        raise refuse(path, _("developers' names, each with a domain and a key"), remedy)
+    pairs = sorted(value.items(), key=lambda pair: str(pair[0]))
+    return tuple(_tunnel(name, of, f"{path}.{name}", lab=lab) for name, of in pairs)
+
+
+def _tunnel(name: Any, value: Any, path: str, *, lab: bool) -> Tunnel:
+    if not isinstance(value, Mapping) or set(value) != {"domain", "key"}:
+        remedy = _('write {"domain": "alice.dev.example.com", "key": "ssh-ed25519 …"}')
+        raise refuse(path, _("a domain and a key"), remedy)
+    domain = Domain.parse(value["domain"], f"{path}.domain", lab=lab)
+    return Tunnel(_tunnel_name(name, path), str(domain), _public_key(value["key"], f"{path}.key"))
+
+
+def _lab_tunnels(value: Any, path: str) -> tuple[Tunnel, ...]:
+    return _tunnels(value, path, lab=True)
+
+
 def _alert_url(value: Any, path: str) -> Secret:
     secret = parsers.secret(value, path)
     if not re.fullmatch(r"[a-z][a-z0-9+]*://\S+", secret.reveal()):
@@ -153,6 +174,14 @@ _known_host = matching(
     r"[\w.:,\[\]-]+ (ssh-|ecdsa-|sk-)[\w@.-]+ [A-Za-z0-9+/=]+",
     "a line of known_hosts",
     "copy it from `ssh-keyscan HOST`, and compare it with what the host's console shows",
+)
+_tunnel_name = matching(
+    r"[a-z][a-z0-9-]{0,15}", "a name of at most 16 small letters and digits", "write it as alice"
+)
+_public_key = matching(
+    r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-\S+|sk-\S+) [A-Za-z0-9+/=]+( [\w.@+-]*)?",
+    "a public key of ssh",
+    "copy the line of `cat ~/.ssh/id_ed25519.pub`; `ssh-keygen -t ed25519` makes one",
 )
 _time_of_day = matching(
     r"([01][0-9]|2[0-3]):[0-5][0-9]", "a time of the server's own clock", "write it as 04:30"
@@ -216,10 +245,20 @@ SETTINGS: dict[str, Setting] = {
     "backup_stream": Setting(parsers.flag, True),
     "backup_prune": Setting(parsers.choice("server", "admin"), "server"),
     "backup_kib_per_second": Setting(parsers.number(0, 10_000_000), 0),
+    "tunnels": Setting(_tunnels, ()),
     "language": Setting(parsers.choice("zh_CN", "en"), "zh_CN"),
     "waive": Setting(parsers.listing(_check_id), ()),
     "lab": Setting(parsers.flag, False),
 }
+
+
+IN_LAB: Mapping[Parser, Parser] = {_domain: _lab_domain, _tunnels: _lab_tunnels}
+
+
+def tunnels(data: Mapping[str, Any]) -> tuple[Tunnel, ...]:
+    """The tunnels of a host's data alone: a developer's inventory may hold nothing else."""
+    found: tuple[Tunnel, ...] = _value("tunnels", SETTINGS["tunnels"], data)
+    return found
 
 
 def parse(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -239,8 +278,8 @@ def parse(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _value(name: str, setting: Setting, data: Mapping[str, Any]) -> Any:
     if name in data and (data[name] is not None or setting.default is not None):
-        in_lab = data.get("lab") is True and setting.parse is _domain
-        return (_lab_domain if in_lab else setting.parse)(data[name], name)
+        in_lab = IN_LAB.get(setting.parse) if data.get("lab") is True else None
+        return (in_lab or setting.parse)(data[name], name)
     if setting.default is REQUIRED:
         raise refuse(name, _("this setting is needed"), _('add "{name}": … to the host', name=name))
     return setting.default
@@ -333,4 +372,18 @@ def _backup(values: Mapping[str, Any]) -> Iterable[Problem]:
         yield Problem("backup_ssh_key_file", expected, remedy)
 
 
-RULES = (_backup, _external, _plain_downloads, _ports, _certbot, _owned_variables)
+def _tunnel_domains(values: Mapping[str, Any]) -> Iterable[Problem]:
+    """A tunnel's name is nobody else's on this server, and its certificate is certbot's."""
+    taken = {values["domain"], values["callback_domain"]}
+    for each in values["tunnels"]:
+        if each.domain in taken:
+            expected = _("a domain that nothing else on this server has")
+            remedy = _("give it a name of its own, such as {name}.dev.example.com", name=each.name)
+            yield Problem(f"tunnels.{each.name}.domain", expected, remedy)
+        taken.add(each.domain)
+    if values["tunnels"] and values["certificate"] == "external":
+        expected = _("tunnels have certificates of the CA, which certbot renews")
+        yield Problem("tunnels", expected, _('remove "certificate": "external"'))
+
+
+RULES = (_backup, _external, _plain_downloads, _ports, _certbot, _owned_variables, _tunnel_domains)

@@ -12,6 +12,7 @@ from one_api_infra.shared.editions.edition import Edition
 from one_api_infra.shared.repository import Repository
 from one_api_infra.shared.secret import Secret
 from one_api_infra.shared.site_file import SiteFile
+from one_api_infra.shared.tunnel import Tunnel
 
 INVENTORY = "inventory.py"
 CONNECTION_PREFIXES = ("ssh_", "_", "docker_", "vagrant_", "local_", "fake_")
@@ -77,6 +78,7 @@ class Site:
     backup_stream: bool
     backup_prune: str
     backup_kib_per_second: int
+    tunnels: tuple[Tunnel, ...]
     language: str
     waive: tuple[str, ...]
     lab: bool

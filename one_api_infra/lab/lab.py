@@ -15,6 +15,7 @@ from one_api_infra.lab.ca import GATEWAY_NAMES, Ca
 from one_api_infra.lab.errors import LabError
 from one_api_infra.lab.host import Host
 from one_api_infra.lab.inventory import DEMO, STATE
+from one_api_infra.lab.laptop import Laptop
 from one_api_infra.lab.network import Network
 
 SUBNETS = ipaddress.ip_network(os.environ.get("ONE_API_LAB_SUBNET", "198.18.0.0/15"))
@@ -74,6 +75,8 @@ class Lab:
             Network(self.name, ipaddress.IPv4Network("198.18.0.0/24")).down()  # it goes by names
             shutil.rmtree(self.directory, ignore_errors=True)
             return
+        for laptop in self.laptops():
+            laptop.remove()
         for host in self.hosts():
             host.remove()
         self.ca.stop()
@@ -116,6 +119,20 @@ class Lab:
             host.remove()
             raise
         return host
+
+    def laptops(self) -> list[Laptop]:
+        """The laptops of this lab."""
+        return [
+            Laptop(path.parent.name, int(path.read_text()), self.network, path.parent)
+            for path in self.directory.glob("laptops/*/number")
+        ]
+
+    def laptop(self, name: str) -> Laptop:
+        """A new laptop behind a NAT."""
+        directory = self.directory / "laptops" / name
+        made = Laptop(name, self._free_number(), self.network, directory)
+        made.up()
+        return made
 
     def image(self, system: str) -> Path:
         """The image of a Debian release, built when it is missing."""
@@ -187,6 +204,7 @@ class Lab:
 
     def _free_number(self) -> int:
         taken = {host.number for host in self.hosts()}
+        taken |= {laptop.number for laptop in self.laptops()}
         return next(number for number in range(FIRST_HOST, 250) if number not in taken)
 
     def _start_service(self, name: str, *arguments: str, module: str = "") -> None:

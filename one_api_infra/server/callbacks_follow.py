@@ -10,10 +10,11 @@ from pathlib import Path
 
 from one_api_infra.server import callback_service
 from one_api_infra.server.callbacks import auditor, intake, log
+from one_api_infra.server.callbacks.event import event
 from one_api_infra.server.callbacks.intake import Accounts
 from one_api_infra.server.callbacks.ledger import Ledger
 from one_api_infra.server.local import CommandError, site
-from one_api_infra.shared import foreign, paths
+from one_api_infra.shared import paths
 from one_api_infra.shared.callback_event import CallbackEvent
 from one_api_infra.shared.editions.api import ApiError
 from one_api_infra.shared.texts import _
@@ -21,13 +22,12 @@ from one_api_infra.shared.texts import _
 PAUSE = 0.3
 ACCOUNTS_SECONDS = 60.0  # a payment row may be added meanwhile
 LIFE_SECONDS = 10.0  # an empty line: whoever has gone away is noticed by writing to them
-ANSWER = 60  # characters
 
 
 def show(seconds: str) -> None:
     """Print those of the last seconds."""
-    for event in _events(log.Place(), _accounts({}), time.time() - float(seconds))[0]:
-        _print(event)
+    for each in _events(log.Place(), _accounts({}), time.time() - float(seconds))[0]:
+        _print(each)
 
 
 def follow(seconds: str) -> None:
@@ -38,8 +38,8 @@ def follow(seconds: str) -> None:
     print(flush=True)  # from now on none is missed
     while True:
         events, place = _events(place, known, begin)
-        for event in events:
-            _print(event)
+        for each in events:
+            _print(each)
         now = time.monotonic()
         if now - asked > ACCOUNTS_SECONDS:
             known, asked = _accounts(known), now
@@ -88,7 +88,7 @@ def _events(
 ) -> tuple[list[CallbackEvent], log.Place]:
     found = list[CallbackEvent]()
     for lines, after in log.batches(Path(paths.CALLBACK_LOG), place):
-        found += [event for each in _told(lines, known) if (event := each).at >= begin]
+        found += [each for each in _told(lines, known) if each.at >= begin]
         place = after
     return found, place
 
@@ -97,27 +97,8 @@ def _told(lines: list[bytes], known: Accounts) -> Iterator[CallbackEvent]:
     for line in lines:
         with contextlib.suppress(Exception):  # a line that nobody foresaw
             if judged := intake.judged(line, known):
-                yield _event(judged)
+                yield event(judged)
 
 
-def _event(judged: intake.Judged) -> CallbackEvent:
-    callback, claim = judged.callback, judged.claim
-    return CallbackEvent(
-        id=foreign.line(callback.id),
-        at=callback.at,
-        gateway=judged.gateway,
-        number=foreign.line(claim.number),
-        money=None if claim.money is None else str(claim.money),
-        currency=foreign.line(claim.currency),
-        is_genuine=claim.is_genuine,
-        is_paid=claim.is_paid,
-        is_accepted=judged.is_accepted,
-        status=callback.status,
-        answer=foreign.line((callback.answer or b"").decode(errors="replace"), ANSWER),
-        milliseconds=round(callback.seconds * 1000),
-        client=foreign.line(callback.client),
-    )
-
-
-def _print(event: CallbackEvent) -> None:
-    print(json.dumps(asdict(event), ensure_ascii=False), flush=True)
+def _print(found: CallbackEvent) -> None:
+    print(json.dumps(asdict(found), ensure_ascii=False), flush=True)

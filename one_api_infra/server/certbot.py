@@ -6,16 +6,18 @@ import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from one_api_infra.server import attempt, certificate, former_domains
 from one_api_infra.server.local import CommandError, must, run, site, tail, write
-from one_api_infra.shared import paths, units
+from one_api_infra.shared import paths, tunnel, units
 from one_api_infra.shared.certificate import differing, notes, renew_before
 from one_api_infra.shared.site_file import SiteFile
 from one_api_infra.shared.texts import _
 
 KEPT = ("live", "archive")
+PARTS = ("cert", "chain", "fullchain", "privkey")
 CERTBOT = {"venv": f"{paths.AGENT}/venv/bin/certbot", "distribution": "/usr/bin/certbot"}
 RELOAD_SECONDS = 20
 HOOKS = re.compile(r"(?:pre|post|renew)_hook\s*=")
@@ -29,17 +31,41 @@ def has_account(notes: Mapping[str, str]) -> bool:
     return any(found)
 
 
+@dataclass(frozen=True)
+class Lineage:
+    """A certificate and those that follow it: certbot's name for it, and what it covers."""
+
+    name: str
+    domains: tuple[str, ...]
+
+
 def obtain() -> None:
-    """Obtain the certificate for the site's names: at staging first, then for good."""
+    """Obtain the certificate for the site's names."""
     current = site()
     former_domains.keep(current)
+    domains = tuple(dict.fromkeys((current.domain, current.callback_domain)))
+    _obtain(current, Lineage(current.domain, domains))
+
+
+def obtain_tunnels() -> None:
+    """Obtain the certificates that tunnels lack."""
+    current = site()
+    there = {each.name: each for each in certificate.of_certbot() if each.is_valid(time.time())}
+    for each in current.tunnels:
+        if each.lineage not in there or not there[each.lineage].covers([each.domain]):
+            _obtain(current, Lineage(each.lineage, (each.domain,)))
+
+
+def _obtain(current: SiteFile, lineage: Lineage) -> None:
+    """At staging first, then for good."""
     if current.acme_staging_server:
-        staging = [*_certonly(current, current.acme_staging_server), "--dry-run"]
-        _certbot(current, staging, _("The staging CA refused; production was not asked."))
-    _without_hooks(current.domain)
-    with _without_orphan(current.domain):
-        _certbot(current, _certonly(current, current.acme_server), _("The CA refused."))
-    _set_renewal(current)
+        staging = [*_certonly(current, lineage, current.acme_staging_server), "--dry-run"]
+        _certbot(current, lineage, staging, _("The staging CA refused; production was not asked."))
+    _without_hooks(lineage.name)
+    with _without_orphan(lineage.name):
+        command = _certonly(current, lineage, current.acme_server)
+        _certbot(current, lineage, command, _("The CA refused."))
+    _set_renewal(current, lineage)
 
 
 @contextlib.contextmanager
@@ -49,7 +75,8 @@ def _without_orphan(name: str) -> Iterator[None]:
     """
     folder = Path(paths.LETSENCRYPT)
     notes = folder / "renewal" / f"{name}.conf"
-    is_whole = bool(renewal(name)) and (folder / "live" / name / "privkey.pem").exists()
+    live = (folder / "live" / name / f"{part}.pem" for part in PARTS)
+    is_whole = bool(renewal(name)) and all(path.exists() for path in live)
     parts = () if is_whole else (notes, *(folder / each / name for each in KEPT))
     there = [part for part in parts if part.exists()]
     for part in there:
@@ -89,23 +116,22 @@ def without_hooks(notes: str) -> str:
     return "".join(line for line in notes.splitlines(keepends=True) if not HOOKS.match(line))
 
 
-def _certonly(site: SiteFile, server: str) -> list[str]:
-    names = dict.fromkeys((site.domain, site.callback_domain))
+def _certonly(site: SiteFile, lineage: Lineage, server: str) -> list[str]:
     command = ["certonly", "--server", server, "--webroot", "--webroot-path", paths.WEBROOT]
     command += ["--agree-tos", "--email", site.acme_email or "", "--no-eff-email"]
-    command += ["--cert-name", site.domain, "--key-type", site.key_type]
-    command += [part for name in names for part in ("--domain", name)]
-    if _is_kept_wrongly(site, server):
+    command += ["--cert-name", lineage.name, "--key-type", site.key_type]
+    command += [part for name in lineage.domains for part in ("--domain", name)]
+    if _is_kept_wrongly(site, lineage.name, server):
         command.append("--force-renewal")
     if site.acme_profile:
         command += ["--required-profile", site.acme_profile]
     return command
 
 
-def _is_kept_wrongly(site: SiteFile, server: str) -> bool:
+def _is_kept_wrongly(site: SiteFile, name: str, server: str) -> bool:
     """Whether certbot would keep what it must not: another CA's, or one without its key."""
-    known = renewal(site.domain)
-    own = [each for each in certificate.observe(site) if each.name == site.domain]
+    known = renewal(name)
+    own = [each for each in certificate.observe(site) if each.name == name]
     without_key = bool(own) and not own[0].key_matches
     wanted = notes(server, site.key_type, site.acme_profile)
     lost = without_key or not has_account(known) or bool(differing(wanted, known))
@@ -128,23 +154,23 @@ def words_of(site: SiteFile, command: list[str]) -> str:
     return (output or f"exit code {code}") if code else ""
 
 
-def _certbot(site: SiteFile, command: list[str], failure: str) -> None:
+def _certbot(site: SiteFile, lineage: Lineage, command: list[str], failure: str) -> None:
     if output := words_of(site, command):
         remedy = _(
             "Remedy: let {domain} lead to this server on port 80, and the CA be reachable from it;"
             " then run again. certbot's words:",
-            domain=site.domain,
+            domain=lineage.domains[0],
         )
         raise CommandError("\n".join([failure, remedy, tail(output.splitlines())]))
 
 
-def _set_renewal(site: SiteFile) -> None:
+def _set_renewal(site: SiteFile, lineage: Lineage) -> None:
     """Give a certbot without ARI a fraction of the real lifetime to go by."""
     if site.certbot != "distribution":
         return
-    lineage = next(each for each in certificate.observe(site) if each.name == site.domain)
+    made = next(each for each in certificate.observe(site) if each.name == lineage.name)
     path = Path(f"{paths.LETSENCRYPT}/renewal/{lineage.name}.conf")
-    write(path, renewing(path.read_text(), lineage.not_after - lineage.not_before), 0o644)
+    write(path, renewing(path.read_text(), made.not_after - made.not_before), 0o644)
 
 
 def renewing(notes: str, lifetime: float) -> str:
@@ -157,12 +183,13 @@ def remove_obsolete() -> None:
     """Delete the certificates of earlier domains."""
     current = site()
     former_domains.keep(current)
-    for each in certificate.observe(current):
-        if each.name != current.domain and each.certificate_file.startswith(paths.LETSENCRYPT):
-            _delete(current, each.name)
+    for each in certificate.of_certbot():
+        if each.name != current.domain and not each.name.startswith(tunnel.PREFIX):
+            delete(current, each.name)
 
 
-def _delete(site: SiteFile, name: str) -> None:
+def delete(site: SiteFile, name: str) -> None:
+    """Delete a lineage. CommandError if certbot cannot."""
     if output := words_of(site, ["delete", "--cert-name", name]):
         folder = paths.LETSENCRYPT
         parts = f"{folder}/live/{name} {folder}/archive/{name} {folder}/renewal/{name}.conf"
@@ -188,13 +215,12 @@ def deploy_hook() -> None:
 
 
 def _reload(site: SiteFile) -> None:
-    served = certificate.named_by_nginx(site)
-    if served is None:
+    if not certificate.named_by_nginx(site):
         return  # the first certificate: nginx is told of it by the deploy
     must("nginx", "-t", "-q")
     must("systemctl", "reload", units.NGINX)
     deadline = time.monotonic() + RELOAD_SECONDS
-    while not certificate.is_served(site, served):
+    while certificate.not_served(site):
         if time.monotonic() > deadline:
             raise CommandError(
                 _(
@@ -221,8 +247,7 @@ def renew() -> None:
     hook = Path(paths.HOOK_RESULT)
     if hook.exists() and not (result := json.loads(hook.read_text()))["ok"]:
         raise CommandError(_("The deploy hook failed: {reason}", reason=result["message"]))
-    served = certificate.named_by_nginx(current)
-    if served and not certificate.is_served(current, served):
+    if certificate.not_served(current):
         _reload(current)
         raise CommandError(
             _(

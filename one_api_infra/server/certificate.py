@@ -84,8 +84,14 @@ def is_served(site: SiteFile, certificate: Certificate) -> bool:
     return on_the_wire(name) == certificate.serial
 
 
-def named_by_nginx(site: SiteFile) -> Certificate | None:
-    """The certificate that nginx' configuration names, if it is on disk."""
-    configuration = Path(f"{paths.NGINX}/one-api/site.conf")
-    text = configuration.read_text() if configuration.exists() else ""
-    return next((each for each in observe(site) if f" {each.certificate_file};" in text), None)
+def named_by_nginx(site: SiteFile) -> tuple[Certificate, ...]:
+    """The certificates that nginx' configuration names and that are on disk."""
+    parts = (Path(f"{paths.NGINX}/one-api/{name}.conf") for name in ("site", "tunnel"))
+    text = "".join(part.read_text() for part in parts if part.exists())
+    return tuple(each for each in observe(site) if f" {each.certificate_file};" in text)
+
+
+def not_served(site: SiteFile) -> tuple[str, ...]:
+    """Names for which nginx shows another certificate than the one that is on disk for them."""
+    named = named_by_nginx(site)
+    return tuple(each.name for each in named if not is_served(site, each))

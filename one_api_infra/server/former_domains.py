@@ -7,7 +7,7 @@ from pathlib import Path
 from one_api_infra.server import certificate, nginx
 from one_api_infra.server.callbacks.order import Status
 from one_api_infra.server.local import CommandError, edition, site, write
-from one_api_infra.shared import former_domains, nginx_release, paths
+from one_api_infra.shared import former_domains, nginx_release, paths, tunnel
 from one_api_infra.shared.certificate import Certificate
 from one_api_infra.shared.editions.api import ApiError
 from one_api_infra.shared.site_file import SiteFile
@@ -23,7 +23,8 @@ def keep(site: SiteFile) -> None:
     """
     own = {site.domain, site.callback_domain}
     for each in certificate.of_certbot():
-        if set(each.host_names) - own and each.is_valid(time.time()):
+        is_former = set(each.host_names) - own and not each.name.startswith(tunnel.PREFIX)
+        if is_former and each.is_valid(time.time()):
             folder = Path(paths.FORMER, each.name)
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             write(folder / "fullchain.pem", Path(each.certificate_file).read_bytes(), 0o644)

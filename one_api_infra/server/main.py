@@ -24,6 +24,7 @@ COMMANDS = {
     "claim": "one_api.claim",
     "nginx": "nginx.apply",
     "obtain": "certbot.obtain",
+    "obtain-tunnels": "certbot.obtain_tunnels",
     "remove-obsolete": "certbot.remove_obsolete",
     "deploy-hook": "certbot.deploy_hook",
     "renew": "certbot.renew",
@@ -54,6 +55,8 @@ COMMANDS = {
     "callbacks-follow": "callbacks_follow.follow",
     "callbacks-replay": "callbacks_follow.replay",
     "test-payment": "test_payment.run",
+    "tunnel-send": "tunnel.send",
+    "tunnel-remove": "tunnel.remove_others",
     "database": "database.look",
     "database-journal": "database.journal",
     "dump": "dump.dump",
@@ -76,6 +79,7 @@ COMMANDS = {
 }
 # These change nothing of the site, or are called by a command that holds the lock.
 UNLOCKED = {
+    "tunnel-send",
     "upgrade",  # it holds the lock where it changes something
     *("state", "deploy-hook", "observe", "observe-keep", "monitor-look", "monitor-judge"),
     *("callbacks-show", "callbacks-follow", "callbacks-replay", "test-payment"),

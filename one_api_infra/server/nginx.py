@@ -135,7 +135,8 @@ def _prepare() -> None:
         shutil.copy2(conf, original)
     if Path(f"{paths.NGINX}/sites-enabled/default").is_symlink():
         (Path(KEPT) / DEFAULT_SITE_WAS_ON).touch()
-    for log in map(Path, (paths.CALLBACK_LOG, paths.ACCESS_LOG)):
+    tunnels = (each.callback_log for each in site().tunnels)
+    for log in map(Path, (paths.CALLBACK_LOG, paths.ACCESS_LOG, *tunnels)):
         log.touch(0o640)
         log.chmod(0o640)
         shutil.chown(log, "www-data", "adm")
@@ -231,8 +232,7 @@ def _serves(token: str) -> str | None:
             return _("port 80 answers {status} for an ACME challenge", status=reply.status)
     except OSError as error:
         return _("port 80 does not answer: {error}", error=error)
-    served = certificate.named_by_nginx(current)
-    if served and not certificate.is_served(current, served):
+    if certificate.not_served(current):
         return _("port 443 does not serve the certificate on disk")
     return None
 

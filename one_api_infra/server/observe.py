@@ -23,6 +23,7 @@ from one_api_infra.server import (
     nginx,
     observe_callbacks,
     observe_one_api,
+    observe_tunnels,
 )
 from one_api_infra.server import process as process_of
 from one_api_infra.server.local import CommandError, read_of, run, site, write
@@ -93,6 +94,7 @@ def observe(mark: str = "", *, fresh: bool = False) -> Server:
         monitor=_seen(monitor.observe),
         callbacks=_seen(lambda: observe_callbacks.observe(current)),
         backup=_seen(lambda: backup.observe(current)),
+        tunnels=_seen(lambda: observe_tunnels.observe(current)),
         one_api=_seen(lambda: observe_one_api.observe(current, fresh=fresh)),
     )
 

@@ -8,10 +8,10 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from one_api_infra.server import files
+from one_api_infra.server import accounts, files
 from one_api_infra.server.local import must, run
 from one_api_infra.server.nginx import DEFAULT_SITE_WAS_ON, KEPT, ORIGINAL_CONF
-from one_api_infra.shared import paths, units
+from one_api_infra.shared import paths, tunnel, units
 from one_api_infra.shared.manifest import Manifest
 
 DATA = (paths.DATA, paths.ONE_API_CONFIG, paths.LOGS)
@@ -19,7 +19,7 @@ OWNER_OF_DATA = "one-api"
 # What no deploy writes: the programs make it.
 MADE = (
     *(paths.ONE_API, paths.SECOND_LOGS),
-    *(paths.MONITOR, paths.CALLBACKS, f"{paths.NGINX}/one-api.d"),
+    *(paths.MONITOR, paths.CALLBACKS, paths.TUNNEL_STATE, f"{paths.NGINX}/one-api.d"),
 )
 # This program and what it reads while it runs.
 LAST = (paths.STATE, paths.CONFIG, paths.AGENT)
@@ -45,11 +45,16 @@ def remove(data: str = "keep") -> None:
     manifest, made = files.manifest(), [*_nginx_files(), *MADE, *_runtime()]
     kept = () if data == "delete" else DATA
     _stop(own_units(manifest))
+    has_tunnels = Path(paths.TUNNEL_SSH).exists()
     run(paths.PORT_GUARD, "--remove")
     _restore_nginx()
     remove_paths([*manifest.entries, *made, *DATA], without=(*LAST, *kept))
+    if has_tunnels:
+        run("systemctl", "reload", "ssh")
     for user in manifest.users:
-        if data == "delete" or user != OWNER_OF_DATA:
+        if user.startswith(tunnel.PREFIX):
+            accounts.end(user)
+        elif data == "delete" or user != OWNER_OF_DATA:
             run("userdel", user)
     must("systemctl", "daemon-reload")
     if run("nginx", "-t", "-q")[0] == 0:

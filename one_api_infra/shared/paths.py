@@ -98,6 +98,12 @@ RESTORED = f"{STATE}/restored.txt"  # what the last one had to say
 RESTORE_MARK = f"{STATE}/restore.json"
 ASIDE = f"{STATE}/before-restore"
 
+TUNNELS = "/var/lib/one-api-tunnels"
+TUNNEL_KEYS = f"{CONFIG}/tunnels"
+TUNNEL_SSH = "/etc/ssh/sshd_config.d/one-api-tunnel.conf"
+TUNNEL_SSH_LOADED = f"{STATE}/tunnel-ssh-loaded"
+TUNNEL_STATE = "/var/lib/one-api-tunnel"  # how far each record was sent again
+
 MOVE = f"{STATE}/move"  # of a site on its way, on both servers; root's alone
 MOVE_KEY = f"{MOVE}/key"
 MOVE_TARGET = f"{MOVE}/target.json"

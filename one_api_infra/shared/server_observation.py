@@ -293,6 +293,23 @@ class OneApi:
 
 
 @dataclass(frozen=True)
+class TunnelState:
+    """A developer's tunnel. ``has_rules``: sshd's for its user are ours; ``is_barred``: another
+    setting of sshd's keeps it out. ``has_certificate`` can be served, and ``is_served``;
+    ``is_open``: somebody listens at its socket.
+    """
+
+    name: str
+    domain: str
+    user: str
+    has_rules: bool
+    is_barred: bool
+    has_certificate: bool
+    is_served: bool
+    is_open: bool
+
+
+@dataclass(frozen=True)
 class Server:
     """All of it. What a site does not have is None: no renewal of its own, no callback service,
     no backup.
@@ -324,3 +341,4 @@ class Server:
     callbacks: Callbacks | Unobserved | None
     one_api: OneApi | Unobserved
     backup: Backup | Unobserved | None
+    tunnels: tuple[TunnelState, ...] | Unobserved

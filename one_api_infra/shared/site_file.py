@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from one_api_infra.shared.callback_domain import origin
+from one_api_infra.shared.tunnel import Tunnel
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class SiteFile:
     backup: tuple[str, ...]
     backup_minutes: int
     backup_stream: bool
+    tunnels: tuple[Tunnel, ...]
     waive: tuple[str, ...]
 
     @property

@@ -18,7 +18,7 @@ SKIPPED = {
     "backup.repository", "backup.was_restored",
     "cache.answers", "certificate.rehearsal", "database.connections", "dns.is_public",
     "monitor.channel", "monitor.watchdog", "payment.compliance", "payment.is_enabled",
-    "payment.is_secure", "payment.settings", "payment.test",
+    "payment.is_secure", "payment.settings", "payment.test", "tunnel.is_ready",
 }  # fmt: skip
 NOBODY = 240  # an address of the lab at which nothing answers
 

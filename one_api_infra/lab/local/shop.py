@@ -19,8 +19,8 @@ from one_api_infra.server.callbacks.gateways.gateway import Account
 from one_api_infra.server.callbacks.order import Order
 from one_api_infra.server.callbacks.order_sources import ORDER_SOURCES
 from one_api_infra.server.callbacks.order_sources.order_source import OrderSource
-from one_api_infra.shared import editions
-from one_api_infra.shared.editions.api import DEFAULT_PASSWORD, Api, ApiError
+from one_api_infra.shared.editions.api import Api, ApiError
+from one_api_infra.shared.editions.entry import entered
 from one_api_infra.shared.texts import _
 
 NAME = "one-api-infra {kind}"  # of a payment row
@@ -161,22 +161,6 @@ class Shop:
 
 def _age(order: Order) -> tuple[float, str]:
     return order.created, order.number
-
-
-def entered(base: str, password: str) -> Api:
-    """One API as root."""
-    status = Api(editions.get("one-hub"), base).status()
-    api = Api(editions.of_status(status), base)
-    if not api.edition.order_source:
-        raise ApiError(_("{edition} takes no payments", edition=api.edition.title))
-    if api.edition.root == "setup" and not api.is_set_up():
-        raise ApiError(_("open {url} and set it up first", url=base))
-    if not api.login(password):
-        raise ApiError(
-            _("root cannot log in with the password {password}; set ONE_API_PASSWORD to root's",
-              password="*" * 6 if password != DEFAULT_PASSWORD else password)
-        )  # fmt: skip
-    return api
 
 
 def epay_order(order: Order, given: Mapping[str, str]) -> dict[str, str]:

@@ -94,8 +94,11 @@ def _row(line: bytes, known: Accounts) -> tuple[Any, ...] | None:
 def judged(line: bytes, known: Accounts) -> Judged | None:
     """A line of the log; None for what says nothing of an order (a probe, a scanner, no JSON)."""
     callback = parse(line)
-    if callback is None:
-        return None
+    return judge(callback, known) if callback else None
+
+
+def judge(callback: Callback, known: Accounts) -> Judged | None:
+    """What a callback says, by the account at which it came."""
     account = known.get(callback.row) or known.get(callback.path)
     if account is None:
         return _nobodys(callback)

@@ -112,9 +112,20 @@ def own(**headers: str) -> dict[str, str]:
     return {"x_oneapi_request_id": "1", **headers}
 
 
+def tunnel(**changed: object) -> Observation:
+    """A tunnel, told otherwise."""
+    sound = {"name": "alice", "domain": "alice.site-example.com", "user": "one-api-tunnel-alice"}
+    flags = {"has_rules": True, "is_barred": False, "has_certificate": True, "is_served": True}
+    return server(tunnels=[{**sound, **flags, "is_open": False, **changed}])
+
+
 UPGRADE = asdict(Upgrade("new", "old", Phase.STARTING.value, NOW - 1000, "boot", "sum"))
 HTML = "<html>Just a moment...</html>"
 FAULTS: list[tuple[Observation, str]] = [
+    (tunnel(has_rules=False), "tunnel.is_ready"),
+    (tunnel(is_barred=True), "tunnel.is_ready"),
+    (tunnel(has_certificate=False), "tunnel.is_ready"),
+    (tunnel(is_served=False), "tunnel.is_ready"),
     (server(now=NOW + DAY), "system.clock"),
     (server(clock_is_kept=False), "system.clock"),
     (room(free=12.0), "system.disk"),

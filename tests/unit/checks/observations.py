@@ -118,6 +118,7 @@ SERVER = Server(
     ),
     monitor=Monitor(is_active=True, ran=NOW - 60, channels=1, is_watched=True, undelivered=()),
     callbacks=Callbacks(is_active=True, state=CallbacksState(ran=NOW - 30)),
+    tunnels=(),
     backup=Backup(
         is_active=True,
         minutes=60,

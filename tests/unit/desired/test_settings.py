@@ -15,6 +15,13 @@ from one_api_infra.shared.validation import ValidationError
 from tests.unit.examples import SETTINGS as SMALLEST
 from tests.unit.examples import site
 
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ5xk alice@laptop"
+
+
+def tunnel(label: str) -> dict[str, str]:
+    return {"domain": f"{label}.site-example.com", "key": KEY}
+
+
 REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"domian": "x"}, "domian", 'write "domain"'),
     ({"callbackdomain": "x"}, "callbackdomain", 'write "callback_domain"'),
@@ -78,6 +85,22 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"database_url": "u:p@tcp($(id):3306)/d"}, "database_url", "@tcp(host:3306)"),
     ({"gateway_networks": [1]}, "gateway_networks[0]", "10.0.0.0/8"),
     ({"public_addresses": [1]}, "public_addresses[0]", "203.0.113.10"),
+    ({"tunnels": ["alice"]}, "tunnels", "alice.dev.example.com"),
+    ({"tunnels": {"alice": {"key": KEY}}}, "tunnels.alice", '"domain"'),
+    ({"tunnels": {"Alice": tunnel("a")}}, "tunnels.Alice", "write it as alice"),
+    ({"tunnels": {"alice": tunnel("a") | {"key": "mine"}}}, "tunnels.alice.key", "ssh-keygen"),
+    ({"tunnels": {"alice": tunnel("pay")}}, "tunnels.alice.domain", "a name of its own"),
+    ({"tunnels": {"a": tunnel("x"), "b": tunnel("x")}}, "tunnels.b.domain", "a name of its own"),
+    (
+        {
+            "tunnels": {"a": tunnel("x")},
+            "certificate": "external",
+            "certificate_file": "/c",
+            "certificate_key_file": "/k",
+        },
+        "tunnels",
+        "external",
+    ),
     ({"waive": [[]]}, "waive[0]", 'write "'),
     ({"environment": ["NAME"]}, "environment", "NAME"),
     ({"public_addresses": ["here"]}, "public_addresses[0]", "203.0.113.10"),

@@ -1,0 +1,23 @@
+"""What obtains and renews certificates: its folders, its account's root, its timers."""
+
+from pyinfra import host
+
+from one_api_infra.desired import certificate
+from one_api_infra.remote import operations, target
+from one_api_infra.shared import units
+from one_api_infra.shared.texts import _
+
+site = target.site()
+
+for directory in host.loop(certificate.directories()):
+    operations.directory(name=_("Make {path}", path=directory.path), directory=directory)
+for file in host.loop(certificate.files(site)):
+    operations.file(name=_("Write {path}", path=file.path), file=file)
+operations.unit(
+    name=_("Renew it by a timer"), unit=units.CERTIFICATE_TIMER, beside=(units.CERTIFICATE,)
+)
+operations.unit(
+    name=_("Rehearse the renewal by a timer"),
+    unit=units.REHEARSAL_TIMER,
+    beside=(units.REHEARSAL,),
+)

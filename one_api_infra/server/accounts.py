@@ -1,0 +1,23 @@
+"""Users of the system: ending one with all that it runs."""
+
+import contextlib
+import os
+import pwd
+import signal
+from pathlib import Path
+
+from one_api_infra.server.local import run
+
+
+def end(user: str) -> None:
+    """Remove a user; its connections and programs end."""
+    with contextlib.suppress(KeyError):
+        _kill_all_of(pwd.getpwnam(user).pw_uid)
+    run("userdel", "--force", user)
+
+
+def _kill_all_of(number: int) -> None:
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if path.stat().st_uid == number:
+                os.kill(int(path.name), signal.SIGKILL)

@@ -1,0 +1,129 @@
+"""Tunnels on the server: sending callbacks again that came while a developer was away."""
+
+import contextlib
+import http.client
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from one_api_infra.server import accounts, certbot, certificate
+from one_api_infra.server.callbacks import log, loopback
+from one_api_infra.server.local import must, run, site, write
+from one_api_infra.shared import callback, paths, tunnel, units
+from one_api_infra.shared.callback import Callback
+from one_api_infra.shared.site_file import SiteFile
+from one_api_infra.shared.tunnel import CALLBACKS, Tunnel
+
+SECONDS = 40.0  # One API has thirty
+RUN_SECONDS = 300.0
+GIVE_UP = 4 * 86400.0  # no gateway calls, and no order waits, any longer
+UNANSWERED = (502, 504)  # nginx' own words for a developer who is away
+AWAY = (502, 503, 504)  # the developer's, for a One API that does not run
+UNIT_FILES = (units.TUNNEL_TIMER, units.TUNNEL)
+SERVICE_USER = "one-api-tunnel"
+
+
+class Socket(http.client.HTTPConnection):
+    """HTTP by a unix socket."""
+
+    def connect(self) -> None:
+        """Open it."""
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.host)
+
+
+def send() -> None:
+    """Send on what is due in every tunnel, each from where the last run ended."""
+    until = time.monotonic() + RUN_SECONDS
+    for each in site().tunnels:
+        state = Path(paths.TUNNEL_STATE, each.name)
+        for place in _sent(each, _place(state), until):
+            write(state, place.plain(), 0o640)
+
+
+def _place(state: Path) -> log.Place:
+    try:
+        return log.Place.parse(state.read_text())
+    except (OSError, ValueError, TypeError):
+        return log.Place()
+
+
+def _sent(each: Tunnel, place: log.Place, until: float) -> Iterator[log.Place]:
+    """The place after each line that needs no more; it ends at the first that cannot be sent."""
+    for lines, after in log.batches(Path(each.callback_log), place):
+        offset = after.offset - sum(map(len, lines))
+        for line in lines:
+            found = callback.parse(line)
+            if found and is_due(found, time.time()) and not _send(each, found):
+                return
+            offset += len(line)
+            yield log.Place(after.head, offset)
+        if time.monotonic() > until:
+            return
+
+
+def is_due(found: Callback, now: float) -> bool:
+    """Whether a recorded callback never came to the developer, and may still count."""
+    return found.status in UNANSWERED and found.body_is_whole and now - found.at < GIVE_UP
+
+
+def _send(each: Tunnel, found: Callback) -> bool:
+    """Whether the developer's end has taken it; the rules of what is passed on stand there."""
+    request = loopback.as_it_came(found)
+    headers = {**request.headers, "X-Real-IP": found.client, "Host": each.domain}
+    headers |= {tunnel.REPLAY: found.id, tunnel.RECORDED: str(found.at)}
+    connection = Socket(each.socket(CALLBACKS), timeout=SECONDS)
+    try:
+        connection.request(request.method, request.uri, request.body or None, headers)
+        return connection.getresponse().status not in AWAY
+    except (OSError, http.client.HTTPException, ValueError):
+        return False
+    finally:
+        connection.close()
+
+
+def remove_others() -> None:
+    """Take away the tunnels that the site no longer has, with all that was theirs."""
+    current = site()
+    wanted = {each.user for each in current.tunnels}
+    for user in sorted(_there() - wanted):
+        _remove(current, user)
+    if not wanted:
+        _remove_service()
+
+
+def _there() -> set[str]:
+    """The tunnels of which anything is here, by their users."""
+    users = (line.partition(":")[0] for line in Path("/etc/passwd").read_text().splitlines())
+    lineages = (each.name for each in certificate.of_certbot())
+    names = (*users, *lineages, *(path.name for path in Path(paths.TUNNELS).glob("*")))
+    return {name for name in names if name.startswith(tunnel.PREFIX)}
+
+
+def _remove(current: SiteFile, user: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        Path(tunnel.key_file(user)).unlink()  # else it is back before the user is gone
+    accounts.end(user)
+    if any(each.name == user for each in certificate.of_certbot()):
+        certbot.delete(current, user)
+    shutil.rmtree(tunnel.folder(user), ignore_errors=True)
+    record = Path(tunnel.callback_log(user))
+    state = Path(paths.TUNNEL_STATE, user.removeprefix(tunnel.PREFIX))
+    for path in (*record.parent.glob(f"{record.name}*"), state):
+        path.unlink(missing_ok=True)
+
+
+def _remove_service() -> None:
+    for unit in UNIT_FILES:
+        run("systemctl", "disable", "--now", "--quiet", unit)
+        Path(units.path(unit)).unlink(missing_ok=True)
+    for path in (paths.TUNNEL_SSH, paths.TUNNEL_SSH_LOADED):
+        Path(path).unlink(missing_ok=True)
+    for folder in (paths.TUNNELS, paths.TUNNEL_KEYS, paths.TUNNEL_STATE):
+        shutil.rmtree(folder, ignore_errors=True)
+    run("userdel", SERVICE_USER)
+    must("systemctl", "daemon-reload")
+    must("systemctl", "reload", "ssh")
