@@ -18,6 +18,7 @@ from one_api_infra.lab.network import Network
 from one_api_infra.lab.process import run
 
 HOME = ipaddress.ip_network("192.168.77.0/24")
+LAN = "lan"  # the router's link to the laptop
 ROUTER, LAPTOP = str(HOME[1]), str(HOME[2])
 NAMESPACES = Path("/run/netns")
 RESOLV = Path("/etc/netns")
@@ -44,6 +45,11 @@ class Laptop:
         return f"{self.space}-nat"
 
     @property
+    def wire(self) -> str:
+        """The router's end of its wire on this machine; labs stand side by side."""
+        return f"oail{int(self.network.subnet.network_address) >> 8 & 0x1FF}-{self.number}"
+
+    @property
     def address(self) -> str:
         """Its router's address: where it seems to come from."""
         return self.network.address(self.number)
@@ -55,27 +61,15 @@ class Laptop:
         for space in (self.space, self.router):
             run("ip", "netns", "add", space)
             run("ip", "-n", space, "link", "set", "lo", "up")
-        outside, inside = f"oail{self.number}", f"oain{self.number}"
-        run(
-            "ip",
-            "link",
-            "add",
-            outside,
-            "type",
-            "veth",
-            "peer",
-            "name",
-            "wan",
-            "netns",
-            self.router,
-        )
-        run("ip", "link", "set", outside, "master", self.network.bridge, "up")
+        run("ip", "link", "add", self.wire, "type", "veth", "peer", "name", "wan",
+            "netns", self.router)  # fmt: skip
+        run("ip", "link", "set", self.wire, "master", self.network.bridge, "up")
         run("ip", "-n", self.router, "addr", "add", f"{self.address}/24", "dev", "wan")
-        run("ip", "-n", self.router, "link", "add", inside, "type", "veth", "peer", "name", "wlan",
+        run("ip", "-n", self.router, "link", "add", LAN, "type", "veth", "peer", "name", "wlan",
             "netns", self.space)  # fmt: skip
-        run("ip", "-n", self.router, "addr", "add", f"{ROUTER}/24", "dev", inside)
+        run("ip", "-n", self.router, "addr", "add", f"{ROUTER}/24", "dev", LAN)
         run("ip", "-n", self.space, "addr", "add", f"{LAPTOP}/24", "dev", "wlan")
-        for space, links in ((self.router, ("wan", inside)), (self.space, ("wlan",))):
+        for space, links in ((self.router, ("wan", LAN)), (self.space, ("wlan",))):
             for link in links:
                 run("ip", "-n", space, "link", "set", link, "up")
         ways = {self.space: ROUTER, self.router: self.network.service("router")}

@@ -107,6 +107,7 @@ def test_events_arrive_as_they_are_sent(alice: Desk) -> None:
     assert max(found) < 0.5
 
 
+@pytest.mark.long
 def test_what_came_while_the_laptop_slept_is_credited(alice: Desk) -> None:
     before, orders = alice.quota(), [alice.order("epay") for _each in range(2)]
     forged = alice.order("epay")
@@ -121,6 +122,7 @@ def test_what_came_while_the_laptop_slept_is_credited(alice: Desk) -> None:
     assert alice.status(forged["out_trade_no"]) == "pending"
 
 
+@pytest.mark.long
 def test_it_is_back_soon_after_the_network(alice: Desk) -> None:
     for _each in range(2):
         alice.laptop.cut()
@@ -189,6 +191,7 @@ def test_nobody_reaches_the_laptop(alice: Desk) -> None:
     alice.laptop.stop("other")
 
 
+@pytest.mark.long
 def test_two_developers_do_not_meet_and_one_leaves_no_trace(alice: Desk, server: LabSite) -> None:
     bob = desk(alice.lab, server, "bob", "bob.lab.test")
     server.settings["tunnels"] = alice.setting | bob.setting

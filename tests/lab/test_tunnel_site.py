@@ -15,6 +15,7 @@ BAR = "/etc/ssh/sshd_config.d/00-admin.conf"
 LIVE = f"{paths.LETSENCRYPT}/live/{USER}"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("system", ["debian-12", "debian-13"])
 def test_a_tunnel_beside_a_site(clone: Any, system: str) -> None:
     site: LabSite = clone(system)
