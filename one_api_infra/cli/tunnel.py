@@ -6,8 +6,8 @@ import signal
 import threading
 import time
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import click
 
@@ -18,7 +18,7 @@ from one_api_infra.remote.tunnel.choice import choose
 from one_api_infra.remote.tunnel.connection import Connection
 from one_api_infra.remote.tunnel.places import Places
 from one_api_infra.server.callbacks.order_sources import ORDER_SOURCES
-from one_api_infra.shared import callback_event
+from one_api_infra.shared import callback_event, editions
 from one_api_infra.shared.callback_event import CallbackEvent
 from one_api_infra.shared.editions.api import DEFAULT_PASSWORD, Api, ApiError
 from one_api_infra.shared.editions.entry import entered
@@ -86,8 +86,6 @@ def _awaited(base: str, password: str, screen: "_Screen") -> Api:
 
 
 def _is_there(base: str) -> bool:
-    from one_api_infra.shared import editions  # noqa: PLC0415
-
     try:
         Api(editions.get("one-hub"), base).request("GET", "/api/status")
     except ApiError:
@@ -129,7 +127,7 @@ class _Screen:
 
     def __init__(self, as_json: bool) -> None:
         self.as_json = as_json
-        self.zone = ZoneInfo("localtime") if Path("/etc/localtime").exists() else ZoneInfo("UTC")
+        self.zone = datetime.now().astimezone().tzinfo or UTC
         self.last = ("", "")
 
     def callback(self, event: CallbackEvent, again: bool) -> None:

@@ -1,5 +1,7 @@
 """A developer's One API behind a NAT has a public name: payments, streams, sleep, and no more."""
 
+import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Iterator
@@ -105,6 +107,44 @@ def test_events_arrive_as_they_are_sent(alice: Desk) -> None:
     assert len(found) == 100
     # Held back, the first event would come when the last one is sent.
     assert max(found) < 0.5
+
+
+# Takes WebSocket's handshake and gives every byte back.
+ECHO = f"""
+import socketserver
+class Echo(socketserver.StreamRequestHandler):
+    def handle(self):
+        head = b""
+        while not head.endswith(b"\\r\\n\\r\\n"):
+            head += self.rfile.readline()
+        kind = b"101 Switching Protocols" if b"upgrade: websocket" in head.lower() else b"400 No"
+        lines = (b"HTTP/1.1 " + kind, b"Upgrade: websocket", b"Connection: upgrade", b"", b"")
+        self.wfile.write(b"\\r\\n".join(lines))
+        while data := self.connection.recv(99):
+            self.wfile.write(data)
+socketserver.ThreadingTCPServer.allow_reuse_address = True
+socketserver.ThreadingTCPServer(("127.0.0.1", {PORT}), Echo).serve_forever()
+"""
+
+
+def test_websockets_pass_through(alice: Desk) -> None:
+    alice.laptop.stop("one-api")
+    alice.laptop.start("echo", ["python3", "-c", ECHO])
+    context = ssl.create_default_context(cafile=str(alice.lab.ca.issuer))
+    ask = f"GET /v1/realtime HTTP/1.1\r\nHost: {alice.domain}\r\n"
+    ask += "Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+    with (
+        socket.create_connection((alice.host.address, 443), 10) as plain,
+        context.wrap_socket(plain, server_hostname=alice.domain) as wire,
+    ):
+        wire.sendall(ask.encode())
+        assert wire.recv(4096).startswith(b"HTTP/1.1 101")
+        for word in (b"one", b"two"):
+            wire.sendall(word)
+            assert wire.recv(99) == word
+    alice.laptop.stop("echo")
+    alice.begin()
+    wait_until(lambda: _status(alice) == 200, 20, "One API")
 
 
 @pytest.mark.long

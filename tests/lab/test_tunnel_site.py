@@ -1,6 +1,7 @@
 """A tunnel beside a site: neither disturbs the other, its check names what is wrong, it goes."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -26,6 +27,8 @@ def test_a_tunnel_beside_a_site(clone: Any, system: str) -> None:
     verified = site.verify()
     assert verified.returncode == 0, verified.stdout
     assert _ready(site) == ("ok", "carol is away")
+    words = site.host.ssh("systemd-analyze security --no-pager one-api-tunnel | tail -n 1")
+    assert float(re.findall(r"[0-9]+\.[0-9]", words)[0]) <= 2.5, words
     _each_fault_is_named(site)
     site.settings["tunnels"] = {}
     site.converge()
