@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from one_api_infra.lab import process
 from one_api_infra.lab.gateways import Alipay, Call, Stripe, Wxpay
 from one_api_infra.lab.lab import Lab
 from one_api_infra.lab.laptop import Laptop
@@ -85,9 +87,10 @@ class Desk(LabSite):
         return str(self.rows(f"SELECT value FROM options WHERE key = '{key}'")[0][0])
 
     def interrupt(self, name: str) -> None:
-        """Ctrl-C, for the program itself."""
-        words = ["pkill", "-INT", "-f", f"{COMMAND} {name}"]
-        assert self.inside(*words) == 0
+        """Ctrl-C for the program."""
+        pid = process.running(self.home, name)
+        assert pid
+        os.kill(pid, signal.SIGINT)
 
     def open(self, *options: str) -> None:
         """Open the tunnel, and wait until the world gets through."""

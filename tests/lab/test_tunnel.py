@@ -120,7 +120,7 @@ class Echo(socketserver.StreamRequestHandler):
         kind = b"101 Switching Protocols" if b"upgrade: websocket" in head.lower() else b"400 No"
         lines = (b"HTTP/1.1 " + kind, b"Upgrade: websocket", b"Connection: upgrade", b"", b"")
         self.wfile.write(b"\\r\\n".join(lines))
-        while data := self.connection.recv(99):
+        while kind.startswith(b"101") and (data := self.connection.recv(99)):
             self.wfile.write(data)
 socketserver.ThreadingTCPServer.allow_reuse_address = True
 socketserver.ThreadingTCPServer(("127.0.0.1", {PORT}), Echo).serve_forever()
@@ -130,6 +130,7 @@ socketserver.ThreadingTCPServer(("127.0.0.1", {PORT}), Echo).serve_forever()
 def test_websockets_pass_through(alice: Desk) -> None:
     alice.laptop.stop("one-api")
     alice.laptop.start("echo", ["python3", "-c", ECHO])
+    wait_until(lambda: _status(alice) == 400, 20, "the echo")
     context = ssl.create_default_context(cafile=str(alice.lab.ca.issuer))
     ask = f"GET /v1/realtime HTTP/1.1\r\nHost: {alice.domain}\r\n"
     ask += "Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
