@@ -21,6 +21,7 @@ from one_api_infra.lab.lab import Lab
 lab = Lab("killed")
 lab.up(owner=os.getpid())
 lab.create("victim", "debian-13")
+lab.laptop("laptop").start("program", ["sleep", "599.25"])
 print("ready", flush=True)
 time.sleep(600)
 """
@@ -115,4 +116,6 @@ def test_killed_owner_leaves_nothing() -> None:
     commands = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
     left = [line for line in commands.stdout.splitlines() if "labs/killed" in line]
     assert left == []
+    assert "sleep 599.25" not in commands.stdout
+    assert "oai-killed" not in process.run("ip", "netns", "list")
     assert "labs/killed" not in Path("/proc/mounts").read_text()
