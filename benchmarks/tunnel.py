@@ -186,14 +186,14 @@ def _credited(made: Shop) -> int:
 
 def _print(made: Shop, count: int, before: int, took: dict[str, float]) -> None:
     seen = [each for each in made.desk.callbacks() if each["is_genuine"]]
-    print(f"{'paid at the gateways':44}{count}")
+    print(f"{'paid at the gateways':46}{count}")
     for name, found in made.answers.items():
-        print(f"{'first call ' + name:44}{found}")
-    print(f"{'sent again by the server':44}{sum(each['again'] for each in seen)}")
-    print(f"{'credited':44}{_credited(made)}")
-    print(f"{'credited twice':44}{(made.desk.quota() - before) // QUOTA - _credited(made)}")
+        print(f"{'first call ' + name:46}{found}")
+    print(f"{'sent again by the server':46}{sum(each['again'] for each in seen)}")
+    print(f"{'credited':46}{_credited(made)}")
+    print(f"{'credited twice':46}{(made.desk.quota() - before) // QUOTA - _credited(made)}")
     for name, seconds in took.items():
-        print(f"{'back after: ' + name:44}{seconds:.1f} s")
+        print(f"{'back after: ' + name:46}{seconds:.1f} s")
 
 
 if __name__ == "__main__":

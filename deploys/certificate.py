@@ -2,7 +2,8 @@
 
 from pyinfra import local
 
-from one_api_infra.desired import certificate
+from one_api_infra.checks.observers import gather
+from one_api_infra.desired import certificate, filing
 from one_api_infra.remote import operations, target
 from one_api_infra.shared import paths, units
 from one_api_infra.shared.texts import _
@@ -18,6 +19,11 @@ operations.failure(
 if site.certificate == "acme":
     if target.is_first("certbot"):
         local.include("./certbot.py")
+    operations.failure(
+        name=_("No cloud stands before the domain"),
+        problems=lambda snapshot: filing.problems(site, snapshot, gather.fronts),
+        waive=site.waive,
+    )
     operations.command(
         name=_("Obtain the certificate"),
         script=paths.agent("obtain"),

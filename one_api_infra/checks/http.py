@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from one_api_infra.checks import filing
 from one_api_infra.checks.observation import Exchange, Observation
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
 from one_api_infra.shared.texts import N_, _
@@ -92,7 +93,13 @@ CHECKS = (
     _check(
         "callback.answered",
         N_("The callback routes answer on 443 and on 80"),
-        ("one_api.runs", "network.https_open", "network.http_open", "certificate.is_served"),
+        (
+            "one_api.runs",
+            "network.https_open",
+            "network.http_open",
+            filing.ID,
+            "certificate.is_served",
+        ),
         {
             "no_answer": Fault(
                 N_("{method} {url} gets no answer: {error}"),

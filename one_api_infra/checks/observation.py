@@ -103,7 +103,7 @@ class Handshake:
     """A TLS handshake. Times are seconds since 1970; ``errors`` are OpenSSL's verify codes.
 
     ``application`` is the protocol that ALPN chose (``h2``); ``is_narrow``: it hung, and succeeds
-    with small packets.
+    with small packets. ``is_reset_by_name``: it was cut off, and for another name it is not.
     """
 
     name: str
@@ -121,6 +121,7 @@ class Handshake:
     serial_without_sni: str = ""
     application: str = ""
     is_narrow: bool = False
+    is_reset_by_name: bool = False
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ class Observation:
     """Everything that one look saw, from outside and by the agent on the server.
 
     ``outside_error``: why nothing was seen from outside. ``minutes_to_full``: of each mount of the
-    server whose room shrinks, as the monitor knows from run to run.
+    server whose room shrinks, as the monitor knows from run to run. ``fronts``: answers of port 80.
     """
 
     target: Target
@@ -155,6 +156,7 @@ class Observation:
     bogus: tuple[str, ...] = ()
     ports: tuple[Port, ...] = ()
     handshakes: tuple[Handshake, ...] = ()
+    fronts: tuple[Exchange, ...] = ()
     callbacks: tuple[Exchange, ...] = ()
     status: Exchange | None = None
     server: Server | Unobserved = NOBODY_ASKED

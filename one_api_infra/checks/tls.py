@@ -7,6 +7,7 @@ that is left: certificates live 90, 64, 45 or 6 days.
 from collections.abc import Iterator
 from typing import Any
 
+from one_api_infra.checks import filing
 from one_api_infra.checks.observation import Handshake, Observation
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
 from one_api_infra.shared.certificate import Certificate
@@ -18,7 +19,7 @@ UNTRUSTED = {2, 19, 20, 21, 24}
 # Renewal is due when a third is left (a half for the shortest); below this it has failed twice.
 LIFE_WARNING, LIFE_FAILED = 0.25, 0.1
 NEW, OLD = ("TLSv1.2", "TLSv1.3"), ("TLSv1", "TLSv1.1")
-HTTPS = ("network.https_open",)
+HTTPS = ("network.https_open", filing.ID)
 SERVED = ("certificate.is_served",)
 RENEW = N_(
     "`systemctl start one-api-certificate`, then read `journalctl -u one-api-certificate`;"

@@ -42,6 +42,13 @@ def gather(target: Target, ask_server: AskServer) -> Observation:
     return replace(observation, now=time.time(), ports=ports, server=server)
 
 
+def fronts(target: Target) -> Observation:
+    """What stands before a target's names, before there is a site."""
+    names = dns.gather(target)
+    knocked = _knocked(Observation(target, time.time(), names.asked, names.caa, names.bogus))
+    return replace(knocked, fronts=_fronts(knocked))
+
+
 def _all_addresses(observation: Observation) -> tuple[str, ...]:
     found = (
         a for name in observation.target.domains for a in observation.addresses(name)[:ADDRESSES]
@@ -78,9 +85,23 @@ def _connected(observation: Observation) -> Observation:
         if addresses
     ]
     late: list[Any] = [None, *[()] * len(looks)]
-    status, *shaken = together([lambda: _status(target, open_443), *looks], late, TOTAL)
+    with ThreadPoolExecutor(1) as beside:
+        fronts = beside.submit(_fronts, observation)
+        status, *shaken = together([lambda: _status(target, open_443), *looks], late, TOTAL)
     handshakes = tuple(each for found in shaken for each in found)
-    return replace(observation, status=status, handshakes=handshakes)
+    return replace(observation, status=status, handshakes=handshakes, fronts=fronts.result())
+
+
+def _fronts(observation: Observation) -> tuple[Exchange, ...]:
+    """What stands at port 80 of each name, at each address."""
+    asked = [
+        (name, address)
+        for name in observation.target.domains
+        for address in _open(observation, name, 80)
+    ]
+    looks = [partial(http.front, name, address) for name, address in asked]
+    late = [Exchange("GET", f"http://{name}/", error="timeout") for name, _address in asked]
+    return tuple(together(looks, late, http.TOTAL))
 
 
 def _status(target: Target, open_443: Mapping[str, list[str]]) -> Exchange | None:

@@ -42,6 +42,11 @@ def callbacks(target: Target, address: str, mark: str) -> tuple[Exchange, ...]:
     return tuple(together(looks, late, TOTAL))
 
 
+def front(name: str, address: str) -> Exchange:
+    """What answers at port 80 for a name: nginx, or who stands before it."""
+    return request("GET", "http", name, address, "/")
+
+
 def status(target: Target, address: str) -> Exchange:
     """``/api/status``."""
     late = Exchange("GET", f"{origin(target.domain)}/api/status", error="timeout")

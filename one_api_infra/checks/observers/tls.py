@@ -17,6 +17,8 @@ from one_api_infra.checks.observation import Handshake
 from one_api_infra.checks.observers.together import together
 
 SECONDS = 4.0
+CLOSED = "closed"
+OTHER = "example.com"  # nobody blocks it; our nginx refuses it by an alert
 SMALL = 536  # bytes: what every way carries (RFC 9293)
 CHAIN_LIMIT = 10
 VERSIONS = {
@@ -52,7 +54,7 @@ def shake(name: str, address: str, roots: str | None, *, thorough: bool = False)
     late: list[Any] = [Handshake(each, address, "timeout") for each in (name, "")]
     found, anonymous, *spoken = together(looks, late + [False] * len(VERSIONS), SECONDS + 1)
     if found.error:
-        return _narrowed(cast(Handshake, found), roots)
+        return _named(_narrowed(cast(Handshake, found), roots))
     protocols = tuple(name for name, is_so in zip(VERSIONS, spoken, strict=True) if is_so)
     return replace(cast(Handshake, found), protocols=protocols, serial_without_sni=anonymous.serial)
 
@@ -63,6 +65,14 @@ def _narrowed(found: Handshake, roots: str | None) -> Handshake:
         return found
     small = _shake(found.name, found.address, roots, segment=SMALL)
     return replace(found, is_narrow=not small.error)
+
+
+def _named(found: Handshake) -> Handshake:
+    """A handshake that was cut off, and whether that is so for every name."""
+    if found.error != CLOSED:
+        return found
+    other = _shake(OTHER, found.address, None)
+    return replace(found, is_reset_by_name=other.error not in {CLOSED, "timeout"})
 
 
 def _connect(address: str, segment: int) -> socket.socket:
@@ -135,7 +145,7 @@ def _words(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "timeout"
     if isinstance(error, SSL.SysCallError):
-        return "closed"
+        return CLOSED
     if isinstance(error, SSL.Error) and error.args and error.args[0]:
         return str(error.args[0][-1][-1])
     return str(error) or type(error).__name__

@@ -112,6 +112,11 @@ def own(**headers: str) -> dict[str, str]:
     return {"x_oneapi_request_id": "1", **headers}
 
 
+def front(status: int, body: str = "", **headers: str) -> Observation:
+    """What stands at port 80."""
+    return replace(SOUND, fronts=(Exchange("GET", f"http://{DOMAIN}/", status, headers, body),))
+
+
 def tunnel(**changed: object) -> Observation:
     """A tunnel, told otherwise."""
     sound = {"name": "alice", "domain": "alice.site-example.com", "user": "one-api-tunnel-alice"}
@@ -122,6 +127,11 @@ def tunnel(**changed: object) -> Observation:
 UPGRADE = asdict(Upgrade("new", "old", Phase.STARTING.value, NOW - 1000, "boot", "sum"))
 HTML = "<html>Just a moment...</html>"
 FAULTS: list[tuple[Observation, str]] = [
+    (front(403, server="Beaver"), "network.is_filed"),
+    (front(403, "<title>Non-compliance ICP Filing</title>"), "network.is_filed"),
+    (front(302, location="https://dnspod.qcloud.com/static/webblock.html?d=x"), "network.is_filed"),
+    (front(403, "该网站尚未备案"), "network.is_filed"),
+    (shake(error="closed", is_reset_by_name=True), "network.is_filed"),
     (tunnel(has_rules=False), "tunnel.is_ready"),
     (tunnel(is_barred=True), "tunnel.is_ready"),
     (tunnel(has_certificate=False), "tunnel.is_ready"),
