@@ -98,7 +98,7 @@ def _look(places: Places, watch: callbacks.Watch, screen: "_Screen") -> None:
     try:
         places.enter()
         for place in places.mend():
-            screen.tell("set", f"{place} = {place.wanted}")
+            screen.tell("set", f"{place}: {place.value or '-'} → {place.wanted}")
         source = ORDER_SOURCES[places.api.edition.order_source]
         known = set(watch.known)
         watch.learn(source(places.api, os.environ.get(EPAY_KEY, "")))

@@ -5,7 +5,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
 
@@ -35,11 +35,8 @@ class Watch:
     base: str
     show: Show
     source: OrderSource | None = None
-    known: Accounts = None  # type: ignore[assignment]  # until One API has told
-
-    def __post_init__(self) -> None:
-        self.known = {}
-        self.again = threading.Lock()
+    known: Accounts = field(default_factory=dict)
+    again: threading.Lock = field(default_factory=threading.Lock)
 
     def learn(self, source: OrderSource) -> None:
         """Read the accounts, which verify signatures. ApiError if One API does not tell."""
