@@ -60,7 +60,8 @@ class Desk(LabSite):
 
     def begin(self) -> None:
         """Start One API."""
-        self.laptop.start("one-api", [binary(self.lab)], self.variables)
+        words = ["env", "-C", str(self.home), binary(self.lab)]  # it writes logs where it is
+        self.laptop.start("one-api", words, self.variables)
         wait_until(self._is_up, 30, "One API")
 
     @property
