@@ -40,6 +40,9 @@ operations.command(
     due=lambda snapshot: not one_api.has_secrets(site, snapshot),
     follows=(),
 )
+# Before root is claimed: that notes the password's file as it is then.
+for path in host.loop(one_api.kept(site)):
+    operations.private(name=_("Let {path} be root's alone", path=path), path=path)
 operations.command(
     name=_("Let One API run from this release"),
     script=paths.agent(f"activate {one_api.release(artifact.sha256)}"),
@@ -56,5 +59,3 @@ operations.command(
     script=one_api.journal_script(),
     due=lambda snapshot: one_api.is_journal_due(site, snapshot),
 )
-for path in host.loop(one_api.kept(site)):
-    operations.private(name=_("Let {path} be root's alone", path=path), path=path)

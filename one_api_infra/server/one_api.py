@@ -262,6 +262,9 @@ def _database() -> str:
 
 
 def _revision(path: Path) -> str:
-    """Another one after each write; unlike a hash it tells nothing of a human's password."""
+    """Another one after each write; unlike a hash it tells nothing of a human's password.
+
+    Not ctime: other rights are no other password, and nginx would rest for it.
+    """
     status = path.stat()
-    return f"{status.st_ino}:{status.st_ctime_ns}"
+    return f"{status.st_ino}:{status.st_mtime_ns}"

@@ -88,10 +88,10 @@ class Desk(LabSite):
         return str(self.rows(f"SELECT value FROM options WHERE key = '{key}'")[0][0])
 
     def interrupt(self, name: str) -> None:
-        """Ctrl-C for the program."""
+        """Let a program end by itself."""
         pid = process.running(self.home, name)
         assert pid
-        os.kill(pid, signal.SIGINT)
+        os.kill(pid, signal.SIGTERM)  # SIGINT is ignored below a job in the background
 
     def open(self, *options: str) -> None:
         """Open the tunnel, and wait until the world gets through."""

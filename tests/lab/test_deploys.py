@@ -1,5 +1,6 @@
 """Every deploy also runs alone, and changes nothing on a finished site."""
 
+from one_api_infra.shared import paths
 from tests.lab.sites import ROOT, LabSite
 
 NAMES = sorted(path.stem for path in (ROOT / "deploys").glob("*.py"))
@@ -29,10 +30,13 @@ def test_a_changed_file_is_healed(site: LabSite) -> None:
     sums = site.host.ssh(f"sha256sum {' '.join(files)}; stat -c '%n %U %a' {' '.join(files)}")
     for index, path in enumerate(files):
         site.host.ssh(f"rm {path}" if index % 2 else f"echo '# drift' >>{path}; chmod 666 {path}")
+    site.host.ssh(f"chmod 644 {paths.ROOT_PASSWORD} {paths.GENERATED}")
     site.host.ssh("nft flush ruleset; ln -sfn nowhere /etc/nginx/one-api; systemctl stop one-api")
     site.converge()
     again = f"sha256sum {' '.join(files)}; stat -c '%n %U %a' {' '.join(files)}"
     assert site.host.ssh(again) == sums
+    modes = site.host.ssh(f"stat -c %a {paths.ROOT_PASSWORD} {paths.GENERATED}")
+    assert modes.split() == ["600", "600"]
     assert site.deploy("-y", "--json").changed == []
     verified = site.verify()
     assert verified.returncode == 0, verified.stdout

@@ -24,6 +24,7 @@ def facts(site: LabSite) -> list[list[list[object]]]:
     ]  # fmt: skip
 
 
+@pytest.mark.long
 def test_the_site_comes_back_as_it_was(
     lab: Lab, site: LabSite, gateway: Gateway, elsewhere: Elsewhere
 ) -> None:
