@@ -21,26 +21,35 @@ if site.tunnels:
         operations.directory(name=_("Make {path}", path=directory.path), directory=directory)
     for file in host.loop(tunnel.files(site)):
         operations.file(name=_("Write {path}", path=file.path), file=file)
+    for each in host.loop(site.tunnels):
+        operations.command(
+            name=_("End what a replaced key of {name} has opened", name=each.name),
+            script=paths.agent(f"tunnel-end {each.user}"),
+            due=lambda _snapshot: False,
+            follows=(each.key_file,),
+        )
     operations.command(
         name=_("Let sshd take tunnels"), script=tunnel.load_ssh_script(), due=tunnel.is_ssh_stale
     )
     if target.is_first("certbot"):
         local.include("./certbot.py")
-    if target.is_first("nginx"):
-        local.include("./nginx.py")
+    operations.unit(
+        name=_("Send again what came while a developer was away"),
+        unit=units.TUNNEL_TIMER,
+        beside=(units.TUNNEL,),
+    )
+# Before anything is removed: without its certificate nginx would not start.
+if target.is_first("nginx"):
+    local.include("./nginx.py")
+operations.command(
+    name=_("Remove tunnels that are no longer wanted"),
+    script=paths.agent("tunnel-remove"),
+    due=lambda snapshot: tunnel.is_left(site, snapshot),
+)
+if site.tunnels:
     operations.command(
         name=_("Obtain the tunnels' certificates"),
         script=paths.agent("obtain-tunnels"),
         due=lambda snapshot: tunnel.lacks_certificate(site, snapshot),
     )
     local.include("./nginx.py")
-    operations.unit(
-        name=_("Send again what came while a developer was away"),
-        unit=units.TUNNEL_TIMER,
-        beside=(units.TUNNEL,),
-    )
-operations.command(
-    name=_("Remove tunnels that are no longer wanted"),
-    script=paths.agent("tunnel-remove"),
-    due=lambda snapshot: tunnel.is_left(site, snapshot),
-)

@@ -41,16 +41,16 @@ WAIT = 1.0
 def tunnel(inventory: Path, name: str | None, port: int, put_back: bool, as_json: bool) -> None:
     """Give a One API on this machine a public name of INVENTORY's host, until Ctrl-C.
 
-    ServerAddress and every payment row are set to it, with root's password (ONE_API_PASSWORD, else
-    One API's own first one). Each callback is shown as it comes."""
+    ServerAddress and every payment row are set to it, with root's password (ONE_API_PASSWORD).
+    Each callback is shown as it comes."""
     for each in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, signal.default_int_handler)
+    password = _password()
     choice = choose(inventories.read(inventory), name)
     screen = _Screen(as_json)
     places: Places | None = None
     connection: Connection | None = None
     try:
-        password = os.environ.get(PASSWORD) or DEFAULT_PASSWORD
         api = _awaited(f"http://127.0.0.1:{port}", password, screen)
         watch = callbacks.Watch(api.base, screen.callback)
         server = callbacks.serve(watch)
@@ -68,6 +68,19 @@ def tunnel(inventory: Path, name: str | None, port: int, put_back: bool, as_json
             connection.end()
         if places:
             _end(places, screen, put_back)
+
+
+def _password() -> str:
+    """Root's. OperatorError for One API's own first one, which all the world knows."""
+    password = os.environ.get(PASSWORD, "")
+    if password in {"", DEFAULT_PASSWORD}:
+        raise OperatorError(
+            _(
+                "the public name is everybody's: give root another password than One API's first"
+                " one, and `export ONE_API_PASSWORD=…`"
+            )
+        )
+    return password
 
 
 def _awaited(base: str, password: str, screen: "_Screen") -> Api:

@@ -11,9 +11,14 @@ from one_api_infra.server.local import run
 
 def end(user: str) -> None:
     """Remove a user; its connections and programs end."""
+    end_connections(user)
+    run("userdel", "--force", user)
+
+
+def end_connections(user: str) -> None:
+    """Kill all that runs as a user."""
     with contextlib.suppress(KeyError):
         _kill_all_of(pwd.getpwnam(user).pw_uid)
-    run("userdel", "--force", user)
 
 
 def _kill_all_of(number: int) -> None:

@@ -48,12 +48,18 @@ def obtain() -> None:
 
 
 def obtain_tunnels() -> None:
-    """Obtain the certificates that tunnels lack."""
+    """Obtain the certificates that tunnels lack; one that fails keeps no other from its own."""
     current = site()
     there = {each.name: each for each in certificate.of_certbot() if each.is_valid(time.time())}
+    failed = []
     for each in current.tunnels:
         if each.lineage not in there or not there[each.lineage].covers([each.domain]):
-            _obtain(current, Lineage(each.lineage, (each.domain,)))
+            try:
+                _obtain(current, Lineage(each.lineage, (each.domain,)))
+            except CommandError as error:
+                failed.append(str(error))
+    if failed:
+        raise CommandError("\n".join(failed))
 
 
 def _obtain(current: SiteFile, lineage: Lineage) -> None:

@@ -57,6 +57,7 @@ COMMANDS = {
     "test-payment": "test_payment.run",
     "tunnel-send": "tunnel.send",
     "tunnel-remove": "tunnel.remove_others",
+    "tunnel-end": "tunnel.end_connections",
     "database": "database.look",
     "database-journal": "database.journal",
     "dump": "dump.dump",

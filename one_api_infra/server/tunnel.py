@@ -2,11 +2,13 @@
 
 import contextlib
 import http.client
+import random
 import shutil
 import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 from one_api_infra.server import accounts, certbot, certificate
 from one_api_infra.server.callbacks import log, loopback
@@ -20,7 +22,8 @@ SECONDS = 40.0  # One API has thirty
 RUN_SECONDS = 300.0
 GIVE_UP = 4 * 86400.0  # no gateway calls, and no order waits, any longer
 UNANSWERED = (502, 504)  # nginx' own words for a developer who is away
-AWAY = (502, 503, 504)  # the developer's, for a One API that does not run
+# The developer's end, for a One API that does not run, has an error, or limits its callers.
+LATER = (429, 500, 502, 503, 504)
 UNIT_FILES = (units.TUNNEL_TIMER, units.TUNNEL)
 SERVICE_USER = "one-api-tunnel"
 
@@ -38,7 +41,9 @@ class Socket(http.client.HTTPConnection):
 def send() -> None:
     """Send on what is due in every tunnel, each from where the last run ended."""
     until = time.monotonic() + RUN_SECONDS
-    for each in site().tunnels:
+    tunnels = list(site().tunnels)
+    random.shuffle(tunnels)  # one that takes all the time does not take it every time
+    for each in tunnels:
         state = Path(paths.TUNNEL_STATE, each.name)
         for place in _sent(each, _place(state), until):
             write(state, place.plain(), 0o640)
@@ -61,8 +66,8 @@ def _sent(each: Tunnel, place: log.Place, until: float) -> Iterator[log.Place]:
                 return
             offset += len(line)
             yield log.Place(after.head, offset)
-        if time.monotonic() > until:
-            return
+            if time.monotonic() > until:
+                return
 
 
 def is_due(found: Callback, now: float) -> bool:
@@ -73,16 +78,30 @@ def is_due(found: Callback, now: float) -> bool:
 def _send(each: Tunnel, found: Callback) -> bool:
     """Whether the developer's end has taken it; the rules of what is passed on stand there."""
     request = loopback.as_it_came(found)
-    headers = {**request.headers, "X-Real-IP": found.client, "Host": each.domain}
-    headers |= {tunnel.REPLAY: found.id, tunnel.RECORDED: str(found.at)}
+    told = {**request.headers, "X-Real-IP": found.client, "Host": each.domain}
+    told |= {tunnel.REPLAY: found.id, tunnel.RECORDED: str(found.at)}
+    headers = {name: value.encode() for name, value in told.items()}
     connection = Socket(each.socket(CALLBACKS), timeout=SECONDS)
     try:
-        connection.request(request.method, request.uri, request.body or None, headers)
-        return connection.getresponse().status not in AWAY
-    except (OSError, http.client.HTTPException, ValueError):
+        connection.request(request.method, ascii_uri(request.uri), request.body or None, headers)
+        return connection.getresponse().status not in LATER
+    except (http.client.InvalidURL, ValueError):
+        return True  # what strangers have sent, and nobody can send again
+    except (OSError, http.client.HTTPException):
         return False
     finally:
         connection.close()
+
+
+def ascii_uri(uri: str) -> str:
+    """A URI in which somebody has left letters that belong into percent signs."""
+    return "".join(each if each.isascii() else quote(each) for each in uri)
+
+
+def end_connections(user: str) -> None:
+    """Let whoever is in by a key that was replaced begin again."""
+    if user.startswith(tunnel.PREFIX):
+        accounts.end_connections(user)
 
 
 def remove_others() -> None:

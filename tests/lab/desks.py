@@ -23,6 +23,7 @@ from tests.lab import real
 from tests.lab.sites import LabSite
 
 PORT = 3000
+PASSWORD = "developers-own"  # of the lab
 COMMAND = str(Path(sys.executable).with_name("one-api-infra"))
 Account = Alipay | Wxpay | Stripe
 
@@ -63,6 +64,17 @@ class Desk(LabSite):
         words = ["env", "-C", str(self.home), binary(self.lab)]  # it writes logs where it is
         self.laptop.start("one-api", words, self.variables)
         wait_until(self._is_up, 30, "One API")
+        if not (self.home / "cookies").exists():
+            self._claim()
+
+    def _claim(self) -> None:
+        """Another password for root than One API's first one."""
+        base, jar = f"http://127.0.0.1:{PORT}/api/user", str(self.home / "cookies")
+        words = ["curl", "-sf", "-b", jar, "-c", jar, "-H", "Content-Type: application/json", "-d"]
+        login = {"username": "root", "password": DEFAULT_PASSWORD}
+        self.inside(*words, json.dumps(login), f"{base}/login")
+        body = {"username": "root", "display_name": "Root User", "password": PASSWORD}
+        self.inside(*words, json.dumps(body), "-X", "PUT", f"{base}/self")
 
     @property
     def variables(self) -> dict[str, str]:
@@ -101,8 +113,13 @@ class Desk(LabSite):
         path.write_text(f"hosts = [({self.host.name!r}, {data!r})]\n")
         before = len(self.states("open")) if (self.home / "tunnel.log").exists() else 0
         words = [COMMAND, "tunnel", str(path), "--json", *options]
-        self.laptop.start("tunnel", words, {"HOME": str(self.home), "LC_ALL": "C.UTF-8"})
+        self.laptop.start("tunnel", words, self.developer)
         wait_until(lambda: len(self.states("open")) > before, 30, "the tunnel")
+
+    @property
+    def developer(self) -> dict[str, str]:
+        """The variables of the developer's shell."""
+        return {"HOME": str(self.home), "LC_ALL": "C.UTF-8", "ONE_API_PASSWORD": PASSWORD}
 
     def told(self) -> list[dict[str, Any]]:
         """What the command has said so far."""
@@ -120,7 +137,7 @@ class Desk(LabSite):
         """Root's management token, by the public name."""
         api = Api(editions.get("one-hub"), f"https://{self.domain}")
         session = self.session()
-        body = {"username": "root", "password": DEFAULT_PASSWORD}
+        body = {"username": "root", "password": PASSWORD}
         assert session.post(f"{api.base}/api/user/login", json=body).json()["success"]
         return str(session.get(f"{api.base}/api/user/token").json()["data"])
 

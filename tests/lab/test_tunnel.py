@@ -19,7 +19,7 @@ from one_api_infra.lab.process import wait_until
 from one_api_infra.shared import paths
 from one_api_infra.shared.tunnel import Tunnel
 from tests.lab.conftest import new_site
-from tests.lab.desks import PORT, Account, Desk, desk
+from tests.lab.desks import COMMAND, PORT, Account, Desk, desk
 from tests.lab.sites import LabSite
 from tests.lab.streams import delays, prepare
 
@@ -73,6 +73,13 @@ def _is_set(made: Desk) -> bool:
 def test_a_second_run_changes_nothing(alice: Desk, server: LabSite) -> None:
     again = server.deploy("-y", "--json", name="tunnel")
     assert again.changed == [], again.changed
+
+
+def test_the_first_password_is_not_shown_to_the_world(alice: Desk) -> None:
+    words = ["env", f"HOME={alice.home}", "ONE_API_PASSWORD=123456", COMMAND, "tunnel"]
+    done = _inside(alice, [*words, str(alice.home / "development.py")], "")
+    assert done.returncode != 0
+    assert "ONE_API_PASSWORD" in done.stderr
 
 
 def test_an_order_at_each_gateway_is_credited(alice: Desk) -> None:
@@ -153,6 +160,7 @@ def test_what_came_while_the_laptop_slept_is_credited(alice: Desk) -> None:
     before, orders = alice.quota(), [alice.order("epay") for _each in range(2)]
     forged = alice.order("epay")
     calls = [*map(_call, (_epay(alice.lab),) * 2, orders), _call(Gateway(Path(), key="no"), forged)]
+    calls.insert(0, Call(b"", {"Content-Type": "x"}, "GET", "?a=b%00c&d=%ff"))  # a stranger's
     with alice.laptop.asleep():
         for call in calls:
             assert alice.called("epay", call).status in {0, 502, 504}

@@ -31,7 +31,8 @@ def test_a_tunnel_beside_a_site(clone: Any, system: str) -> None:
     assert float(re.findall(r"[0-9]+\.[0-9]", words)[0]) <= 2.5, words
     _each_fault_is_named(site)
     site.settings["tunnels"] = {}
-    site.converge()
+    assert site.deploy("-y", name="tunnel").code == 0
+    site.host.ssh("nginx -t && systemctl reload nginx")
     assert site.deploy("-y", "--json").changed == []
     assert site.host.ssh(f"ls {paths.FORMER} 2>/dev/null; getent passwd | grep tunnel; :") == ""
     assert site.host.ssh(f"ls -d {paths.TUNNELS} {paths.TUNNEL_SSH} {LIVE} 2>/dev/null; :") == ""

@@ -21,6 +21,7 @@ from one_api_infra.shared.callback_event import CallbackEvent
 from one_api_infra.shared.editions.api import ApiError
 from one_api_infra.shared.tunnel import RECORDED, REPLAY
 
+ASCII = 128
 AWAY = 502  # One API does not answer: the gateway calls again, and so does the server
 HOP = frozenset(("connection", "keep-alive", "host", "content-length", "accept-encoding"))
 NOBODYS = Claim("", "", None, "", "", is_paid=False, is_genuine=False)
@@ -73,11 +74,12 @@ class Watch:
     def _may_go_again(self, came: Callback) -> bool:
         """By the callback service's rules: genuine, paid, and its order still pending.
 
-        Where no key is known (New API tells none) One API itself judges.
+        Where no key is known (New API tells none, and has more gateways) One API itself judges.
         """
         if self.source is None:
             raise ApiError("not yet")
-        if self.source.is_blind:
+        is_unknown = not self.source.edition.payment_rows and came.path not in self.known
+        if self.source.is_blind or is_unknown:
             return True
         claim = self._judged(came).claim
         if not (claim.is_genuine and claim.is_paid):
@@ -105,9 +107,11 @@ class Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         again = headers.pop(REPLAY.lower(), "")
         at = headers.pop(RECORDED.lower(), "")
-        came = _callback(self.command, self.path, headers, body, again, at)
+        # Bytes that are no ASCII stand here as Latin-1.
+        uri = "".join(chr(b) if b < ASCII else f"%{b:02X}" for b in self.path.encode("latin-1"))
+        came = _callback(self.command, uri, headers, body, again, at)
         kept = {name: value for name, value in headers.items() if name not in HOP}
-        request = CallbackRequest(self.command, self.path, kept, body)
+        request = CallbackRequest(self.command, uri, kept, body)
         try:
             status, answer = self.watch.take(came, request, again=bool(again))
         except ApiError:

@@ -44,6 +44,12 @@ class Connection:
     tell: Tell
     ended: threading.Event = field(default_factory=threading.Event)
     process: subprocess.Popen[str] | None = None
+    told: str = ""  # why the last connection ended, until the next one is open
+    configuration: str = ""
+
+    def __post_init__(self) -> None:
+        """ValidationError for host data that ssh cannot take."""
+        self.configuration = ssh.stanza(self.choice.host, host_data(self.choice), Path("unused"))
 
     @property
     def url(self) -> str:
@@ -54,26 +60,25 @@ class Connection:
         """Until ``end`` is called."""
         with tempfile.TemporaryDirectory(prefix="one-api-infra-") as folder:
             configuration = Path(folder) / "ssh_config"
-            data = host_data(self.choice)
-            configuration.write_text(ssh.stanza(self.choice.host, data, Path(folder)) + "\n")
+            configuration.write_text(self.configuration + "\n")
             words = command(self.choice, configuration, self.port, self.callbacks_port)
-            told = ""
             while not self.ended.is_set():
-                told = self._once(words, told)
+                self._once(words)
                 self.ended.wait(PAUSE)
 
-    def _once(self, words: list[str], told: str) -> str:
-        """One connection to its end; why it ended, told unless that was so the last time too."""
-        with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
+    def _once(self, words: list[str]) -> None:
+        """One connection to its end; why it ended is told once."""
+        pipe = subprocess.PIPE
+        with subprocess.Popen(words, stderr=pipe, text=True, errors="replace") as process:
             self.process = process
             watcher = threading.Thread(target=self._tell_when_open, args=(process,), daemon=True)
             watcher.start()
             said = process.stderr.read() if process.stderr else ""
         watcher.join()
         reason = said.strip()[-WORDS:] or f"ssh: {process.returncode}"
-        if not self.ended.is_set() and reason != told:
+        if not self.ended.is_set() and reason != self.told:
             self.tell("lost", reason)
-        return reason
+        self.told = reason
 
     def _tell_when_open(self, process: subprocess.Popen[str]) -> None:
         began, is_told = time.monotonic(), False
@@ -81,6 +86,7 @@ class Connection:
             reason = self._reason()
             if not reason:
                 self.tell("open", self.url)
+                self.told = ""
                 return
             if not is_told and time.monotonic() - began > PROBE_SECONDS:
                 self.tell("unreachable", reason)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from one_api_infra.shared.callback_domain import places
 from one_api_infra.shared.editions.api import Api, ApiError
-from one_api_infra.shared.editions.entry import entered
+from one_api_infra.shared.editions.entry import LoginError, entered
 from one_api_infra.shared.place import Place
 
 
@@ -15,14 +15,21 @@ class Places:
     api: Api
     password: str = field(repr=False)
     origin: str
+    refused: LoginError | None = None
     before: dict[tuple[str, str], Place] = field(default_factory=dict)
 
     def enter(self) -> None:
         """Enter anew, if One API does not know us any more: it may have been started anew."""
+        if self.refused:
+            raise self.refused
         try:
             self.api.options()
         except ApiError:
-            self.api = entered(self.api.base, self.password)
+            try:
+                self.api = entered(self.api.base, self.password)
+            except LoginError as error:
+                self.refused = error  # twenty of them would lock everybody out
+                raise
 
     def mend(self) -> list[Place]:
         """Set those that are not right, also of payment rows that are new; which these were."""

@@ -5,6 +5,10 @@ from one_api_infra.shared.editions.api import DEFAULT_PASSWORD, Api, ApiError
 from one_api_infra.shared.texts import _
 
 
+class LoginError(ApiError):
+    """Root's password is not the one that was given; One API counts such attempts."""
+
+
 def entered(base: str, password: str) -> Api:
     """One API as root. ApiError where it does not answer, takes no payments, or refuses."""
     status = Api(editions.get("one-hub"), base).status()
@@ -14,7 +18,7 @@ def entered(base: str, password: str) -> Api:
     if api.edition.root == "setup" and not api.is_set_up():
         raise ApiError(_("open {url} and set it up first", url=base))
     if not api.login(password):
-        raise ApiError(
+        raise LoginError(
             _("root cannot log in with the password {password}; set ONE_API_PASSWORD to root's",
               password="*" * 6 if password != DEFAULT_PASSWORD else password)
         )  # fmt: skip

@@ -3,7 +3,7 @@
 import pytest
 
 from one_api_infra.server.observe_tunnels import has_rules, is_barred
-from one_api_infra.server.tunnel import GIVE_UP, is_due
+from one_api_infra.server.tunnel import GIVE_UP, ascii_uri, is_due
 from one_api_infra.shared.callback import Callback
 from one_api_infra.shared.tunnel import Tunnel
 
@@ -35,6 +35,18 @@ def test_what_one_api_answered_or_nginx_refused_is_not(status: int) -> None:
 def test_what_is_old_or_cut_is_not() -> None:
     assert not is_due(callback(502, at=NOW - GIVE_UP), NOW)
     assert not is_due(callback(502, is_whole=False), NOW)
+
+
+@pytest.mark.parametrize(
+    ("uri", "sent"),
+    [
+        ("/a?b=c%20d", "/a?b=c%20d"),
+        ("/a?name=商品", "/a?name=%E5%95%86%E5%93%81"),
+        ("/é", "/%C3%A9"),
+    ],
+)
+def test_letters_become_percent_signs(uri: str, sent: str) -> None:
+    assert ascii_uri(uri) == sent
 
 
 def test_rules_are_ours_only_whole() -> None:
