@@ -135,6 +135,7 @@ def test_order_and_report_are_one_command_each(
     assert gateway.key not in page
 
 
+@pytest.mark.long
 def test_agent_that_is_killed_forgets_and_doubles_nothing(paid: LabSite, gateway: Gateway) -> None:
     """SIGKILL at any moment, while orders wait to be replayed and asked for."""
     ledgers.run(paid)  # on a slow machine every kill could come before its first line

@@ -121,6 +121,7 @@ def test_each_button_does_what_it_says(shop: Shop, title: str, act: str) -> None
     assert shop.status(number) == ("success" if act in CREDITED else "pending")
 
 
+@pytest.mark.long
 def test_late_is_credited_later(shop: Shop) -> None:
     number = shop.ordered("epay")
     shop.press("/act", {"number": number, "act": "late"})

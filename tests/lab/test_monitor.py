@@ -42,6 +42,7 @@ def channel(site: LabSite) -> Iterator[Channel]:
 
 
 @pytest.mark.long
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("language", "remedy", "healed"),
     [
