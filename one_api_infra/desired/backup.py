@@ -25,7 +25,7 @@ UNITS = (
 )
 STREAM_LEFT = (
     *map(units.path, STREAM_UNITS), paths.STREAM_CONFIG, paths.STREAM_ENVIRONMENT,
-    paths.STREAM_DRILL, paths.STREAM_KNOWN_HOSTS, paths.DRILL_STREAM,
+    paths.STREAM_DRILL, paths.STREAM_KNOWN_HOSTS, paths.DRILL_STREAM, paths.STREAM_CACHE,
 )  # fmt: skip
 LEFT = (
     *map(units.path, UNITS), *STREAM_LEFT, paths.BACKUP, paths.BACKUP_SSH_KEY,
@@ -134,7 +134,7 @@ def _stream(site: Site) -> tuple[File, ...]:
             units.path(units.STREAM), user=one_api.USER, data=paths.DATA,
             environment=paths.STREAM_ENVIRONMENT, config=paths.STREAM_CONFIG,
             litestream=paths.LITESTREAM,
-            port=stream.PORT, store=units.STREAM_STORE,
+            port=stream.PORT, store=units.STREAM_STORE, cache=paths.STREAM_CACHE,
         ),
         render.file(units.path(units.STREAM_STORE), run=paths.agent("stream-store"), **known),
         render.file(

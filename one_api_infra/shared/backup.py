@@ -54,6 +54,7 @@ MADE_AGAIN: Mapping[str, str] = {
     paths.MONITOR: "the monitor's next run",
     paths.CALLBACKS: "the callback service's next run, from its ledger",
     paths.BACKUP_CACHE: "restic",
+    paths.STREAM_CACHE: "Litestream",
     paths.DRILL: "the next drill",
     paths.DRILL_STREAM: "the next drill",
     paths.LOGS: "One API; nothing there is needed",
