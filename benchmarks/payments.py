@@ -32,6 +32,7 @@ from tests.lab.sites import LabSite
 
 RETRIES = (0.0, 5.0, 15.0, 40.0)  # epay's 0, 1, 3, 19 and 55 minutes, compressed
 SETTLE = 900.0
+TOGETHER = 0.05  # seconds
 RATE = 7.3  # One Hub's own yuan for a dollar
 
 
@@ -60,6 +61,7 @@ class Shop:
     done: threading.Event = field(default_factory=threading.Event)
     retries: Sequence[float] = RETRIES  # seconds after the payment
     think: float = 0.0  # seconds between the order and the payment
+    twins: float = 0.05  # the share of payments that the gateway tells twice within TOGETHER
 
     def __post_init__(self) -> None:
         self.address = self.site.lab.network.service("gateway")
@@ -210,7 +212,7 @@ class NewApiShop(Shop):
         return quotas if grown == sum(quotas) else [grown]
 
 
-SHOPS: Mapping[str, type[Shop]] = {"one-hub": Shop, "new-api": NewApiShop}
+SHOPS: Mapping[str, type[Shop]] = {"one-hub": Shop, "done-hub": Shop, "new-api": NewApiShop}
 
 
 def run(shop: Shop, count: int, pace: float, chosen: str = "") -> Counter[str]:
@@ -260,8 +262,8 @@ def _pay(shop: Shop, pool: ThreadPoolExecutor, payment: Payment, fate: float) ->
     time.sleep(shop.think)
     shop.pay(payment)
     pool.submit(shop.deliver, payment)
-    if 0.2 < fate < 0.3:  # twice, or twice at once
-        time.sleep(0 if fate < 0.25 else 0.3)
+    if 0.2 < fate < 0.25 + shop.twins:  # twice: at once, or soon after
+        time.sleep(shop.chance.uniform(0, TOGETHER) if fate < 0.2 + shop.twins else 0.3)
         pool.submit(shop.call, payment)
 
 
@@ -356,6 +358,7 @@ def main() -> None:
     parser.add_argument("--edition", default="one-hub", choices=SHOPS, help="new-api: epay alone")
     parser.add_argument("--database", default="sqlite", choices=("sqlite", *databases.KINDS))
     parser.add_argument("--faults", default="", help="those whose names begin so: A,B")
+    parser.add_argument("--twins", type=float, default=0.05, help="share of payments told twice")
     options = parser.parse_args()
     make = SHOPS[options.edition]
     lab = Lab(f"p{options.seed}{options.edition[0]}{options.database[0]}")
@@ -369,7 +372,8 @@ def main() -> None:
         if options.database != "sqlite":
             site.use(databases.KINDS[options.database](host))
         site.converge()
-        shop = make(site, random.Random(options.seed), options.gateways.split(","))
+        chance, kinds = random.Random(options.seed), options.gateways.split(",")
+        shop = make(site, chance, kinds, twins=options.twins)
         shop.open()
         seen = run(shop, options.payments, options.pace, options.faults)
         print("faults:", dict(seen), flush=True)

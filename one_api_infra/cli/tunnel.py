@@ -114,7 +114,7 @@ def _look(places: Places, watch: callbacks.Watch, screen: "_Screen") -> None:
             screen.tell("set", f"{place}: {place.value or '-'} → {place.wanted}")
         source = ORDER_SOURCES[places.api.edition.order_source]
         known = set(watch.known)
-        watch.learn(source(places.api, os.environ.get(EPAY_KEY, "")))
+        watch.learn(source(places.api, {"EpayKey": os.environ.get(EPAY_KEY, "")}))
         for account in watch.known.values():
             if account.path and account.path not in known:
                 screen.tell(

@@ -26,7 +26,7 @@ def files(site: Site) -> tuple[File, ...]:
         access_token=paths.ACCESS_TOKEN,
         alert_urls=paths.ALERT_URLS if site.alert_urls else "",
         database=units.DATABASE,
-        state=paths.DATABASE_STATE if site.edition.epay_key_option else "",
+        state=paths.DATABASE_STATE if site.edition.key_options else "",
         run=paths.agent("callbacks"),
     )
     return (service, render.file(units.path(units.CALLBACKS_TIMER), seconds=intervals.CALLBACKS))

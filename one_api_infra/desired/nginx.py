@@ -180,6 +180,8 @@ def parts(site: Site, features: Features, handed_to: str = "") -> dict[str, str]
         "callback_burst": CALLBACK_BURST,
         "callback_routes": edition.callback_routes,
         "callback_headers": callback.HEADERS,
+        "order_parameter": edition.order_parameter,
+        "replay_port": callback.REPLAY_PORT,
         "callback_script": f"{LINK}/{CALLBACK_SCRIPT}",
         "njs": features.njs,
         "relay_prefixes": edition.relay_prefixes,
@@ -211,7 +213,9 @@ def _way(site: Site, handed_to: str) -> dict[str, object]:
         "scheme": scheme,
         "payments": f"{scheme}://one_api_payments",
         "handed_to": f"[{handed_to}]" if ":" in handed_to else handed_to,
-        "moves_from": site.moves_from or "",
+        "trusted_proxies": site.proxies,
+        "real_ip_header": "proxy_protocol" if site.proxy_protocol else "X-Forwarded-For",
+        "accepts": " proxy_protocol" if site.proxy_protocol else "",
         "roots": paths.TRUSTED_CA if site.trusted_ca_file else ROOTS,
     }
 

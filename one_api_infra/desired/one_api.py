@@ -85,11 +85,19 @@ def variables(site: Site) -> tuple[tuple[str, str], ...]:
     values |= site.edition.environment
     origins = ",".join(dict.fromkeys((site.origin, site.callback_origin)))
     values |= dict.fromkeys(site.edition.origin_variables, origins)
+    theirs = dict(site.environment)
+    values |= {name: _domains(site, theirs.pop(name, "")) for name in site.edition.domain_variables}
     if site.database_url:
         values |= database.pool(site.database_connections)
     if not site.token_encoders:
         values |= site.edition.offline_encoders
-    return tuple(sorted((values | dict(site.environment)).items()))
+    return tuple(sorted((values | theirs).items()))
+
+
+def _domains(site: Site, theirs: str) -> str:
+    """The site's domains, and those that the admin's own variable names beside them."""
+    others = (each.strip() for each in theirs.split(","))
+    return ",".join(dict.fromkeys((*map(str, site.domains), *filter(None, others))))
 
 
 def has_given(site: Site) -> bool:

@@ -16,6 +16,7 @@ from one_api_infra.desired.site import Site
 from one_api_infra.desired.snapshot import Snapshot
 from one_api_infra.shared import database, paths, units
 from one_api_infra.shared.database import Address
+from one_api_infra.shared.editions import EDITIONS
 from one_api_infra.shared.server_observation import Database, Holder
 from one_api_infra.shared.validation import Problem
 
@@ -67,7 +68,7 @@ def leads(
     """Why DNS does not lead to these addresses: the failed checks, judged as ``status`` does."""
     now = time.time() if now is None else now
     known = replace(target.of_settings(site.public(), addresses), waive=())
-    observation = Observation(known, now, names.asked, names.caa, names.bogus)
+    observation = Observation.of_names(known, now, names)
     return tuple(
         Problem(verdict.id, f"{verdict.cause} ({verdict.evidence})", verdict.remedy)
         for verdict in catalogue.judge(observation, dns.CHECKS)
@@ -156,7 +157,7 @@ def _foreign_one_api(_site: Site, snapshot: Snapshot) -> Iterable[Problem]:
 def edition(site: Site, snapshot: Snapshot) -> Iterable[Problem]:
     """Another edition would migrate the data of this one, and the way back is lost."""
     theirs = snapshot.probe("edition")
-    if theirs not in {"", site.edition.name}:
+    if theirs and not (theirs in EDITIONS and site.edition.takes_over(EDITIONS[theirs])):
         yield catalogue.problem("one_api.edition", theirs=theirs, ours=site.edition.name)
 
 

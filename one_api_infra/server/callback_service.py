@@ -18,6 +18,7 @@ from one_api_infra.server.callbacks.order_sources import ORDER_SOURCES
 from one_api_infra.server.callbacks.order_sources.order_source import OrderSource
 from one_api_infra.server.local import CommandError, edition, site, write
 from one_api_infra.shared import paths, plain
+from one_api_infra.shared.callback import REPLAY_PORT
 from one_api_infra.shared.clock import quiet_hour
 from one_api_infra.shared.editions.api import Api, ApiError
 from one_api_infra.shared.editions.edition import Edition
@@ -70,7 +71,7 @@ def _run(current: SiteFile) -> None:
     """One run on the ledger."""
     with contextlib.closing(Ledger(paths.LEDGER)) as ledger:
         ledger.check(time.time())
-        root, loopback = api(current), Loopback(base(current))
+        root, loopback = api(current), Loopback(payments(current))
         made = worker.Worker(
             ledger,
             source(current, root),
@@ -102,7 +103,7 @@ def _run(current: SiteFile) -> None:
 def _turn(site: SiteFile, root: Api, loopback: Loopback) -> Iterator[None]:
     """Credit by the instance that takes payments now: no upgrade hands them over meanwhile."""
     with credit_lock.held():
-        root.base = loopback.base = base(site)
+        root.base, loopback.base = base(site), payments(site)
         yield
 
 
@@ -135,6 +136,12 @@ def base(site: SiteFile) -> str:
     return f"http://127.0.0.1:{serving.port(site)}"
 
 
+def payments(site: SiteFile) -> str:
+    """Where callbacks are sent again: past nginx, but where they have to wait their turn."""
+    waits = edition(site).order_parameter
+    return f"http://127.0.0.1:{REPLAY_PORT}" if waits else base(site)
+
+
 def source(site: SiteFile, known: Api | None = None) -> OrderSource:
     """The order source of the site's edition; CommandError if it has none."""
     chosen = edition(site)
@@ -143,7 +150,7 @@ def source(site: SiteFile, known: Api | None = None) -> OrderSource:
             _("The callback service cannot read the orders of {edition}.", edition=chosen.title)
         )
     client.allow(site.gateway_networks)
-    return ORDER_SOURCES[chosen.order_source](known or api(site), _epay_key(chosen))
+    return ORDER_SOURCES[chosen.order_source](known or api(site), _keys(chosen))
 
 
 def api(site: SiteFile) -> Api:
@@ -154,14 +161,14 @@ def api(site: SiteFile) -> Api:
     return made
 
 
-def _epay_key(chosen: Edition) -> str:
-    """The key where One API has one for all epay orders, in an option."""
-    if not chosen.epay_key_option:
-        return ""
+def _keys(chosen: Edition) -> Mapping[str, str]:
+    """The gateways' keys where One API has them in options."""
+    if not chosen.key_options:
+        return {}
     path = Path(os.environ.get("CREDENTIALS_DIRECTORY", "")) / "database"
     with contextlib.suppress(OSError, ValueError, PlainError):
-        return database.left(path).epay_key.strip()
-    return ""
+        return {name: key.strip() for name, key in database.left(path).keys.items()}
+    return {}
 
 
 def _credential(name: str, path: str) -> Path:

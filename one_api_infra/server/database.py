@@ -8,7 +8,7 @@ import os
 import sqlite3
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,6 +26,7 @@ PATIENCE = 30.0  # seconds for whoever holds a lock
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 TIMEOUT = 3  # seconds for a query; a hostile view would never end
 URL, CACHE = "SQL_DSN", "REDIS_CONN_STRING"
+EPAY = "EpayKey"
 # Of no row: it needs every right, lock and medium that a write needs, and changes nothing.
 WRITE = "UPDATE options SET value = value WHERE 1 = 0"
 RESERVED = (
@@ -44,10 +45,13 @@ MYSQL_CLIENTS = (
 
 @dataclass(frozen=True)
 class Left:
-    """What a look leaves; only root and the callback service may read the epay key."""
+    """What a look leaves; only root and the callback service may read the gateways' keys.
+
+    They are named by One API's options.
+    """
 
     database: Database
-    epay_key: str
+    keys: Mapping[str, str]
 
 
 class Query(Protocol):
@@ -57,12 +61,12 @@ class Query(Protocol):
 
 
 def look() -> None:
-    """Print what the database and the cache tell, and the key that only the database holds.
+    """Print what the database and the cache tell, and the keys that only the database holds.
 
     systemd writes it to a file of root's: this user could put a link in the place of its own.
     """
     urls = given()
-    found, key = Database(time.time(), SQLITE, ""), ""
+    found, keys = Database(time.time(), SQLITE, ""), dict[str, str]()
     try:
         found = placed(found, urls.get(URL, ""))
         with opened(urls.get(URL, "")) as (kind, query):
@@ -71,14 +75,14 @@ def look() -> None:
             found = replace(found, refusal=_refusal(query))
             if kind == SQLITE:
                 found = replace(found, journal=str(query("PRAGMA journal_mode")[0][0]))
-            if name := edition(site()).epay_key_option:
-                key = _option(kind, query, name)
+            keys = {name: _option(kind, query, name) for name in edition(site()).key_options}
     except Exception as error:  # of three drivers; each is a database that does not answer
         found = replace(found, error=reason(error))
     if found.kind == SQLITE:
         found = replace(found, obstacle=_obstacle(found))
     cache = Cache(_cache(urls[CACHE])) if CACHE in urls else None
-    print(plain.write(Left(replace(found, cache=cache, has_epay_key=bool(key)), key)))
+    found = replace(found, cache=cache, has_epay_key=bool(keys.get(EPAY)))
+    print(plain.write(Left(found, {name: key for name, key in keys.items() if key})))
 
 
 def journal_on_disk() -> str:
@@ -261,7 +265,7 @@ def reason(error: Exception) -> str:
 
 
 def state(*, fresh: bool = False) -> Database | Unobserved:
-    """What was left, without the key; looked at anew if asked for, or while it is being written."""
+    """What was left, without the keys; looked at anew if asked for, or while it is written."""
     if fresh:
         run("systemctl", "start", units.DATABASE)
     try:

@@ -185,7 +185,7 @@ def _tell_of(each: Watched, most: float) -> None:
         title=foreign.line(account.title or account.row),
         gateway=account.gateway,
         number=foreign.line(each.number),
-        money="" if order is None else str(order.money),
+        money="" if order is None else order.money_text,
         currency="" if order is None else foreign.line(order.currency),
         link="" if checkout is None else foreign.line(checkout.link, len(checkout.link)),
         is_code=bool(checkout and checkout.is_code),

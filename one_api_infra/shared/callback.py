@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 FIELDS = 100  # Alipay sends about thirty
+REPLAY_PORT = 8413  # on loopback: where nginx takes what the callback service sends again
 HEADERS = (
+    "creem-signature",
     "stripe-signature",
     "wechatpay-nonce",
     "wechatpay-serial",
     "wechatpay-signature",
     "wechatpay-timestamp",
+    "x-signature",
 )
 
 

@@ -27,9 +27,25 @@ def places(
     """
     wanted = dict.fromkeys(edition.address_options, origin)
     wanted |= dict.fromkeys(edition.callback_options, callback_origin)
+    wanted |= _passkeys(edition, options, origin)
     found = [Place("option", key, options.get(key, ""), value) for key, value in wanted.items()]
     found += [
         Place("payment", str(row["id"]), row.get("notify_domain") or "", callback_origin)
         for row in payments
     ]
     return tuple(found)
+
+
+def _passkeys(edition: Edition, options: Mapping[str, str], origin: str) -> dict[str, str]:
+    """WebAuthn's relying party: a domain above the site's may be its id, others beside its origin.
+
+    A passkey is bound to the id: who logs in by one needs a new one after a change of the domain.
+    """
+    if not edition.passkey_options:
+        return {}
+    identity, origins = edition.passkey_options
+    name, known = origin.removeprefix("https://"), options.get(identity, "")
+    fits = "." in known and f".{name}".endswith(f".{known}")
+    listed = [each.strip() for each in options.get(origins, "").split(",")]
+    right = options[origins] if origin in listed else origin
+    return {identity: known if fits else name, origins: right}

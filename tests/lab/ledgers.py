@@ -61,6 +61,21 @@ def write(site: LabSite, statement: str, database: str = DATABASE) -> None:
     site.host.ssh(f'python3 -c "{script}"', stdin=statement)
 
 
+def hold(site: LabSite, seconds: float, database: str = DATABASE) -> None:
+    """Let nobody write to it for so long, from now on."""
+    script = (
+        "import pathlib, sqlite3, time\n"
+        f"db = sqlite3.connect('{database}', 9, isolation_level=None)\n"
+        "db.execute('BEGIN IMMEDIATE')\n"
+        f"pathlib.Path('/run/held').touch()\ntime.sleep({seconds})\n"
+    )
+    site.host.ssh(
+        "rm -f /run/held; cat >/run/hold.py; systemd-run --quiet --collect python3 /run/hold.py;"
+        " while [ ! -e /run/held ]; do sleep 0.05; done",
+        stdin=script,
+    )
+
+
 def status(site: LabSite, number: str) -> str:
     """An order's state in One API's database."""
     found = site.rows(f"SELECT status FROM orders WHERE trade_no = '{number}'")

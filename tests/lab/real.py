@@ -11,5 +11,6 @@ def edition() -> str:
     name = os.environ.get("ONE_API_BINARY")
     data = Path(name).read_bytes() if name else b""
     known = editions.EDITIONS.values()
-    marks = {each.name: each.status_mark or f"github.com/{each.repository}/" for each in known}
-    return next((each for each, mark in marks.items() if mark.encode() in data), "")
+    marks = [each.status_mark or f"github.com/{each.repository}/" for each in known]
+    told = {mark: True for mark in marks if mark.encode() in data}
+    return editions.of_status(told).name if told else ""

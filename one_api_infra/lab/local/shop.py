@@ -52,7 +52,7 @@ class Shop:
     @cached_property
     def source(self) -> OrderSource:
         """One API's orders."""
-        return ORDER_SOURCES[self.api.edition.order_source](self.api, self.epay.key)
+        return ORDER_SOURCES[self.api.edition.order_source](self.api, {"EpayKey": self.epay.key})
 
     def open(self) -> None:
         """Let the gateways know the keys, and One API the accounts. ApiError for a real site."""

@@ -5,7 +5,9 @@ the real one would be. It has the same command line, environment, management API
 and callback behaviour, with the hazards: the answer "success" does not wait for the credit, an
 amount is not compared, only the query string is read, callbacks share the rate limit.
 ``tests/lab/contract`` holds it to the real one; it was written from facts about MartialBE/one-hub
-v0.14.27, without its code.
+v0.14.27, without its code. Where the environment is Done Hub's (it has ``RELAY_ONLY``) it stands in
+for that one: epay's one path, its option for the callback domain, and its race (deanxv/done-hub
+v1.23.18).
 """
 
 import io

@@ -1,11 +1,12 @@
 """Status, root, options, channels and tokens."""
 
+import os
 import secrets
 import time
 import uuid
 
 from .connection import BAD_PARAMETERS, Connection
-from .store import OPTIONS, QUOTA_PER_UNIT, hashed, is_password, signed
+from .store import IS_DONE_HUB, OPTIONS, QUOTA_PER_UNIT, hashed, is_password, signed
 
 NAME = "one-api-infra stand-in for One Hub"
 VERSION = "v0.14.27-stand-in"
@@ -32,6 +33,7 @@ class Management(Connection):
                 "PaymentMinAmount": int(options["PaymentMinAmount"]),
                 "stand_in": NAME,
             }
+            | ({"builtin_chat_enabled": True} if IS_DONE_HUB else {})
         )
 
     def login(self) -> None:
@@ -52,7 +54,8 @@ class Management(Connection):
         self.store.write(statement, self.client(), user["id"])
         cookie = f"session={self.session(str(user['id']))}; Path=/; Max-Age=2592000; HttpOnly"
         data = {"id": user["id"], "username": user["username"], "role": user["role"], "status": 1}
-        self.ok(data, headers={"Set-Cookie": f"{cookie}; SameSite=Strict"})
+        secure = "; Secure" if os.environ.get("HTTPS") == "true" else ""
+        self.ok(data, headers={"Set-Cookie": f"{cookie}; SameSite=Strict{secure}"})
 
     def myself(self) -> None:
         """GET /api/user/self"""

@@ -41,6 +41,7 @@ ROUTES: list[tuple[str, str, bool, Action]] = [
     ("GET", "/api/payment/order", True, Handler.orders),
     ("GET", "/api/log/", True, Handler.logs),
     ("ANY", "/api/payment/notify/([^/]+)", False, Handler.notify),
+    ("GET", "/api/user/epay/notify", False, Handler.epay_notify),
     ("POST", "/api/channel/", True, Handler.add_channel),
     ("POST", "/api/token/", True, Handler.add_token),
     ("GET", "/api/token/", True, Handler.tokens),

@@ -10,6 +10,7 @@ import uuid
 from typing import Any
 
 QUOTA_PER_UNIT = 500000
+IS_DONE_HUB = "RELAY_ONLY" in os.environ
 RATE = 7.3
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS users (id INTEGER PRIMARY KEY AUTOINCREMENT, username TEXT UNIQUE,
@@ -36,7 +37,7 @@ OPTIONS = {
     "PaymentUSDRate": str(RATE),
     "PaymentMinAmount": "1",
     "QuotaPerUnit": str(QUOTA_PER_UNIT),
-}
+} | ({"PaymentCallbackAddress": ""} if IS_DONE_HUB else {})
 
 
 class Store:

@@ -69,7 +69,7 @@ class Watch:
         with contextlib.suppress(Exception):  # whatever strangers send
             if found := intake.judge(callback, self.known):
                 return found
-        return Judged(callback, "", NOBODYS, is_accepted=False)
+        return Judged(callback, "", callback.row, NOBODYS, is_accepted=False)
 
     def _may_go_again(self, came: Callback) -> bool:
         """By the callback service's rules: genuine, paid, and its order still pending.

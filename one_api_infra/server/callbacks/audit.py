@@ -73,11 +73,15 @@ def differs(order: Order, claim: Claim | Reply) -> str:
 
     A cent less is accepted: for WeChat Pay One Hub truncates (``int64(money * 100)``).
     """
-    if claim.money is None or not 0 <= order.money - claim.money <= CENT or not claim.money:
+    if order.money is not None and not _is_enough(order.money, claim.money):
         return "money"
     if claim.currency and order.currency and claim.currency != order.currency:
         return "currency"
     return ""
+
+
+def _is_enough(asked: Decimal, paid: Decimal | None) -> bool:
+    return paid is not None and bool(paid) and 0 <= asked - paid <= CENT
 
 
 def may_credit(order: Order, merchant: str, reply: Reply) -> bool:

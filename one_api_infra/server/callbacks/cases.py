@@ -120,7 +120,7 @@ def lines(case: Case) -> tuple[str, str]:
         "detail": foreign.text(case.detail) or "-",
         "user": order.user if order else "-",
         "quota": abs(case.quota),
-        "money": order.money if order else "-",
+        "money": (order.money_text if order else "") or "-",
         "currency": foreign.text(order.currency) if order else "",
         "body": json.dumps(_body(case)),
         "payment": foreign.text(name or row) or "-",

@@ -86,7 +86,7 @@ def _payment(row: sqlite3.Row, kinds: Mapping[str, str]) -> Payment:
     credited = ways.get(way) or row["logged"] or row["since"]
     gateway = kinds.get(row["account"], row["account"] or "-")
     paid = row["called"] or (credited if way == "unseen" else row["created"])
-    money = Decimal(row["money"])
+    money = Decimal(row["money"] or 0)
     return Payment(row["number"], paid, credited, way, money, row["currency"], gateway)
 
 

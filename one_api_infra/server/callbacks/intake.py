@@ -49,10 +49,14 @@ class Read:
 
 @dataclass(frozen=True)
 class Judged:
-    """A callback, and what it says; ``gateway`` is empty where its payment row is gone."""
+    """A callback, and what it says; ``gateway`` is empty where its payment row is gone.
+
+    ``row`` is that row, or what the path ends with.
+    """
 
     callback: Callback
     gateway: str
+    row: str
     claim: Claim
     is_accepted: bool
 
@@ -87,8 +91,9 @@ def _row(line: bytes, known: Accounts) -> tuple[Any, ...] | None:
     if found is None:
         return None
     return callback_row(
-        found.callback, found.gateway, found.claim, is_accepted=found.is_accepted, line=line
-    )
+        found.callback, (found.gateway, found.row), found.claim,
+        is_accepted=found.is_accepted, line=line,
+    )  # fmt: skip
 
 
 def judged(line: bytes, known: Accounts) -> Judged | None:
@@ -98,23 +103,36 @@ def judged(line: bytes, known: Accounts) -> Judged | None:
 
 
 def judge(callback: Callback, known: Accounts) -> Judged | None:
-    """What a callback says, by the account at which it came."""
-    account = known.get(callback.row) or known.get(callback.path)
-    if account is None:
+    """What a callback says, by the account at which it came: whose key fits, where some share."""
+    found = [_judged(callback, account) for account in _at(callback, known)]
+    if not found:
         return _nobodys(callback)
+    genuine = (each for each in found if each and each.claim.is_genuine)
+    return next(genuine, found[0])
+
+
+def _at(callback: Callback, known: Accounts) -> Sequence[Account]:
+    """The accounts at whose path it came: one by its row, or all that are told one path."""
+    if account := known.get(callback.row):
+        return [account]
+    each_once = {account.row: account for account in known.values()}
+    return [account for account in each_once.values() if account.path == callback.path]
+
+
+def _judged(callback: Callback, account: Account) -> Judged | None:
     gateway = GATEWAYS[account.gateway]
     claim = gateway.claim(callback, account)
     if claim is None or (claim.is_genuine and not claim.number):  # not of an order of ours
         return None
     taken = gateway.is_accepted(callback.status, callback.answer, callback.answer_bytes)
-    return Judged(callback, gateway.kind, claim, taken)
+    return Judged(callback, gateway.kind, account.row, claim, taken)
 
 
 def _nobodys(callback: Callback) -> Judged | None:
     """A callback for a payment row that is gone: nobody can verify it, but it is shown."""
     number = callback.parameters.get("out_trade_no", "")
     claim = Claim(number, "", None, "", "", is_paid=False, is_genuine=False)
-    return Judged(callback, "", claim, is_accepted=False) if number else None
+    return Judged(callback, "", callback.row, claim, is_accepted=False) if number else None
 
 
 def read_orders(ledger: Ledger, source: OrderSource, now: float) -> None:

@@ -14,7 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from one_api_infra.server.callbacks.gateways.gateway import Claim, PaymentStatus, Reply
-from one_api_infra.server.callbacks.order import Correction, Credit, Order, Status, Success
+from one_api_infra.server.callbacks.order import (
+    Correction,
+    Credit,
+    Order,
+    Status,
+    Success,
+    amount,
+)
 from one_api_infra.shared.callback import Callback, clean
 
 SCHEMA = """
@@ -345,12 +352,13 @@ class Ledger:
 
 
 def callback_row(
-    callback: Callback, gateway: str, claim: Claim, *, is_accepted: bool, line: bytes
+    callback: Callback, at: tuple[str, str], claim: Claim, *, is_accepted: bool, line: bytes
 ) -> tuple[Any, ...]:
-    """A callback as a row; ``line`` is kept for those that may be sent again."""
+    """A row; ``at``: which kind of gateway, which payment row. Some lines may be sent again."""
+    gateway, row = at
     money = None if claim.money is None else str(claim.money)
     keep = claim.is_genuine and claim.is_paid and callback.body_is_whole
-    texts = (claim.number, claim.gateway_number, claim.currency, claim.merchant, callback.row)
+    texts = (claim.number, claim.gateway_number, claim.currency, claim.merchant, row)
     number, gateway_number, currency, merchant, row = (clean(text)[:LONGEST] for text in texts)
     answer = callback.answer if claim.is_genuine else (callback.answer or b"")[:LONGEST]
     what = (number, gateway_number, money, currency, merchant)
@@ -366,14 +374,14 @@ def is_genuine(row: tuple[Any, ...]) -> bool:
 
 
 def _order_row(order: Order, now: float) -> tuple[Any, ...]:
-    head = (order.number, order.user, order.row, str(order.money), order.currency, order.quota)
+    head = (order.number, order.user, order.row, order.money_text, order.currency, order.quota)
     return (*head, order.status.value, order.created, order.gateway_number, now)
 
 
 def order(row: sqlite3.Row) -> Order:
     """An order from its row."""
     return Order(
-        row["number"], row["user"], row["account"], Decimal(row["money"]), row["currency"],
+        row["number"], row["user"], row["account"], amount(row["money"]), row["currency"],
         row["quota"], Status(row["status"]), row["created"], row["gateway_number"],
     )  # fmt: skip
 

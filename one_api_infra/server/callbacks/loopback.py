@@ -1,6 +1,6 @@
-"""Sending a callback to One API on this server, past nginx."""
+"""Sending a callback to One API on this server once more."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -9,6 +9,7 @@ from urllib3.exceptions import HTTPError
 
 from one_api_infra.server.callbacks.gateways.gateway import CallbackRequest
 from one_api_infra.shared.callback import Callback
+from one_api_infra.shared.editions.edition import Edition
 
 TIMEOUT = 30
 MOST = 2048
@@ -51,13 +52,15 @@ class Loopback:
             return Answer(0, b"")
 
 
-def readable(callback: Callback, methods: Sequence[str]) -> CallbackRequest:
-    """A recorded callback, with the same bytes if One API can read them.
+def readable(callback: Callback, edition: Edition) -> CallbackRequest:
+    """epay's recorded callback, with the same bytes if One API can read them.
 
     Where it reads the query alone, what a clone of epay has posted is sent as one: the signature
-    is over the parameters, not over the place where they stand.
+    is over the parameters, not over the place where they stand. Where callbacks of one order wait
+    for each other, nginx has to read the order's number: so they are written plainly.
     """
-    if callback.method in methods or "GET" not in methods:
+    is_plain = callback.method in edition.epay_methods and not edition.order_parameter
+    if is_plain or "GET" not in edition.epay_methods:
         return as_it_came(callback)
     return CallbackRequest("GET", f"{callback.path}?{urlencode(callback.parameters)}")
 

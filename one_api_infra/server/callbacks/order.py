@@ -24,17 +24,30 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Order:
-    """An order. ``row`` is its payment row's uuid; ``created`` in seconds since 1970."""
+    """An order. ``row`` is its payment row's uuid; ``created`` in seconds since 1970.
+
+    ``money`` is None where One API does not say what the gateway is to take.
+    """
 
     number: str
     user: int
     row: str
-    money: Decimal
+    money: Decimal | None
     currency: str
     quota: int
     status: Status
     created: float
     gateway_number: str = ""
+
+    @property
+    def money_text(self) -> str:
+        """The sum as a text; empty if it is not known."""
+        return "" if self.money is None else str(self.money)
+
+
+def amount(text: str) -> Decimal | None:
+    """The sum of such a text."""
+    return Decimal(text) if text else None
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ class Reconciler:
     def _made(self, callback: Callback, kind: str) -> CallbackRequest:
         if kind != "epay":
             return as_it_came(callback)
-        return readable(callback, self.source.edition.epay_methods)
+        return readable(callback, self.source.edition)
 
     def ask(self, orders: Sequence[Order], outage_ended: float) -> None:
         """Ask the gateways for orders that are not settled, as their schedule says.
@@ -193,7 +193,8 @@ class Reconciler:
         return auditor.is_held(self.ledger, order)
 
     def _is_due(self, order: Order, outage_ended: float) -> bool:
-        if order.row not in self.accounts:
+        account = self.accounts.get(order.row)
+        if account is None or not GATEWAYS[account.gateway].asks:
             return False
         asked = self.ledger.asked(order.number)
         return schedule.ask_due(order.created, asked, self.now, outage_ended)

@@ -110,13 +110,14 @@ def _group(found: Sequence[Case]) -> Group:
     for case in found:
         if case.order:
             name = case.order.currency
-            sums[name] = sums.get(name, Decimal()) + case.order.money
+            sums[name] = sums.get(name, Decimal()) + (case.order.money or 0)
     title, text = cases.title(first.kind), cases.in_general(first.remedy)
     return Group(title, text, found[:SHOWN], len(found), money(sums) if sums else "")
 
 
 def _single(cause: str, remedy: str, case: Case) -> Group:
-    amount = money({case.order.currency: case.order.money}) if case.order else ""
+    known = case.order.money if case.order else None
+    amount = money({case.order.currency: known}) if case.order and known is not None else ""
     return Group(cause, remedy, [case], 1, amount)
 
 

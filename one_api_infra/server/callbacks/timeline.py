@@ -128,7 +128,7 @@ def _events(ledger: Ledger, number: str) -> Iterator[Event]:
     for order in ledger.orders("number = ?", number):
         words = _(
             "order of user {user} over {money} {currency}, quota {quota}",
-            money=order.money, currency=foreign.text(order.currency), quota=order.quota,
+            money=order.money_text or "?", currency=foreign.text(order.currency), quota=order.quota,
             user=order.user,
         )  # fmt: skip
         yield Event(order.created, ORDER, words)

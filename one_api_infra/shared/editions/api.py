@@ -1,4 +1,4 @@
-"""One API's management API, as far as a site needs it: on loopback, for all three editions.
+"""One API's management API, as far as a site needs it: on loopback, for all editions.
 
 A refusal is HTTP 200 with ``success: false`` as often as a 4xx, and ``success: true`` proves
 nothing: a failed write to the database is answered with it too. Read back what you wrote.
@@ -10,6 +10,7 @@ a quarter of the server's work for it.
 import json
 from collections.abc import Mapping
 from http.client import HTTPException
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 from urllib.request import HTTPCookieProcessor, HTTPHandler, OpenerDirector, Request
 
@@ -44,7 +45,9 @@ class Api:
         if token:
             self._authorize(token)
         else:
-            self.opener.add_handler(HTTPCookieProcessor())  # what a login answers
+            # What a login answers. On loopback the cookie comes and goes without TLS.
+            policy = DefaultCookiePolicy(secure_protocols=("http", "https"))
+            self.opener.add_handler(HTTPCookieProcessor(CookieJar(policy)))
 
     def status(self) -> dict[str, Any]:
         """``/api/status``: version, start time, and the ServerAddress that this node uses."""

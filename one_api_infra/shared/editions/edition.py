@@ -42,13 +42,19 @@ class Edition:
     token. ``status_mark`` is a field of ``/api/status`` that only this edition has; empty for the
     one that has none. ``fetches_tiktoken``: it fetches tiktoken's data when it starts, if it is not
     there; ``offline_encoders`` turn that off. ``epay_methods`` are those by which it can read
-    epay's callbacks, whatever its routes let in; ``epay_key_option`` is the option that holds
-    epay's key where no payment row does. ``signs_keys``: customers' keys open nothing without the
-    secrets with which they were made. ``origin_variables`` take the site's origins;
+    epay's callbacks, whatever its routes let in; ``key_options`` are those that hold
+    gateways' keys where no payment row does: its API does not tell them. ``signs_keys``:
+    customers' keys open nothing without the secrets with which they were made.
+    ``origin_variables`` take the site's origins,
+    ``domain_variables`` its domains beside those that the admin names;
+    ``passkey_options`` are those of WebAuthn's relying party: its id (a domain), its origins;
     ``sqlite_parameters`` end the path of SQLite's file;
     ``stop_seconds``: how long it takes to end what is under way.
     ``compliance`` are the options that say that payments were agreed to. By ``order_routes``
     orders are made. ``overlaps``: two instances may share a database for a while, as was tried.
+    ``order_parameter``: callbacks that name one order in this parameter of their query are to come
+    one after another; empty: its own lock is enough. ``inherits``: editions whose data it takes
+    over and leaves as they can read them, so that there is a way back.
     """
 
     name: str
@@ -77,12 +83,26 @@ class Edition:
     order_routes: tuple[str, ...] = ()
     overlaps: bool = False
     epay_methods: tuple[str, ...] = ("GET", "POST")
-    epay_key_option: str = ""
+    key_options: tuple[str, ...] = ()
     signs_keys: bool = False
     origin_variables: tuple[str, ...] = ()
+    domain_variables: tuple[str, ...] = ()
+    passkey_options: tuple[str, ...] = ()
     sqlite_parameters: str = ""
     compliance: Mapping[str, str] = field(default_factory=dict)
+    order_parameter: str = ""
+    inherits: tuple[str, ...] = ()
 
     def asset(self, architecture: str, version: str) -> str:
         """A release's asset for a Debian architecture (``amd64``, ``arm64``)."""
         return self.assets[architecture].format(version=version)
+
+    def takes_over(self, other: "Edition") -> bool:
+        """Whether a site of the other edition may become one of this, and back again."""
+        return other.name in {self.name, *self.inherits} or self.name in other.inherits
+
+    def callback_path(self, gateway: str, row: str) -> str:
+        """Where a kind of gateway is told to call for a payment row."""
+        own = (each.path for each in self.callback_routes if each.gateway == gateway)
+        common = (each.path for each in self.callback_routes if not each.gateway)
+        return next(own, "").removeprefix("= ") or f"{next(common).removeprefix('^~ ')}{row}"

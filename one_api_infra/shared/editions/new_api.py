@@ -16,6 +16,8 @@ EDITION = Edition(
         "MEMORY_CACHE_ENABLED": "true",
         "SYNC_FREQUENCY": "60",
         "SESSION_COOKIE_SECURE": "true",  # else the refresh cookie goes over plain HTTP too
+        # Unset it believes every private address; nginx comes from 127.0.0.1, and .2 for payments.
+        "TRUSTED_PROXIES": "127.0.0.0/8",
     },
     generated={"SESSION_SECRET": 48, "CRYPTO_SECRET": 48},
     database_variable="SQL_DSN",
@@ -53,9 +55,15 @@ EDITION = Edition(
         "/api/subscription/creem/pay",
     ),
     overlaps=True,
-    epay_key_option="EpayKey",
+    key_options=(
+        *("EpayKey", "StripeApiSecret", "StripeWebhookSecret", "CreemWebhookSecret"),
+        *("WaffoPublicCert", "WaffoSandboxPublicCert"),
+    ),
     sqlite_parameters="?_busy_timeout=30000",  # ms; its own, lost with the path that we set
     origin_variables=("SESSION_COOKIE_TRUSTED_URL",),  # common/session_cookie.go
+    domain_variables=("TRUSTED_REDIRECT_DOMAINS",),  # common/init.go: where Stripe may lead back
+    # setting/system_setting/passkey.go: empty ones are filled in once, and then stay as they are.
+    passkey_options=("passkey.rp_id", "passkey.origins"),
     # setting/operation_setting/payment_setting.go: without both every callback is refused.
     compliance={
         "payment_setting.compliance_confirmed": "true",

@@ -14,7 +14,9 @@ import pytest
 import requests
 
 from one_api_infra.lab import process
-from tests.lab import ledgers
+from one_api_infra.shared import editions
+from one_api_infra.shared.editions.edition import Edition
+from tests.lab import ledgers, real
 from tests.lab.conftest import new_site
 from tests.lab.sites import LabSite
 
@@ -31,9 +33,13 @@ ENVIRONMENT = {
 }
 
 
+# By these the stand-in is one of Done Hub; the real one passes them over, or is one.
+VARIABLES = {"one-hub": {}, "done-hub": {"RELAY_ONLY": "false"}}
+
+
 def binaries() -> list[str]:
     """What the suite runs on; a missing real binary is not passed over in silence."""
-    return ["stand-in", "real"]
+    return [*VARIABLES, "real"]
 
 
 @dataclass
@@ -43,6 +49,7 @@ class OneApi:
     site: LabSite
     binary: Path
     base: str
+    edition: Edition
     session: requests.Session = field(default_factory=requests.Session)
 
     def call(self, method: str, path: str, body: Any = None, **options: Any) -> requests.Response:
@@ -52,7 +59,8 @@ class OneApi:
 
     def start(self, **environment: str) -> None:
         """Start it with more settings; the database stays."""
-        variables = " ".join(f"{k}={v}" for k, v in (ENVIRONMENT | environment).items() if v)
+        given = ENVIRONMENT | VARIABLES[self.edition.name] | environment
+        variables = " ".join(f"{k}={v}" for k, v in given.items() if v)
         self.site.host.ssh(
             "systemctl reset-failed contract 2>/dev/null; systemd-run --quiet --unit=contract"
             f" --working-directory={FOLDER} env -i {variables}"
@@ -77,6 +85,10 @@ class OneApi:
         """Change its database behind its back."""
         ledgers.write(self.site, statement, f"{FOLDER}/one-api.db")
 
+    def hold(self, seconds: float) -> None:
+        """Let nobody write to its database for so long, from now on."""
+        ledgers.hold(self.site, seconds, f"{FOLDER}/one-api.db")
+
     def _is_up(self) -> bool:
         try:
             return self.call("GET", "/api/status").status_code == 200
@@ -96,10 +108,11 @@ def contract_host(lab: Any, prepared: Callable[[str], Path]) -> Iterator[LabSite
 @pytest.fixture(scope="module", params=binaries())
 def one_api(request: pytest.FixtureRequest, contract_host: LabSite) -> Iterator[OneApi]:
     """A fresh One API for each module and binary."""
-    real = os.environ.get("ONE_API_BINARY")
-    if request.param == "real" and not real:
-        pytest.skip("ONE_API_BINARY names no real one-hub")
-    binary = Path(real) if request.param == "real" and real else contract_host.lab.stand_in
+    given = os.environ.get("ONE_API_BINARY")
+    if request.param == "real" and real.edition() not in VARIABLES:
+        pytest.skip("ONE_API_BINARY names no real one-hub or done-hub")
+    edition = real.edition() if request.param == "real" else request.param
+    binary = Path(given) if request.param == "real" and given else contract_host.lab.stand_in
     host = contract_host.host
     host.ssh(f"rm -rf {FOLDER} && mkdir -p {FOLDER}")
     subprocess.run(
@@ -107,7 +120,7 @@ def one_api(request: pytest.FixtureRequest, contract_host: LabSite) -> Iterator[
         input=binary.read_bytes(), check=True,
     )  # fmt: skip
     with _tunnel(contract_host) as base:
-        running = OneApi(contract_host, binary, base)
+        running = OneApi(contract_host, binary, base, editions.get(edition))
         running.session.trust_env = False
         running.stop()
         running.start()

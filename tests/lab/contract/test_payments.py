@@ -1,6 +1,7 @@
 """Payment rows, orders, callbacks: the routes of money, hazards included."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlencode
 
@@ -65,7 +66,8 @@ def test_row_keeps_its_secrets_when_the_domain_changes(
 
 def test_order_hands_out_the_callback_url(one_api: OneApi, payment: dict[str, Any]) -> None:
     order = _order(one_api, payment)
-    assert order["notify_url"] == f"https://pay.test/api/payment/notify/{payment['uuid']}"
+    path = one_api.edition.callback_path("epay", payment["uuid"])
+    assert order["notify_url"] == f"https://pay.test{path}"
     assert order["money"] == "73.00"
     stored = one_api.rows(
         "SELECT status, amount, quota, order_currency FROM orders"
@@ -225,6 +227,29 @@ def test_hazard_a_disabled_row_answers_200(one_api: OneApi, payment: dict[str, A
     one_api.call("PUT", "/api/payment/", {"id": payment["id"], "enable": True})
 
 
+def test_hazard_two_at_once(one_api: OneApi, payment: dict[str, Any], account: Gateway) -> None:
+    """Both read the order while a third holds the database: whether the second looks again."""
+    order = _order(one_api, payment)
+    before = _quota(one_api)
+    path = one_api.edition.callback_path("epay", payment["uuid"])
+    url = f"{one_api.base}{path}?{urlencode(account.notification(order))}"
+    one_api.hold(2)
+    with ThreadPoolExecutor(2) as pool:
+        replies = list(pool.map(lambda each: requests.get(each, timeout=20), [url, url]))
+    assert [reply.text for reply in replies] == ["success", "success"]
+    credits = 2 if one_api.edition.order_parameter else 1
+    assert _quota(one_api) == before + credits * 5000000
+
+
+def test_callback_domain_of_the_option_wins(one_api: OneApi, payment: dict[str, Any]) -> None:
+    for option in one_api.edition.callback_options:
+        body = {"key": option, "value": "https://option.test"}
+        assert one_api.call("PUT", "/api/option/", body).json()["success"]
+        assert _order(one_api, payment)["notify_url"].startswith("https://option.test/api/")
+        assert one_api.call("PUT", "/api/option/", body | {"value": ""}).json()["success"]
+    assert _order(one_api, payment)["notify_url"].startswith("https://pay.test/api/")
+
+
 @pytest.fixture(scope="module")
 def alipay_row(one_api: OneApi, lab: Any) -> tuple[Alipay, dict[str, Any]]:
     """An account at Alipay, and its payment row; nobody has ordered with it yet."""
@@ -253,7 +278,8 @@ def test_hazard_alipay_is_cold_until_the_first_order(
 ) -> None:
     account, row = alipay_row
     order = {"out_trade_no": "1", "money": "73.00"}
-    assert _post(one_api, row, account.call(order)).status_code == 500
+    cold = 500 if one_api.edition.name == "one-hub" else 200  # Done Hub makes its client anew
+    assert _post(one_api, row, account.call(order)).status_code == cold
     _alipay_order(one_api, row)
     assert _post(one_api, row, account.call(order, sign="AAAA")).text == "failure"
 

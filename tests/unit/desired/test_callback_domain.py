@@ -31,7 +31,8 @@ def test_wrong_form_is_found(value: str) -> None:
 
 def test_missing_values_are_wrong() -> None:
     found = places(EDITIONS["new-api"], {}, [], ORIGIN, ORIGIN)
-    assert [place.key for place in found] == ["ServerAddress", "CustomCallbackAddress"]
+    wanted = ["ServerAddress", "CustomCallbackAddress", "passkey.rp_id", "passkey.origins"]
+    assert [place.key for place in found] == wanted
     assert not any(place.is_right for place in found)
 
 
@@ -47,3 +48,26 @@ def test_right_only_if_this_node_uses_it() -> None:
     assert not is_right(site(), state(restart_due=True))
     assert not is_right(site(), state(places=()))
     assert not is_right(site(), Snapshot())
+
+
+NAME = ORIGIN.removeprefix("https://")
+
+
+@pytest.mark.parametrize(("stored", "wanted"), [
+    ({}, (NAME, ORIGIN)),
+    ({"passkey.rp_id": "site-example.com", "passkey.origins": f"https://a.org,{ORIGIN}"}, None),
+    ({"passkey.rp_id": NAME, "passkey.origins": ORIGIN}, None),
+    ({"passkey.rp_id": "old.com", "passkey.origins": "https://old.com"}, (NAME, ORIGIN)),
+    ({"passkey.rp_id": "x-example.com"}, (NAME, ORIGIN)),
+    ({"passkey.rp_id": "com", "passkey.origins": ""}, (NAME, ORIGIN)),
+])  # fmt: skip
+def test_passkeys_are_bound_to_the_domain(
+    stored: dict[str, str], wanted: tuple[str, str] | None
+) -> None:
+    found = {each.key: each for each in places(EDITIONS["new-api"], stored, [], ORIGIN, ORIGIN)}
+    identity, origins = found["passkey.rp_id"], found["passkey.origins"]
+    if wanted is None:
+        assert identity.is_right
+        assert origins.is_right
+    else:
+        assert (identity.wanted, origins.wanted) == wanted

@@ -45,3 +45,18 @@ def test_the_second_instance_has_its_own_port_and_logs_and_no_boot() -> None:
     assert f"UnsetEnvironment=PORT\nExecStart={paths.SECOND}/one-api --port 3001" in second
     assert "one-api-second" in second.partition("LogsDirectory=")[2].splitlines()[0]
     assert paths.STARTED not in second
+
+
+@pytest.mark.parametrize(("theirs", "expected"), [
+    ("", "site-example.com,pay.site-example.com"),
+    ("shop.org, site-example.com", "site-example.com,pay.site-example.com,shop.org"),
+])  # fmt: skip
+def test_new_api_leads_payers_back_to_the_site_and_where_the_admin_says(
+    theirs: str, expected: str
+) -> None:
+    given = {"TRUSTED_REDIRECT_DOMAINS": theirs} if theirs else {}
+    made = site(
+        edition="new-api", domain="site-example.com", callback_domain="pay.site-example.com",
+        environment=given,
+    )  # fmt: skip
+    assert dict(one_api.variables(made))["TRUSTED_REDIRECT_DOMAINS"] == expected

@@ -1,4 +1,4 @@
-"""Orders of One Hub (controller/order.go: CreateOrder; payment/service.go)."""
+"""Orders of One Hub and Done Hub (controller/order.go: CreateOrder; payment/service.go)."""
 
 from collections.abc import Mapping
 from urllib.parse import quote
@@ -33,7 +33,9 @@ def order(root: Api, payer: Api, account: Account) -> Checkout:
     number, is_code = str(made["trade_no"]), made["type"] == CODE
     if notify:
         return Checkout(number, link, is_code, notify, returns, is_told=True)
-    domain = _notify_domain(root, account) or options.get("ServerAddress", "")
+    told = (options.get(each) for each in root.edition.callback_options)
+    domain = next(filter(None, told), "") or _notify_domain(root, account)
+    domain = domain or options.get("ServerAddress", "")
     returns = f"{options.get('ServerAddress', '').removesuffix('/')}{RETURN}"
     notify = f"{domain.removesuffix('/')}{account.path}"
     return Checkout(number, link, is_code, notify, returns, is_told=False)

@@ -90,13 +90,15 @@ class Gateway(ABC):
     ``title`` is what people call it, ``needed`` the entries of a payment row's config without which
     it cannot work (the names are one-hub's, payment/gateway/*).
     ``deadline`` is how many seconds old a callback may be when One API gets it; its signature is
-    refused later. None: it never ages. ``can_sign`` says whether the merchant's own key makes a
-    notification; else a payment can be sent to One API only as it was recorded.
+    refused later. None: it never ages. ``asks``: it can be asked for one order.
+    ``can_sign`` says whether the merchant's own key makes a notification; else a payment can be
+    sent to One API only as it was recorded.
     """
 
     kind: str
     title: str
     needed: tuple[str, ...]
+    asks: bool = True
     can_sign: bool = False
     deadline: float | None = None
     currency: str = "CNY"
@@ -113,9 +115,9 @@ class Gateway(ABC):
     def is_accepted(self, status: int, answer: bytes | None, length: int) -> bool:
         """Whether One API's answer says that it took the callback."""
 
-    @abstractmethod
     def ask(self, account: Account, number: str, created: float) -> Reply:
         """Ask the gateway about an order made at ``created``; AskError if it does not tell."""
+        raise AskError("it has no question")
 
     def listed(self, account: Account, since: float) -> Iterator[Reply]:
         """Its orders since a time or longer, newest first; none where it keeps no list to ask for.

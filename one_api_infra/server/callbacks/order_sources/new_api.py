@@ -32,21 +32,29 @@ CHANGES = {"user.quota_add": 1, "user.quota_subtract": -1}  # controller/user.go
 # The unit in which New API's log shows quota, and the option that holds its rate to the dollar.
 DISPLAY = "general_setting.quota_display_type"
 RATES = {"CNY": "USDExchangeRate", "CUSTOM": "general_setting.custom_currency_exchange_rate"}
-NOTIFY = "/api/user/epay/notify"
+# Where each kind of gateway calls, and the options that hold what a payment row would.
+ACCOUNTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "epay": ("/api/user/epay/notify",
+             {"pay_domain": "PayAddress", "partner_id": "EpayId", "key": "EpayKey"}),
+    "stripe": ("/api/stripe/webhook",
+               {"secret_key": "StripeApiSecret", "webhook_secret": "StripeWebhookSecret"}),
+    "creem": ("/api/creem/webhook", {"webhook_secret": "CreemWebhookSecret"}),
+    "waffo": ("/api/waffo/webhook", {"public_key": "WaffoKey"}),
+}  # fmt: skip
 QUOTA_PER_UNIT = "500000"
 STATUS = {"pending": Status.PENDING, "success": Status.SUCCESS, "failed": Status.FAILED}
 
 
 class NewApiOrders:
-    """By the management API, which does not tell the epay account's ``key``: it is handed over."""
+    """By the management API, which does not tell the gateways' ``keys``: they are handed over."""
 
     can_complete = True
     is_blind = False
 
-    def __init__(self, api: Api, key: str) -> None:
+    def __init__(self, api: Api, keys: Mapping[str, str]) -> None:
         self.api = api
         self.edition = api.edition
-        self.key = key
+        self.keys = keys
         self._quota_per_unit = Decimal(QUOTA_PER_UNIT)
         self._quota_shown = self._quota_per_unit  # quota per unit that the log shows
 
@@ -56,14 +64,17 @@ class NewApiOrders:
         display = options.get(DISPLAY, "")
         rate = Decimal(options.get(RATES.get(display, ""), "") or 1)
         self._quota_shown = Decimal(1) if display == "TOKENS" else self._quota_per_unit / rate
-        config = {
-            "pay_domain": options.get("PayAddress", ""),
-            "partner_id": options.get("EpayId", ""),
-            "key": self.key,
-        }
+        known = {**options, **self.keys, **_waffo(options, self.keys)}
         # Without the key no callback can be judged: none is called forged for that.
-        self.is_blind = bool(config["pay_domain"] and config["partner_id"] and not self.key)
-        return [GATEWAYS["epay"].account("epay", NOTIFY, config)] if all(config.values()) else []
+        is_set_up = known.get("PayAddress") and known.get("EpayId")
+        self.is_blind = bool(is_set_up and not known.get("EpayKey"))
+        found = ((kind, path, {name: known.get(option, "") for name, option in names.items()})
+                 for kind, (path, names) in ACCOUNTS.items())  # fmt: skip
+        return [
+            GATEWAYS[kind].account(kind, path, config)
+            for kind, path, config in found
+            if all(config[name] for name in GATEWAYS[kind].needed)
+        ]
 
     def orders(self, since: float) -> Iterator[Order]:
         return map(self._order, self._rows(since))
@@ -126,12 +137,14 @@ class NewApiOrders:
 
     def _order(self, row: Mapping[str, Any]) -> Order:
         provider = row.get("payment_provider") or "epay"
-        units = row["money"] if provider == "stripe" else row["amount"]
+        # Stripe's order holds what is credited, in units; what Stripe takes for it stands nowhere.
+        is_stripe = provider == "stripe"
+        units = row["money"] if is_stripe else row["amount"]
         return Order(
             number=str(row["trade_no"]),
             user=int(row["user_id"]),
             row=provider,
-            money=round(Decimal(str(row["money"])), 2),
+            money=None if is_stripe else round(Decimal(str(row["money"])), 2),
             currency="CNY" if provider == "epay" else "",
             quota=int(Decimal(str(units)) * self._quota_per_unit),
             status=STATUS.get(row["status"], Status.CLOSED),
@@ -158,6 +171,12 @@ class NewApiOrders:
             if page * PAGE >= data["total"] or not data["items"]:
                 return
             page += 1
+
+
+def _waffo(options: Mapping[str, str], keys: Mapping[str, str]) -> Mapping[str, str]:
+    """Waffo's key for the mode that is set."""
+    name = "WaffoSandboxPublicCert" if options.get("WaffoSandbox") == "true" else "WaffoPublicCert"
+    return {"WaffoKey": keys.get(name, "")}
 
 
 def _key(row: Mapping[str, Any]) -> tuple[int, Decimal]:

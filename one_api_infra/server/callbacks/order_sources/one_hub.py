@@ -1,4 +1,4 @@
-"""One Hub's orders: payment rows with their keys, orders, and what its log says it credited."""
+"""One Hub's and Done Hub's orders: payment rows, orders, what the log says was credited."""
 
 import json
 import re
@@ -13,22 +13,22 @@ from one_api_infra.server.callbacks.gateways.gateway import Account
 from one_api_infra.server.callbacks.order import Correction, Credit, Order, Status
 from one_api_infra.server.callbacks.order_sources.order_source import PAGE
 from one_api_infra.shared.editions.api import Api, ApiError
+from one_api_infra.shared.editions.edition import Edition
 
 TOPUP, MANAGE = 1, 3  # the log's types of credits and of what administrators did
 CREDITED = "在线充值成功"  # how One Hub's log line of a paid order begins (controller/order.go)
 CORRECTED = "管理员增减用户额度"  # how its line of a changed quota begins (controller/user.go)
 REMARK = re.compile(r", 备注: (.*)$", re.DOTALL)
-NOTIFY = "/api/payment/notify/"
 NO_ROW, MANY = "none", 1_000_000  # of an order that cannot be made; the least amount is a setting
 
 
 class OneHubOrders:
-    """By the management API; One Hub completes no order, and ``key`` stands in each row."""
+    """By the management API; One Hub completes no order, and each row holds its keys."""
 
     can_complete = False
     is_blind = False
 
-    def __init__(self, api: Api, _key: str = "") -> None:
+    def __init__(self, api: Api, _keys: Mapping[str, str]) -> None:
         self.api = api
         self.edition = api.edition
         self._rows: dict[int, str] = {}
@@ -36,7 +36,7 @@ class OneHubOrders:
     def accounts(self) -> Sequence[Account]:
         rows = self.api.payments()
         self._rows = {row["id"]: row["uuid"] for row in rows}
-        return [account for row in rows if (account := _account(row))]
+        return [found for row in rows if (found := _account(row, self.edition))]
 
     def orders(self, since: float) -> Iterator[Order]:
         for query in (f"start_timestamp={int(since)}", f"status={Status.PENDING.value}"):
@@ -99,7 +99,7 @@ class OneHubOrders:
             page += 1
 
 
-def _account(row: Mapping[str, Any]) -> Account | None:
+def _account(row: Mapping[str, Any], edition: Edition) -> Account | None:
     """The account of a payment row; None for a kind that the callback service does not know."""
     gateway = GATEWAYS.get(str(row["type"]))
     try:
@@ -108,6 +108,7 @@ def _account(row: Mapping[str, Any]) -> Account | None:
         config = {}
     if gateway is None or not isinstance(config, dict):
         return None
-    found = gateway.account(str(row["uuid"]), f"{NOTIFY}{row['uuid']}", config)
+    path = edition.callback_path(gateway.kind, str(row["uuid"]))
+    found = gateway.account(str(row["uuid"]), path, config)
     title = f"{row['id']} {row.get('name') or row['type']}"
     return replace(found, is_enabled=bool(row["enable"]), title=title)

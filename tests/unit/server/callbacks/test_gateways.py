@@ -207,6 +207,59 @@ def test_stripe() -> None:
     assert not said("stripe", called(body=body + b" ", **header), known).is_genuine
 
 
+# As docs.creem.io/code/webhooks shows it, as far as it is read.
+CREEM = {
+    "id": "evt_1", "eventType": "checkout.completed", "created_at": 1728734325927,
+    "object": {
+        "id": "ch_1", "object": "checkout", "request_id": "my-request-id", "status": "completed",
+        "order": {
+            "object": "order", "id": "ord_1", "amount": 1000, "amount_paid": 1000,
+            "currency": "EUR", "status": "paid", "type": "recurring", "mode": "test",
+        },
+        "mode": "test",
+    },
+}  # fmt: skip
+# As waffo-go's test/webhook_handler_test.go has it.
+WAFFO = {
+    "eventType": "PAYMENT_NOTIFICATION",
+    "result": {
+        "acquiringOrderId": "ACQ123", "merchantOrderId": "ORDER123", "paymentRequestId": "REQ123",
+        "orderStatus": "PAY_SUCCESS", "orderAmount": "100.00", "orderCurrency": "USD",
+    },
+}  # fmt: skip
+
+
+def test_creem() -> None:
+    body = json.dumps(CREEM).encode()
+    header = {"method": "POST", "creem-signature": hmac.new(b"s", body, "sha256").hexdigest()}
+    found = said("creem", called(body=body, **header), account("creem", webhook_secret="s"))
+    assert (found.is_genuine, found.is_paid, found.is_test) == (True, True, True)
+    assert (found.number, found.gateway_number) == ("my-request-id", "ord_1")
+    assert (found.money, found.currency) == (Decimal(10), "EUR")
+    for other in ("x", ""):
+        known = account("creem", webhook_secret=other)
+        assert not said("creem", called(body=body, **header), known).is_genuine
+    altered = body.replace(b"1000", b"1001")
+    known = account("creem", webhook_secret="s")
+    assert not said("creem", called(body=altered, **header), known).is_genuine
+    assert GATEWAYS["creem"].claim(called(body=body, method="POST"), known) is None
+
+
+def test_waffo() -> None:
+    body = json.dumps(WAFFO).encode()
+    header = {"method": "POST", "x-signature": rsa.sign(body, PRIVATE_TEXT)}
+    known = account("waffo", public_key=PUBLIC_TEXT)
+    found = said("waffo", called(body=body, **header), known)
+    assert (found.is_genuine, found.is_paid) == (True, True)
+    assert (found.number, found.gateway_number) == ("ORDER123", "ACQ123")
+    assert (found.money, found.currency) == (Decimal(100), "USD")
+    altered = called(body=body.replace(b"100.00", b"1.00"), **header)
+    assert not said("waffo", altered, known).is_genuine
+    failed = json.dumps(WAFFO).replace("PAY_SUCCESS", "ORDER_CLOSE").encode()
+    signed = {"method": "POST", "x-signature": rsa.sign(failed, PRIVATE_TEXT)}
+    assert not said("waffo", called(body=failed, **signed), known).is_paid
+
+
 @pytest.mark.parametrize(
     ("kind", "status", "answer", "taken"),
     [
@@ -221,6 +274,10 @@ def test_stripe() -> None:
         ("wxpay", 200, b'{"success":false}', False),
         ("stripe", 200, b"", True),
         ("stripe", 500, b"", False),
+        ("creem", 200, b"", True),
+        ("creem", 401, b"", False),
+        ("waffo", 200, b'{"message":"success"}', True),
+        ("waffo", 200, b'{"message":"failed"}', False),
     ],
 )
 def test_taken(kind: str, status: int, answer: bytes, taken: bool) -> None:

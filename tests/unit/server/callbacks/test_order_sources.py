@@ -2,11 +2,14 @@
 
 import json
 import time
+from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from one_api_infra.server.callbacks import audit
+from one_api_infra.server.callbacks.gateways.gateway import PaymentStatus, Reply
 from one_api_infra.server.callbacks.order import Credit, Status
 from one_api_infra.server.callbacks.order_sources.new_api import DISPLAY, NewApiOrders
 from one_api_infra.shared import editions
@@ -15,6 +18,7 @@ from one_api_infra.shared.editions.api import Api, ApiError
 NOW = int(time.time())
 DAY = 86400
 KEY = "epay-merchant-key"
+KEYS = {"EpayKey": KEY}
 
 
 def row(identity: int, age: int, status: str = "pending", **changed: Any) -> dict[str, Any]:
@@ -51,7 +55,7 @@ class Told(Api):
 
 
 def test_account_is_that_of_the_options() -> None:
-    (account,) = NewApiOrders(Told([]), KEY).accounts()
+    (account,) = NewApiOrders(Told([]), KEYS).accounts()
     assert (account.gateway, account.merchant) == ("epay", "1001")
     assert account.path == "/api/user/epay/notify"
     assert account.reveal("key") == KEY
@@ -60,12 +64,12 @@ def test_account_is_that_of_the_options() -> None:
 
 @pytest.mark.parametrize(("key", "options"), [("", {}), (KEY, {"EpayId": ""})])
 def test_without_a_key_nothing_is_judged(key: str, options: dict[str, str]) -> None:
-    assert NewApiOrders(Told([], **options), key).accounts() == []
+    assert NewApiOrders(Told([], **options), {"EpayKey": key} if key else {}).accounts() == []
 
 
 def test_orders_and_what_they_credit() -> None:
     told = Told([row(1, 3600, "success"), row(2, 60), row(3, 30, "expired")])
-    source = NewApiOrders(told, KEY)
+    source = NewApiOrders(told, KEYS)
     found = {each.number: each for each in source.orders(NOW - 7200)}
     assert [each.status for each in found.values()] == [
         Status.CLOSED, Status.PENDING, Status.SUCCESS
@@ -88,7 +92,7 @@ def test_credit_without_a_transaction_is_what_the_log_says() -> None:
     old = [row(at, age, "success", complete_time=0) for at, age in ((1, 3600), (3, 900))]
     told = Told([*old, row(2, 1800, "success")])
     told.lines = [line(11, 3594), line(12, 1794), line(13, 500, "9.000000")]
-    found = list(NewApiOrders(told, KEY).credits(NOW - 7200))
+    found = list(NewApiOrders(told, KEYS).credits(NOW - 7200))
     assert [(each.id, each.number) for each in found] == [(2, "USR1NO2"), (-11, "")]
     assert found[1].quota == 1_000_000
 
@@ -99,14 +103,14 @@ def test_completion_by_hand_takes_no_callbacks_line() -> None:
     told.rows.append(row(2, 60, "success", complete_time=0))
     by_hand = "管理员补单成功，充值金额: ＄2.000000 额度，支付金额：14.600000"
     told.lines = [line(11, 50), {**line(12, 50), "content": by_hand}]
-    found = list(NewApiOrders(told, KEY).credits(NOW - 7200))
+    found = list(NewApiOrders(told, KEYS).credits(NOW - 7200))
     assert [each.id for each in found] == [1, -11]
 
 
 def test_two_lines_for_one_order_are_two_credits() -> None:
     told = Told([row(1, 3600, status="success", complete_time=0)])
     told.lines = [line(11, 3594), line(12, 3594)]
-    assert [each.id for each in NewApiOrders(told, KEY).credits(NOW - 7200)] == [-11, -12]
+    assert [each.id for each in NewApiOrders(told, KEYS).credits(NOW - 7200)] == [-11, -12]
 
 
 @pytest.mark.parametrize(
@@ -121,7 +125,7 @@ def test_what_people_added_and_took(options: dict[str, str], shown: str, quota: 
     told = Told([], **options)
     told.lines = [_audit(1, "user.quota_add", shown), _audit(2, "user.quota_subtract", shown)]
     told.lines += [_audit(3, "user.manage", shown), {**_audit(4, "x", ""), "other": "no JSON"}]
-    source = NewApiOrders(told, KEY)
+    source = NewApiOrders(told, KEYS)
     source.accounts()
     found = [(each.id, each.user, each.quota) for each in source.corrections(0)]
     assert found == [(1, 7, quota), (2, 7, -quota)]
@@ -142,12 +146,12 @@ def _audit(identity: int, action: str, quota: str) -> dict[str, Any]:
 
 def test_pages_end_where_the_day_does() -> None:
     told = Told([row(n, 60 if n > 250 else 3 * DAY) for n in range(1, 401)])
-    assert len(list(NewApiOrders(told, KEY).orders(NOW - 600))) == 150
+    assert len(list(NewApiOrders(told, KEYS).orders(NOW - 600))) == 150
     assert len(told.asked) == 2
 
 
 def test_what_nobody_paid_in_a_day_is_read_no_more_but_can_still_be_completed() -> None:
-    source = NewApiOrders(Told([row(1, 2 * DAY), row(12, 60)]), KEY)
+    source = NewApiOrders(Told([row(1, 2 * DAY), row(12, 60)]), KEYS)
     assert [each.number for each in source.orders(NOW - 600)] == ["USR1NO12"]
     old = source.order("USR1NO1")
     assert old
@@ -155,10 +159,29 @@ def test_what_nobody_paid_in_a_day_is_read_no_more_but_can_still_be_completed() 
     assert source.order("USR1NO") is None
 
 
-def test_stripes_orders_are_nobodys_account() -> None:
-    source = NewApiOrders(Told([row(1, 60, money=2.0, payment_provider="stripe")]), KEY)
+def test_every_gateway_has_its_account_where_its_keys_are_known() -> None:
+    keys = {
+        **KEYS, "StripeApiSecret": "sk_1", "StripeWebhookSecret": "w", "CreemWebhookSecret": "c",
+        "WaffoPublicCert": "live", "WaffoSandboxPublicCert": "test",
+    }  # fmt: skip
+    found = {each.gateway: each for each in NewApiOrders(Told([]), keys).accounts()}
+    assert {kind: each.path for kind, each in found.items()} == {
+        "epay": "/api/user/epay/notify", "stripe": "/api/stripe/webhook",
+        "creem": "/api/creem/webhook", "waffo": "/api/waffo/webhook",
+    }  # fmt: skip
+    assert found["stripe"].reveal("secret_key") == "sk_1"
+    assert found["waffo"].public["public_key"] == "live"
+    sandbox = {each.gateway: each for each in NewApiOrders(Told([], WaffoSandbox="true"), keys)
+               .accounts()}  # fmt: skip
+    assert sandbox["waffo"].public["public_key"] == "test"
+
+
+def test_what_stripe_takes_for_an_order_is_not_known() -> None:
+    source = NewApiOrders(Told([row(1, 60, money=2.0, payment_provider="stripe")]), KEYS)
     (order,) = source.orders(NOW - 600)
-    assert (order.row, order.quota) == ("stripe", 1_000_000)
+    assert (order.row, order.quota, order.money) == ("stripe", 1_000_000, None)
+    paid = Reply(PaymentStatus.PAID, order.number, "pi_1", Decimal("14.60"), "CNY")
+    assert audit.may_credit(order, "", paid)
 
 
 def test_a_release_without_the_list_is_an_error() -> None:
@@ -167,4 +190,4 @@ def test_a_release_without_the_list_is_an_error() -> None:
             return {"success": False, "message": "无权进行此操作"}
 
     with pytest.raises(ApiError, match="/api/user/topup"):
-        list(NewApiOrders(Old([]), KEY).orders(0))
+        list(NewApiOrders(Old([]), KEYS).orders(0))

@@ -32,7 +32,7 @@ def called(**changed: bool) -> Judged:
         answer_bytes=7, seconds=0.02, request_id="1",
     )  # fmt: skip
     claim = replace(CLAIM, is_genuine=changed.get("is_genuine", True))
-    return Judged(callback, "epay", claim, changed.get("is_accepted", True))
+    return Judged(callback, "epay", "row", claim, changed.get("is_accepted", True))
 
 
 CREDITED = replace(
