@@ -13,6 +13,8 @@ for directory in host.loop(certificate.directories()):
     operations.directory(name=_("Make {path}", path=directory.path), directory=directory)
 for file in host.loop(certificate.files(site)):
     operations.file(name=_("Write {path}", path=file.path), file=file)
+for path in host.loop(certificate.absent(site)):
+    operations.absent(name=_("Remove {path}", path=path), path=path)
 operations.unit(
     name=_("Renew it by a timer"), unit=units.CERTIFICATE_TIMER, beside=(units.CERTIFICATE,)
 )

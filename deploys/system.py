@@ -43,7 +43,7 @@ operations.unit(name=_("Install security updates"), unit=system.UPDATER)
 operations.command(
     name=_("Build the virtual environment"),
     script=system.venv_script(site),
-    due=lambda snapshot: not system.venv_is_complete(snapshot),
+    due=lambda snapshot: not system.venv_is_complete(site, snapshot),
 )
 operations.command(
     name=_("Compile the agent"),

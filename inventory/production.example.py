@@ -43,9 +43,16 @@ hosts = [
             # "acme_profile": "tlsserver",             # none: the CA's default
             # "key_type": "ecdsa",                     # or "rsa"; ecdsa costs half the CPU
             # "certbot": "venv",                       # or "distribution": Debian's package
+            # "dns-01": the CA asks DNS, and nobody needs port 80 (docs/server.md). The provider's
+            # code and the names of its credentials are those of go-acme.github.io/lego/dns.
+            # "acme_challenge": "http-01",
+            # "acme_dns_provider": "alidns",           # tencentcloud, huaweicloud, cloudflare…
+            # "acme_dns_credentials": {"ALICLOUD_ACCESS_KEY": os.environ["ALICLOUD_ACCESS_KEY"]},
+            # "acme_dns_seconds": 60,                  # until all its servers show a new record
+            # "certificate_names": ["*.example.com"],  # beside both domains; "*." by dns-01 alone
             #
             # --- One API ----------------------------------------------------------------------
-            # "edition": "one-hub",                    # or "new-api", "one-api"
+            # "edition": "one-hub",                    # or "done-hub", "new-api", "one-api"
             # "version": "v0.14.27",
             # Where GitHub is slow: a prefix that is put before its URL, or a file of your own.
             # "artifact_mirror": "https://mirror.example.com",
@@ -79,6 +86,10 @@ hosts = [
             # "connections_per_address": 512,          # at a time, to 80 and 443
             # "open_ports": [8443, "51820/udp"],       # beside ssh, 80 and 443
             # "public_addresses": [],                  # if DNS names an address of a NAT
+            # A CDN or load balancer that stands before "domain" (docs/server.md): its networks, a
+            # file of them, or "cloudflare". Only by these does a header tell the client's address.
+            # "trusted_proxies": ["10.0.0.5", "cloudflare", "/path/ranges.txt"],
+            # "proxy_protocol": False,                 # True: they speak it; nobody else comes in
             # "dns_resolvers": [],                     # else: this machine's
             # "pip_index": "https://mirror.example.com/simple",  # where PyPI is slow
             # "log_days": 180,                         # how long callbacks are kept

@@ -11,6 +11,21 @@ from one_api_infra.shared.texts import N_
 # Such a one passes by itself; the next attempt may succeed.
 PASSING = {"ca", "limited"}
 FAULTS: Mapping[str, Fault] = {
+    "provider": Fault(
+        N_("the DNS provider does not take the CA's challenge: {words}"),
+        N_(
+            'correct "acme_dns_provider" and "acme_dns_credentials" (lego\'s page of the provider'
+            " names them), let the server reach the provider; then"
+            " `pyinfra inventory.py deploys/certificate.py`, `{again}`"
+        ),
+    ),
+    "txt": Fault(
+        N_("the CA does not find the challenge in DNS: {words}"),
+        N_(
+            'raise "acme_dns_seconds" until all the provider\'s servers show a new record; then'
+            " `pyinfra inventory.py deploys/certificate.py`, `{again}`"
+        ),
+    ),
     "account": Fault(
         N_("the CA does not know certbot's account any more: {words}"),
         N_(

@@ -57,7 +57,7 @@ def _notes(observation: Observation) -> Finding:
     renewal = observed(observation.on_server.renewal)
     if renewal is None:
         return _from_elsewhere()
-    odd = certificate.differing({"authenticator": "webroot"}, renewal.notes)
+    odd = certificate.differing({"authenticator": renewal.authenticator}, renewal.notes)
     for key, value in odd.items():
         return Found("differs", f"{key} = {value}", {"key": key, "value": value})
     if not renewal.notes:

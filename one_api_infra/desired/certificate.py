@@ -5,8 +5,9 @@ from one_api_infra.desired import render, roots
 from one_api_infra.desired.resources import Concern, Directory, File, SnapshotSpec
 from one_api_infra.desired.site import Site
 from one_api_infra.desired.snapshot import Snapshot
-from one_api_infra.shared import certificate, paths, tunnel, units
+from one_api_infra.shared import certificate, environment_file, paths, tunnel, units
 from one_api_infra.shared.certificate import HOOK, Certificate
+from one_api_infra.shared.secret import Secret
 from one_api_infra.shared.texts import _
 from one_api_infra.shared.validation import Problem
 
@@ -38,6 +39,7 @@ def files(site: Site) -> tuple[File, ...]:
         render.file(units.path(units.REHEARSAL_TIMER)),
         render.file(HOOK, "755", hook=paths.agent("deploy-hook")),
         *_ca(site),
+        *_dns(site),
     )
 
 
@@ -45,6 +47,23 @@ def _ca(site: Site) -> tuple[File, ...]:
     if not site.acme_ca_file:
         return ()
     return (File(paths.ACME_CA, roots.read(site.acme_ca_file, "acme_ca_file")),)
+
+
+def _dns(site: Site) -> tuple[File, ...]:
+    """For dns-01: whom certbot's plugin asks, and with which credentials."""
+    if site.acme_challenge != "dns-01":
+        return ()
+    shown = [(name, value.reveal()) for name, value in site.acme_dns_credentials]
+    return (
+        render.file(paths.DNS_PLUGIN, "600", provider=site.acme_dns_provider),
+        File(paths.DNS_CREDENTIALS, Secret(environment_file.text(shown)), "600"),
+    )
+
+
+def absent(site: Site) -> tuple[str, ...]:
+    """Credentials of a challenge that is no longer used."""
+    wanted = {file.path for file in files(site)}
+    return tuple(each for each in (paths.DNS_PLUGIN, paths.DNS_CREDENTIALS) if each not in wanted)
 
 
 def certificates(snapshot: Snapshot) -> tuple[Certificate, ...]:
@@ -84,8 +103,9 @@ def _external(site: Site, reason: str) -> Problem:
 def is_due(site: Site, snapshot: Snapshot) -> bool:
     """Whether a certificate for the site's names is still to be obtained."""
     now = float(snapshot.probe("time") or 0)
+    wanted = set(site.certificate_domains)
     return _obtained_otherwise(site, snapshot) or not any(
-        each.name == site.domain and each.is_valid(now) and set(each.names) == set(site.domains)
+        each.name == site.domain and each.is_valid(now) and set(each.names) == wanted
         for each in certificates(snapshot)
     )
 
@@ -93,7 +113,7 @@ def is_due(site: Site, snapshot: Snapshot) -> bool:
 def _obtained_otherwise(site: Site, snapshot: Snapshot) -> bool:
     """Whether the certificate is of another CA, key type or profile than is wanted now."""
     noted = snapshot.state().renewal
-    wanted = certificate.notes(site.acme_server, site.key_type, site.acme_profile)
+    wanted = certificate.notes(site)
     # Without its notes, or an account, certbot renews nothing.
     lost = not noted or not snapshot.state().has_account
     return lost or bool(certificate.differing(wanted, noted))
@@ -114,7 +134,7 @@ def concern(site: Site) -> Concern:
         files=files(site),
         directories=directories() if is_ours else (),
         units=units.CERTIFICATE_TIMERS if is_ours else (),
-        beside=SnapshotSpec(units=units.CERTIFICATE_TIMERS),
+        beside=SnapshotSpec(paths=absent(site), units=units.CERTIFICATE_TIMERS),
     )
 
 

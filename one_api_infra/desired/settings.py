@@ -6,12 +6,12 @@ tests hold them to it.
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from one_api_infra.checks import catalogue
-from one_api_infra.desired import parsers, variables
+from one_api_infra.desired import contradictions, parsers, proxies
 from one_api_infra.desired.domain import Domain
 from one_api_infra.desired.parsers import Parser, matching, refuse
 from one_api_infra.shared import database, editions, environment_file, repository
@@ -69,7 +69,7 @@ def _redis_url(value: Any, path: str) -> Secret:
 
 def _root_password(value: Any, path: str) -> Secret:
     secret = parsers.secret(value, path)
-    # All three editions demand 8 to 20 characters; other than these are stored, but cannot log in.
+    # All editions demand 8 to 20 characters; other than these are stored, but cannot log in.
     if not re.fullmatch(r"[!-~]{8,20}", secret.reveal()):
         expected = _("8 to 20 letters, digits and signs without a blank, as One API demands")
         raise refuse(path, expected, _("choose another, or leave it out to have one generated"))
@@ -134,6 +134,16 @@ def _lab_domain(value: Any, path: str) -> Domain:
     return Domain.parse(value, path, lab=True)
 
 
+def _certificate_name(value: Any, path: str, *, lab: bool = False) -> str:
+    """A domain, or all names of one label below one."""
+    star, rest = ("*.", value[2:]) if str(value).startswith("*.") else ("", value)
+    return f"{star}{Domain.parse(rest, path, lab=lab)}"
+
+
+def _lab_certificate_name(value: Any, path: str) -> str:
+    return _certificate_name(value, path, lab=True)
+
+
 def _tunnels(value: Any, path: str, *, lab: bool = False) -> tuple[Tunnel, ...]:
     if not isinstance(value, Mapping):
         remedy = _('write {"alice": {"domain": "alice.dev.example.com", "key": "ssh-ed25519 …"}}')
@@ -186,7 +196,14 @@ _public_key = matching(
 _time_of_day = matching(
     r"([01][0-9]|2[0-3]):[0-5][0-9]", "a time of the server's own clock", "write it as 04:30"
 )
+_dns_provider = matching(
+    r"[a-z][a-z0-9-]{0,40}",
+    "a DNS provider's code of lego",
+    "write it as alidns, tencentcloud, cloudflare",
+)
 _profile = matching(r"[a-z0-9]{1,40}", "a profile's name", "write it as tlsserver")
+
+_certificate_names = parsers.listing(_certificate_name)
 
 SETTINGS: dict[str, Setting] = {
     "domain": Setting(_domain, REQUIRED),
@@ -220,6 +237,11 @@ SETTINGS: dict[str, Setting] = {
     "acme_ca_file": Setting(parsers.file_path),
     "trusted_ca_file": Setting(parsers.file_path),
     "acme_profile": Setting(_profile),
+    "acme_challenge": Setting(parsers.choice("http-01", "dns-01"), "http-01"),
+    "acme_dns_provider": Setting(_dns_provider),
+    "acme_dns_credentials": Setting(_secret_variables, ()),
+    "acme_dns_seconds": Setting(parsers.number(0, 3600), 60),
+    "certificate_names": Setting(_certificate_names, ()),
     "key_type": Setting(parsers.choice("ecdsa", "rsa"), "ecdsa"),
     "certbot": Setting(parsers.choice("venv", "distribution"), "venv"),
     "pip_index": Setting(parsers.url),
@@ -231,6 +253,8 @@ SETTINGS: dict[str, Setting] = {
     "callbacks": Setting(parsers.choice("on", "off"), "on"),
     "gateway_networks": Setting(parsers.listing(parsers.network), ()),
     "reconcile": Setting(parsers.choice("act", "report"), "act"),
+    "trusted_proxies": Setting(parsers.listing(proxies.proxy), ()),
+    "proxy_protocol": Setting(parsers.flag, False),
     "alert_urls": Setting(parsers.listing(_alert_url), ()),
     "alert_quiet_minutes": Setting(parsers.number(1, 10_080), 60),
     "heartbeat_url": Setting(_secret_url),
@@ -252,7 +276,11 @@ SETTINGS: dict[str, Setting] = {
 }
 
 
-IN_LAB: Mapping[Parser, Parser] = {_domain: _lab_domain, _tunnels: _lab_tunnels}
+IN_LAB: Mapping[Parser, Parser] = {
+    _domain: _lab_domain,
+    _tunnels: _lab_tunnels,
+    _certificate_names: parsers.listing(_lab_certificate_name),
+}
 
 
 def tunnels(data: Mapping[str, Any]) -> tuple[Tunnel, ...]:
@@ -270,7 +298,7 @@ def parse(data: Mapping[str, Any]) -> dict[str, Any]:
             values[name] = _value(name, setting, data)
         except ValidationError as error:
             problems += error.problems
-    problems += _contradictions(values) if not problems else []
+    problems += contradictions.found(values) if not problems else []
     if problems:
         raise ValidationError(problems)
     return values
@@ -289,101 +317,3 @@ def _unknown(name: str) -> Problem:
     near = difflib.get_close_matches(str(name), SETTINGS, n=1, cutoff=0.5)
     remedy = _('write "{near}"', near=near[0]) if near else _("remove it")
     return Problem(str(name), _("there is no such setting"), remedy)
-
-
-def _contradictions(values: Mapping[str, Any]) -> list[Problem]:
-    """Rules over more than one setting."""
-    return [problem for rule in RULES for problem in rule(values)]
-
-
-def _external(values: Mapping[str, Any]) -> Iterable[Problem]:
-    if values["certificate"] != "external":
-        if not values["acme_email"]:
-            expected = _("the CA needs an address to write to")
-            yield Problem("acme_email", expected, _('add "acme_email": "you@DOMAIN"'))
-        return
-    for name in ("certificate_file", "certificate_key_file"):
-        if not values[name]:
-            expected = _('certificate = "external" needs this path on the server')
-            yield Problem(name, expected, _("name the file, or remove `certificate`"))
-
-
-def _plain_downloads(values: Mapping[str, Any]) -> Iterable[Problem]:
-    for name in ("artifact", "artifact_mirror"):
-        is_plain = str(values[name] or "").startswith("http://")
-        if is_plain and not values["artifact_sha256"]:
-            expected = _("over http:// anybody on the way can send another program")
-            remedy = _("write it with https:// in front, or add `artifact_sha256`")
-            yield Problem(name, expected, remedy)
-
-
-OWN_PORTS = {"one_api_port": 3000, "one_api_second_port": 3001}
-
-
-def _ports(values: Mapping[str, Any]) -> Iterable[Problem]:
-    for name, right in OWN_PORTS.items():
-        port = values[name]
-        if port in {22, 80, 443}:
-            expected = _("a port that ssh and nginx do not use")
-            yield Problem(name, expected, _("leave it out: {port} is right", port=right))
-        if port in values["open_ports"]:
-            expected = _(
-                "no port of One API's: nginx is the way to it, and open it is everybody's,"
-                " with its first password too"
-            )
-            yield Problem("open_ports", expected, _("remove {port} from it", port=port))
-    if values["one_api_port"] == values["one_api_second_port"]:
-        expected = _("another port than `one_api_port`: both run while One API is upgraded")
-        yield Problem(
-            "one_api_second_port", expected, _("leave it out: {port} is right", port=3001)
-        )
-
-
-def _certbot(values: Mapping[str, Any]) -> Iterable[Problem]:
-    if values["certbot"] == "distribution" and values["acme_profile"]:
-        expected = _("profiles need certbot 4.1 or newer")
-        yield Problem("acme_profile", expected, _('remove "certbot": "distribution"'))
-
-
-def _owned_variables(values: Mapping[str, Any]) -> Iterable[Problem]:
-    """What the toolkit writes itself has one place; its checks stand on that."""
-    owned = variables.owned(editions.get(values["edition"]))
-    for name, _value in values["environment"]:
-        if name in owned:
-            setting = owned[name]
-            remedy = _('set "{name}" instead', name=setting) if setting else _("remove it")
-            expected = _("a variable that one-api-infra does not set itself")
-            yield Problem(f"environment.{name}", expected, remedy)
-
-
-def _backup(values: Mapping[str, Any]) -> Iterable[Problem]:
-    """A backup needs its password, and by ssh a key: neither may be on the server alone."""
-    if values["backup"] and not values["backup_password"]:
-        expected = _("restic encrypts with it, and without it nobody can read the backup")
-        remedy = _(
-            'add "backup_password": os.environ["ONE_API_INFRA_BACKUP_PASSWORD"], and keep it in'
-            " another place too"
-        )
-        yield Problem("backup_password", expected, remedy)
-    by_ssh = [each for each in values["backup"] if repository.parse(each.reveal()).needs_ssh]
-    if by_ssh and not values["backup_ssh_key_file"]:
-        expected = _("the key with which the server reaches the repository by ssh")
-        remedy = _("make one by `ssh-keygen -t ed25519 -N '' -f FILE`, and name FILE")
-        yield Problem("backup_ssh_key_file", expected, remedy)
-
-
-def _tunnel_domains(values: Mapping[str, Any]) -> Iterable[Problem]:
-    """A tunnel's name is nobody else's on this server, and its certificate is certbot's."""
-    taken = {values["domain"], values["callback_domain"]}
-    for each in values["tunnels"]:
-        if each.domain in taken:
-            expected = _("a domain that nothing else on this server has")
-            remedy = _("give it a name of its own, such as {name}.dev.example.com", name=each.name)
-            yield Problem(f"tunnels.{each.name}.domain", expected, remedy)
-        taken.add(each.domain)
-    if values["tunnels"] and values["certificate"] == "external":
-        expected = _("tunnels have certificates of the CA, which certbot renews")
-        yield Problem("tunnels", expected, _('remove "certificate": "external"'))
-
-
-RULES = (_backup, _external, _plain_downloads, _ports, _certbot, _owned_variables, _tunnel_domains)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
-from one_api_infra.desired import settings
+from one_api_infra.desired import proxies, settings
 from one_api_infra.desired.domain import Domain
 from one_api_infra.shared import editions, repository, stream
 from one_api_infra.shared.editions.edition import Edition
@@ -53,6 +53,11 @@ class Site:
     acme_ca_file: str | None
     trusted_ca_file: str | None
     acme_profile: str | None
+    acme_challenge: str
+    acme_dns_provider: str | None
+    acme_dns_credentials: tuple[tuple[str, Secret], ...]
+    acme_dns_seconds: int
+    certificate_names: tuple[str, ...]
     key_type: str
     certbot: str
     pip_index: str | None
@@ -63,6 +68,8 @@ class Site:
     log_days: int
     callbacks: str
     gateway_networks: tuple[str, ...]
+    trusted_proxies: tuple[str, ...]
+    proxy_protocol: bool
     reconcile: str
     alert_urls: tuple[Secret, ...]
     alert_quiet_minutes: int
@@ -105,8 +112,19 @@ class Site:
 
     @cached_property
     def domains(self) -> tuple[Domain, ...]:
-        """The names that the certificate covers, the site's own first."""
+        """The names at which the site is reached, its own first."""
         return tuple(dict.fromkeys((self.domain, self.callback_domain)))
+
+    @cached_property
+    def certificate_domains(self) -> tuple[str, ...]:
+        """What the certificate is to name: a CA takes no name that a wildcard covers too."""
+        names = dict.fromkeys(map(str, (*self.domains, *self.certificate_names)))
+        covering = {name.removeprefix("*") for name in names if name.startswith("*.")}
+        return tuple(
+            name
+            for name in names
+            if name.startswith("*.") or f".{name.partition('.')[2]}" not in covering
+        )
 
     @property
     def origin(self) -> str:
@@ -139,6 +157,15 @@ class Site:
         """Where the backup goes."""
         return tuple(repository.parse(each.reveal()) for each in self.backup)
 
+    @cached_property
+    def proxies(self) -> tuple[str, ...]:
+        """The networks of those that stand before the server: its former one too while it moves.
+
+        ValidationError for a file that holds something else.
+        """
+        former = (self.moves_from,) if self.moves_from else ()
+        return (*former, *proxies.networks(self.trusted_proxies))
+
     @property
     def is_streamed(self) -> bool:
         """Whether SQLite's changes are streamed: wished, and a repository takes them."""
@@ -148,8 +175,9 @@ class Site:
     def public(self) -> SiteFile:
         """What the server is told of the settings: nothing that is or can hold a secret."""
         values = {field.name: getattr(self, field.name) for field in fields(SiteFile)}
-        names = {"domain": str(self.domain), "callback_domain": str(self.callback_domain)}
-        names |= {"edition": self.edition.name}
+        names: dict[str, Any] = {"domain": str(self.domain)}
+        names |= {"callback_domain": str(self.callback_domain)}
+        names |= {"edition": self.edition.name, "trusted_proxies": self.proxies}
         backup = tuple(each.name for each in self.repositories)
         return SiteFile(**values | names | {"backup": backup, "backup_stream": self.is_streamed})
 

@@ -35,6 +35,7 @@ UNCOMPILED = "/stripe/[a-z]"
 # python3-venv brings it; unpacking it into the environment took longer than all other packages.
 PIP = "/usr/share/python-wheels/pip-*.whl"
 VENV = f"{paths.AGENT}/venv"
+DNS_REQUIREMENTS = f"{paths.AGENT}/requirements-dns.txt"
 SYSCTL = "/etc/sysctl.d/60-one-api-infra.conf"
 JOURNALD = "systemd-journald.service"
 
@@ -68,7 +69,7 @@ def directories() -> tuple[Directory, ...]:
 def agent_files(site: Site) -> tuple[File, ...]:
     """The agent, what it needs, and the site's settings."""
     return (
-        render.file(paths.REQUIREMENTS),
+        requirements(site),
         File(paths.ZIPAPP, zipapp.build()),
         File(paths.SITE, plain.write(site.public()).encode()),
     )
@@ -98,15 +99,18 @@ def agent_problems(snapshot: Snapshot) -> tuple[Problem, ...]:
     return (catalogue.problem("system.agent", words=words, command=command),)
 
 
-def venv_mark() -> str:
-    """What the virtual environment was made of: the hash of its requirements."""
-    return render.file(paths.REQUIREMENTS).sha256
+def requirements(site: Site) -> File:
+    """What the virtual environment is made of; certbot's plugin for dns-01 only where it is used,
+    since it is as large as all the rest.
+    """
+    more = render.text(DNS_REQUIREMENTS) if site.acme_challenge == "dns-01" else ""
+    return File(paths.REQUIREMENTS, (render.text(paths.REQUIREMENTS) + more).encode())
 
 
-def venv_is_complete(snapshot: Snapshot) -> bool:
+def venv_is_complete(site: Site, snapshot: Snapshot) -> bool:
     """Whether the virtual environment holds what is asked for, whole, and its Python runs."""
-    lines = snapshot.probes.get("venv", ())
-    return len(lines) == 3 and lines[0] == f"{venv_mark()} {lines[1]} {lines[2]}"
+    lines, mark = snapshot.probes.get("venv", ()), requirements(site).sha256
+    return len(lines) == 3 and lines[0] == f"{mark} {lines[1]} {lines[2]}"
 
 
 def _venv_sum(folder: str) -> str:
@@ -118,14 +122,15 @@ def _venv_sum(folder: str) -> str:
 def venv_script(site: Site) -> str:
     """Build the virtual environment beside the old one and swap a link; a kill leaves the old."""
     index = f" --index-url {shlex.quote(site.pip_index)}" if site.pip_index else ""
-    new = f"{paths.AGENT}/venv-{venv_mark()[:12]}-$(date +%s)"
+    mark = requirements(site).sha256
+    new = f"{paths.AGENT}/venv-{mark[:12]}-$(date +%s)"
     return (
         f"set -e; exec 9>{paths.AGENT}/venv.lock; flock 9; new={new};"
         " trap 'rm -rf $new' EXIT; python3 -m venv --without-pip $new;"
         f" PYTHONPATH=$(echo {PIP}) $new/bin/python -m pip install"
         f" -q --disable-pip-version-check --no-compile{index} {PIP_SAFE} -r {paths.REQUIREMENTS};"
         f" $new/bin/python -m compileall -q -j 0 -x '{UNCOMPILED}' $new/lib || :;"
-        f' echo "{venv_mark()} $(python3 -V) $({_venv_sum("$new")})" >$new/installed;'
+        f' echo "{mark} $(python3 -V) $({_venv_sum("$new")})" >$new/installed;'
         f" ln -sfn $new {paths.AGENT}/venv.new && mv -fT {paths.AGENT}/venv.new {VENV};"
         f" trap - EXIT; find {paths.AGENT} -maxdepth 1 -name 'venv-*' ! -path $new"
         " -exec rm -rf {} +"

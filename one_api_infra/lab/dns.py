@@ -3,12 +3,14 @@
 Run as ``python -m one_api_infra.lab.dns ADDRESS ZONE_FILE``. The zone is JSON:
 ``{"site.test": {"A": ["198.18.0.11"], "AAAA": [], "CAA": ["0 issue \\"ca.test\\""]}}``; a record
 type that a name lacks is answered empty, ``"BOGUS": []`` is a broken DNSSEC signature, a name
-under ``.test`` that is missing does not exist.
+under ``.test`` that is missing does not exist. A CNAME is followed; ``"SERVERS": ["198.18.0.12"]``
+are those of a zone of its own, which are asked for all that is in it.
 """
 
 import json
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +32,10 @@ class Resolver(BaseResolver):  # type: ignore[misc]  # dnslib has no types
         """The answer to one question."""
         name = str(request.q.qname).rstrip(".").lower()
         records = self.records()
+        if servers := _servers(name, records):
+            return self._forward(request, servers)
         if name not in records and not f".{name}".endswith(f".{ZONE}"):
-            return self._forward(request)
+            return self._forward(request, self.upstream)
         reply = request.reply()
         if name not in records:
             reply.header.rcode = RCODE.NXDOMAIN
@@ -41,7 +45,18 @@ class Resolver(BaseResolver):  # type: ignore[misc]  # dnslib has no types
             return reply
         for value in records[name].get(QTYPE[request.q.qtype], []):
             reply.add_answer(*RR.fromZone(f"{name}. {TTL} {QTYPE[request.q.qtype]} {value}"))
+        for target in () if reply.rr else records[name].get("CNAME", ()):
+            self._follow(target, request, reply, handler)
         return reply
+
+    def _follow(self, target: str, request: DNSRecord, reply: DNSRecord, handler: Any) -> None:
+        """Answer for the name to which a CNAME leads, too."""
+        reply.add_answer(*RR.fromZone(f"{request.q.qname} {TTL} CNAME {target}"))
+        question = DNSRecord.question(target, QTYPE[request.q.qtype])
+        found = self.resolve(question, handler)
+        reply.add_answer(*found.rr)
+        reply.add_auth(*found.auth)
+        reply.header.rcode = found.header.rcode
 
     def records(self) -> dict[str, dict[str, list[str]]]:
         """The zone; a second resolver's own file lies over the first one's."""
@@ -51,8 +66,8 @@ class Resolver(BaseResolver):  # type: ignore[misc]  # dnslib has no types
             found |= json.loads(path.read_text()) if path.exists() else {}
         return found
 
-    def _forward(self, request: DNSRecord) -> DNSRecord:
-        for server in self.upstream:
+    def _forward(self, request: DNSRecord, servers: Sequence[str]) -> DNSRecord:
+        for server in servers:
             try:
                 return DNSRecord.parse(request.send(server, 53, timeout=5))
             except OSError:
@@ -60,6 +75,14 @@ class Resolver(BaseResolver):  # type: ignore[misc]  # dnslib has no types
         reply = request.reply()
         reply.header.rcode = RCODE.SERVFAIL
         return reply
+
+
+def _servers(name: str, records: Mapping[str, Mapping[str, list[str]]]) -> list[str]:
+    """The servers of the zone that a name is in, where that has some of its own."""
+    labels = name.split(".")
+    above = (".".join(labels[start:]) for start in range(len(labels)))
+    return next((records[each]["SERVERS"] for each in above
+                 if "SERVERS" in records.get(each, {})), [])  # fmt: skip
 
 
 def upstream() -> list[str]:

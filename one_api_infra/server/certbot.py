@@ -5,14 +5,15 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from one_api_infra.checks import attempts
 from one_api_infra.server import attempt, certificate, former_domains
 from one_api_infra.server.local import CommandError, must, run, site, tail, write
-from one_api_infra.shared import paths, tunnel, units
-from one_api_infra.shared.certificate import differing, notes, renew_before
+from one_api_infra.shared import acme, environment_file, paths, tunnel, units
+from one_api_infra.shared.certificate import AUTHENTICATORS, differing, notes, renew_before
 from one_api_infra.shared.site_file import SiteFile
 from one_api_infra.shared.texts import _
 
@@ -20,6 +21,7 @@ KEPT = ("live", "archive")
 PARTS = ("cert", "chain", "fullchain", "privkey")
 CERTBOT = {"venv": f"{paths.AGENT}/venv/bin/certbot", "distribution": "/usr/bin/certbot"}
 RELOAD_SECONDS = 20
+SECRET = 6  # characters of a credential that are masked where they are repeated
 HOOKS = re.compile(r"(?:pre|post|renew)_hook\s*=")
 
 
@@ -43,8 +45,7 @@ def obtain() -> None:
     """Obtain the certificate for the site's names."""
     current = site()
     former_domains.keep(current)
-    domains = tuple(dict.fromkeys((current.domain, current.callback_domain)))
-    _obtain(current, Lineage(current.domain, domains))
+    _obtain(current, Lineage(current.domain, current.certificate_domains))
 
 
 def obtain_tunnels() -> None:
@@ -123,7 +124,7 @@ def without_hooks(notes: str) -> str:
 
 
 def _certonly(site: SiteFile, lineage: Lineage, server: str) -> list[str]:
-    command = ["certonly", "--server", server, "--webroot", "--webroot-path", paths.WEBROOT]
+    command = ["certonly", "--server", server, *_challenge(site)]
     command += ["--agree-tos", "--email", site.acme_email or "", "--no-eff-email"]
     command += ["--cert-name", lineage.name, "--key-type", site.key_type]
     command += [part for name in lineage.domains for part in ("--domain", name)]
@@ -134,12 +135,31 @@ def _certonly(site: SiteFile, lineage: Lineage, server: str) -> list[str]:
     return command
 
 
+def _challenge(site: SiteFile) -> tuple[str, ...]:
+    """How certbot is to prove the names."""
+    if site.acme_challenge == "http-01":
+        return ("--webroot", "--webroot-path", paths.WEBROOT)
+    plugin = f"--{AUTHENTICATORS['dns-01']}"
+    return (
+        *("--authenticator", AUTHENTICATORS["dns-01"]),
+        *(f"{plugin}-credentials", paths.DNS_PLUGIN, *patience(site)),
+    )
+
+
+def patience(site: SiteFile) -> tuple[str, ...]:
+    """How long certbot waits for the provider's servers, whatever its notes say."""
+    if site.acme_challenge == "http-01":
+        return ()
+    plugin = f"--{AUTHENTICATORS['dns-01']}"
+    return (f"{plugin}-propagation-seconds", str(site.acme_dns_seconds))
+
+
 def _is_kept_wrongly(site: SiteFile, name: str, server: str) -> bool:
     """Whether certbot would keep what it must not: another CA's, or one without its key."""
     known = renewal(name)
     own = [each for each in certificate.observe(site) if each.name == name]
     without_key = bool(own) and not own[0].key_matches
-    wanted = notes(server, site.key_type, site.acme_profile)
+    wanted = notes(site, server)
     lost = without_key or not has_account(known) or bool(differing(wanted, known))
     return bool(known) and lost
 
@@ -153,21 +173,45 @@ def _environment(site: SiteFile) -> dict[str, str]:
     return {"REQUESTS_CA_BUNDLE": paths.ACME_CA} if site.acme_ca_file else {}
 
 
+def _credentials(site: SiteFile) -> dict[str, str]:
+    """The DNS provider's, for certbot's environment: they stand in none of its files."""
+    if site.acme_challenge == "http-01" or not Path(paths.DNS_CREDENTIALS).exists():
+        return {}
+    return environment_file.values(Path(paths.DNS_CREDENTIALS).read_text())
+
+
 def words_of(site: SiteFile, command: list[str]) -> str:
     """certbot's words if a command of its fails; empty if it succeeds."""
-    program = CERTBOT[site.certbot]
-    code, output = run(program, *command, *_base(site), environment=_environment(site))
-    return (output or f"exit code {code}") if code else ""
+    program, secrets = CERTBOT[site.certbot], _credentials(site)
+    environment = _environment(site) | secrets
+    code, output = run(program, *command, *_base(site), environment=environment)
+    return without(output or f"exit code {code}", secrets.values()) if code else ""
+
+
+def without(words: str, secrets: Iterable[str]) -> str:
+    """Words of a provider's library, which may repeat what it was given; short ones say nothing."""
+    for secret in sorted((each for each in secrets if len(each) >= SECRET), key=len, reverse=True):
+        words = words.replace(secret, "*" * 6)
+    return words
 
 
 def _certbot(site: SiteFile, lineage: Lineage, command: list[str], failure: str) -> None:
     if output := words_of(site, command):
-        remedy = _(
+        remedy = _by_dns(output) or _(
             "Remedy: let {domain} lead to this server on port 80, and the CA be reachable from it;"
             " then run again. certbot's words:",
             domain=lineage.domains[0],
         )
         raise CommandError("\n".join([failure, remedy, tail(output.splitlines())]))
+
+
+def _by_dns(output: str) -> str:
+    """The remedy for what failed of dns-01 alone; empty for all else."""
+    fault = attempts.FAULTS.get(acme.reason(output))
+    if fault not in (attempts.FAULTS["provider"], attempts.FAULTS["txt"]):
+        return ""
+    again = "pyinfra inventory.py deploys/site.py"
+    return _("Remedy: {remedy}. certbot's words:", remedy=_(fault.remedy, again=again))
 
 
 def _set_renewal(site: SiteFile, lineage: Lineage) -> None:
@@ -245,7 +289,7 @@ def renew() -> None:
     """
     current = site()
     Path(paths.HOOK_RESULT).unlink(missing_ok=True)
-    command = ["renew", "--no-random-sleep-on-renew", "--quiet"]
+    command = ["renew", "--no-random-sleep-on-renew", "--quiet", *patience(current)]
     words = words_of(current, command)
     attempt.keep(paths.RENEWAL, words)
     if words:

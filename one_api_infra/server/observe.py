@@ -28,7 +28,7 @@ from one_api_infra.server import (
 from one_api_infra.server import process as process_of
 from one_api_infra.server.local import CommandError, read_of, run, site, write
 from one_api_infra.shared import paths, plain, units
-from one_api_infra.shared.certificate import HOOK, Certificate
+from one_api_infra.shared.certificate import AUTHENTICATORS, HOOK, Certificate
 from one_api_infra.shared.server_observation import (
     CallbackLog,
     Firewall,
@@ -247,6 +247,7 @@ def _renewal(site: SiteFile) -> Renewal | None:
         hook=_hook(),
         notes=notes,
         has_account=certbot.has_account(notes),
+        authenticator=AUTHENTICATORS[site.acme_challenge],
         last=attempt.left(paths.RENEWAL),
         rehearsal=attempt.left(paths.REHEARSAL),
         has_staging=bool(site.acme_staging_server),

@@ -42,4 +42,5 @@ def _renewal(site: SiteFile) -> str:
     if not site.acme_staging_server:
         return ""  # a trial at the real CA would count against its limits
     command = ["renew", "--dry-run", "--no-random-sleep-on-renew", "--cert-name", site.domain]
-    return certbot.words_of(site, [*command, "--server", site.acme_staging_server])
+    command += ["--server", site.acme_staging_server, *certbot.patience(site)]
+    return certbot.words_of(site, command)

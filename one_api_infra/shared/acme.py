@@ -1,12 +1,15 @@
 """Why a certificate was not renewed, from certbot's own words.
 
-The words are those of certbot 2.1 to 5 and of the ACME error types of RFC 8555, 6.7.
+The words are those of certbot 2.1 to 5, of the ACME error types of RFC 8555, 6.7, and of lego,
+whose errors begin with the provider's name (``cloudflare: failed to find zone``).
 """
 
 import re
 
 # In this order: a CA that cannot be reached says so in words that others contain too.
 REASONS: dict[str, str] = {
+    "provider": r"(?m)^\s*(?!certbot:)[a-z][a-z0-9]*: |unrecognized DNS provider",
+    "txt": r"TXT record|DNS challenge",
     "account": r"Could not find an existing account|No account registered|accountDoesNotExist"
     r"|Account at \S+ does not exist",
     "plugin": r"plugin does not appear to be installed|Could not choose appropriate plugin"

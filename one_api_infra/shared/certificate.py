@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from one_api_infra.shared import paths
 
+# certbot's plugins by the challenge that they answer.
+AUTHENTICATORS = {"http-01": "webroot", "dns-01": "dns-multi"}
 HOOK = f"{paths.LETSENCRYPT}/renewal-hooks/deploy/one-api-infra"
 
 
@@ -66,10 +69,27 @@ def choose(
     return fit[0] if fit else None
 
 
-def notes(server: str, key_type: str, profile: str | None) -> dict[str, str]:
-    """What certbot's notes on a site's certificate must say for it to be renewed as it was made."""
-    wanted = {"server": server, "key_type": key_type, "authenticator": "webroot"}
-    return wanted | ({"required_profile": profile} if profile else {})
+class Wishes(Protocol):
+    """Of a site, what certbot is to do: read-only, so that both sides' sites are such ones."""
+
+    @property
+    def acme_server(self) -> str: ...
+    @property
+    def key_type(self) -> str: ...
+    @property
+    def acme_profile(self) -> str | None: ...
+    @property
+    def acme_challenge(self) -> str: ...
+
+
+def notes(site: Wishes, server: str = "") -> dict[str, str]:
+    """What certbot's notes on a site's certificate must say for it to be renewed as it was made.
+
+    ``server``: another CA than the site's own, such as its staging.
+    """
+    wanted = {"server": server or site.acme_server, "key_type": site.key_type}
+    wanted["authenticator"] = AUTHENTICATORS[site.acme_challenge]
+    return wanted | ({"required_profile": site.acme_profile} if site.acme_profile else {})
 
 
 def differing(wanted: Mapping[str, str], found: Mapping[str, str]) -> dict[str, str]:

@@ -132,7 +132,8 @@ class Renewal:
 
     ``last`` is what the last run came to, ``rehearsal`` the last try of a renewal that changes
     nothing: None if there was none yet. ``notes`` are certbot's own on the site's certificate,
-    ``has_account`` whether the account that they name is there.
+    ``has_account`` whether the account that they name is there, ``authenticator`` certbot's plugin
+    that is to prove the names.
     """
 
     is_active: bool
@@ -142,6 +143,7 @@ class Renewal:
     hook: Hook
     notes: Mapping[str, str]
     has_account: bool
+    authenticator: str
     last: Attempt | None
     rehearsal: Attempt | None
     has_staging: bool

@@ -32,6 +32,9 @@ class SiteFile:
     acme_staging_server: str | None
     acme_ca_file: str | None
     acme_profile: str | None
+    acme_challenge: str
+    acme_dns_seconds: int
+    certificate_domains: tuple[str, ...]
     key_type: str
     certbot: str
     trusted_ca_file: str | None
@@ -40,6 +43,7 @@ class SiteFile:
     log_days: int
     callbacks: str
     gateway_networks: tuple[str, ...]
+    trusted_proxies: tuple[str, ...]
     reconcile: str
     alert_quiet_minutes: int
     backup: tuple[str, ...]

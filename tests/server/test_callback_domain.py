@@ -31,6 +31,14 @@ def sqlite(site: Site) -> None:
         pytest.skip("the database is not SQLite")
 
 
+@pytest.fixture(params=["https", "http"])
+def scheme(request: pytest.FixtureRequest) -> str:
+    """Both, but where nobody needs port 80: it may be closed before the server."""
+    if request.param == "http":
+        request.getfixturevalue("needs_port_80")
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
 def payments(host: Host, site: Site, sqlite: None) -> list[list[str]]:
     """The payment rows: uuid and notify domain."""
@@ -60,7 +68,6 @@ def test_site_file_holds_the_domain(host: Host, site: Site) -> None:
     assert (stored["domain"], stored["callback_domain"]) == site.domains[:1] + site.domains[-1:]
 
 
-@pytest.mark.parametrize("scheme", ["https", "http"])
 def test_callback_routes_answer_as_one_api_does(
     outside: ProbeClient, site: Site, scheme: str
 ) -> None:
@@ -73,7 +80,6 @@ def test_callback_routes_answer_as_one_api_does(
     assert wrong == {}
 
 
-@pytest.mark.parametrize("scheme", ["https", "http"])
 def test_refusal_arrives_as_plain_bytes(
     outside: ProbeClient, site: Site, payments: list[list[str]], scheme: str
 ) -> None:

@@ -46,7 +46,7 @@ def test_header_is_served(outside: ProbeClient, name: str, value: str) -> None:
     assert outside.get("/api/status").headers.get(name) == value
 
 
-def test_port_80_leads_to_https(outside: ProbeClient, site: Site) -> None:
+def test_port_80_leads_to_https(outside: ProbeClient, site: Site, needs_port_80: None) -> None:
     answer = outside.request("GET", "http", "/panel?a=1")
     assert (answer.status, answer.headers["location"]) == (301, f"{site.origin}/panel?a=1")
 
@@ -70,7 +70,9 @@ def alone(host: Host) -> None:
         pytest.skip("this server has other sites")
 
 
-def test_a_foreign_name_gets_no_answer(outside: ProbeClient, alone: None) -> None:
+def test_a_foreign_name_gets_no_answer(
+    outside: ProbeClient, alone: None, needs_port_80: None
+) -> None:
     with socket.create_connection((outside.address, 80), timeout=5) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: nobody.invalid\r\n\r\n")
         assert connection.recv(100) == b""

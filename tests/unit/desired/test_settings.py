@@ -2,6 +2,7 @@
 
 import shlex
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,12 @@ from tests.unit.examples import SETTINGS as SMALLEST
 from tests.unit.examples import site
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ5xk alice@laptop"
+
+
+DNS = {
+    "acme_challenge": "dns-01", "acme_dns_provider": "alidns",
+    "acme_dns_credentials": {"ALICLOUD_SECRET_KEY": "x"},
+}  # fmt: skip
 
 
 def tunnel(label: str) -> dict[str, str]:
@@ -35,6 +42,25 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"open_ports": ["51820/sctp"]}, "open_ports[0]", "without quotes"),
     ({"open_ports": ["70000/udp"]}, "open_ports[0]", "without quotes"),
     ({"acme_email": "nobody"}, "acme_email", "admin@example.com"),
+    ({"certificate_names": ["*.site-example.com"]}, "certificate_names", "dns-01"),
+    ({"certificate_names": ["*.*.site-example.com"]}, "certificate_names[0]", ""),
+    ({"acme_dns_provider": "alidns"}, "acme_dns_provider", "dns-01"),
+    ({"acme_challenge": "dns-01"}, "acme_dns_provider", "alidns"),
+    ({**DNS, "acme_dns_credentials": {}}, "acme_dns_credentials", "lego's page"),
+    ({**DNS, "certbot": "distribution"}, "certbot", "remove"),
+    ({**DNS, "acme_dns_provider": "Ali DNS"}, "acme_dns_provider", "alidns"),
+    (
+        {
+            **DNS,
+            "acme_dns_provider": "rfc2136",
+            "domain": "site-example.com",
+            "certificate_names": ["*.site-example.com"],
+        },
+        "certificate_names",
+        "leave one",
+    ),
+    ({"trusted_proxies": ["cloudfare"]}, "trusted_proxies[0]", "10.0.0.0/8"),
+    ({"proxy_protocol": True}, "trusted_proxies", "10.0.0.5"),
     ({"acme_email": None}, "acme_email", "acme_email"),
     ({"root_password": "short"}, "root_password", "generated"),
     ({"root_password": "x" * 21}, "root_password", "generated"),
@@ -196,3 +222,28 @@ def test_an_index_reaches_pip_whole(value: str) -> None:
         return
     words = shlex.split(system.venv_script(made))
     assert words[words.index("--index-url") + 1] == value
+
+
+@pytest.mark.parametrize(("names", "expected"), [
+    ((), ("site-example.com",)),
+    (("*.site-example.com",), ("site-example.com", "*.site-example.com")),
+    (("*.site-example.com", "x.site-example.com", "a.b.site-example.com"),
+     ("site-example.com", "*.site-example.com", "a.b.site-example.com")),
+])  # fmt: skip
+def test_no_name_is_asked_for_beside_the_wildcard_that_covers_it(
+    names: tuple[str, ...], expected: tuple[str, ...]
+) -> None:
+    made = site(**DNS, domain="site-example.com", certificate_names=list(names))
+    assert made.certificate_domains == expected
+    assert made.public().certificate_domains == expected
+
+
+def test_proxies_are_named_by_networks_files_and_a_cdn_s_name(tmp_path: Path) -> None:
+    ranges = tmp_path / "ranges"
+    ranges.write_text("# of our balancer\n10.0.0.0/24\n\n2001:db8::/48\n")
+    made = site(trusted_proxies=["192.0.2.7", str(ranges), "cloudflare"])
+    assert made.proxies[:3] == ("192.0.2.7/32", "10.0.0.0/24", "2001:db8::/48")
+    assert "104.16.0.0/13" in made.proxies
+    ranges.write_text("10.0.0.0/24 # x\n")
+    with pytest.raises(ValidationError, match="trusted_proxies"):
+        _ = site(trusted_proxies=[str(ranges)]).proxies

@@ -2,7 +2,7 @@
 
 import pytest
 
-from one_api_infra.server.certbot import parse, renewing, without_hooks
+from one_api_infra.server.certbot import parse, renewing, without, without_hooks
 
 NOTES = """# renew_before_expiry = 30 days
 version = 5.8.0
@@ -35,3 +35,10 @@ def test_renews_in_time_for_every_lifetime(days: int) -> None:
     hours = int(number) * {"days": 24, "hours": 1}[unit]
     assert 24 * days / 5 < hours < 24 * days / 2
     assert parse(once).items() >= parse(NOTES.partition("\n")[2]).items()
+
+
+def test_a_provider_s_words_are_shown_without_its_secrets() -> None:
+    words = "alidns: SignatureDoesNotMatch: key LTAI5tAbc+d, secret LTAI5tAbc+dEfg"
+    assert without(words, ["LTAI5tAbc+d", "LTAI5tAbc+dEfg", "ali", ""]) == (
+        "alidns: SignatureDoesNotMatch: key ******, secret ******"
+    )
