@@ -4,21 +4,17 @@ Sources: RFC 8659 (CAA), RFC 8657 (accounturi), RFC 4035 4.3 (bogus answers), cl
 """
 
 import ipaddress
+import re
 from collections.abc import Iterable
 
 from one_api_infra.checks.observation import Asked, Caa, Observation
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
+from one_api_infra.shared import cloudflare
 from one_api_infra.shared.server_observation import observed
 from one_api_infra.shared.texts import N_, _
 
-CDN = {
-    "Cloudflare": (
-        "173.245.48.0/20 103.21.244.0/22 103.22.200.0/22 103.31.4.0/22 141.101.64.0/18"
-        " 108.162.192.0/18 190.93.240.0/20 188.114.96.0/20 197.234.240.0/22 198.41.128.0/17"
-        " 162.158.0.0/15 104.16.0.0/13 104.24.0.0/14 172.64.0.0/13 131.0.72.0/22 2400:cb00::/32"
-        " 2606:4700::/32 2803:f800::/32 2405:b500::/32 2405:8100::/32 2a06:98c0::/29 2c0f:f248::/32"
-    )
-}
+CDN = {"Cloudflare": tuple(map(ipaddress.ip_network, cloudflare.RANGES))}
+METHODS = re.compile(r"validationmethods=([^;]*)")
 POINT = N_("set the {kind} record of {name} to {here}, and remove every other {kind} record")
 
 
@@ -37,7 +33,7 @@ def proxy(address: str) -> str | None:
     except ValueError:
         return None
     for name, ranges in CDN.items():
-        if any(parsed in ipaddress.ip_network(each) for each in ranges.split()):
+        if any(parsed in each for each in ranges):
             return name
     return None
 
@@ -95,9 +91,15 @@ def _points_here(observation: Observation) -> Finding:
     here = {_plain(address) for address in observation.target.addresses}
     for each in observation.asked:
         for address in each.addresses:
-            if _plain(address) not in here:
+            if _plain(address) not in here and not _may_stand_before(observation, each, address):
                 return _elsewhere(observation, each, address)
     return None
+
+
+def _may_stand_before(observation: Observation, asked: Asked, address: str) -> bool:
+    """Whether a trusted proxy may answer for a name: a CDN not for that which gateways call."""
+    is_called = asked.name == observation.target.callback_domain
+    return observation.target.is_behind(address) and not (is_called and proxy(address))
 
 
 def _elsewhere(observation: Observation, asked: Asked, address: str) -> Found:
@@ -160,6 +162,31 @@ def _caa(observation: Observation) -> Finding:
             ca = observation.target.ca_identities[0]
             values = {"name": each.name, "at": each.at, "ca": ca, "found": ", ".join(issuers)}
             return Found("forbidden", _caa_shown(each), values)
+        if methods := _other_methods(each, allowed, observation.target.challenge):
+            values = {"at": each.at, "methods": methods, "challenge": observation.target.challenge}
+            return Found("method", _caa_shown(each), values)
+    return None
+
+
+def _other_methods(caa: Caa, allowed: set[str], challenge: str) -> str:
+    """The methods to which records bind our CA, if ours is none of them (RFC 8657, 4)."""
+    found = [
+        METHODS.search(value)
+        for _flags, tag, value in caa.records
+        if tag.lower() == "issue" and value.partition(";")[0].strip() in allowed
+    ]
+    named = [each[1].strip() for each in found if each]
+    is_free = len(named) < len(found) or any(challenge in each.split(",") for each in named)
+    return "" if is_free else ", ".join(named)
+
+
+def _delegation(observation: Observation) -> Finding:
+    if not observation.target.is_proved_by_dns:
+        return Skip(_("the names are proved by http-01"))
+    for each in observation.delegations:
+        if each.error:
+            values = {"name": each.name, "to": each.to, "error": each.error}
+            return Found("dangling", f"_acme-challenge.{each.name} CNAME {each.to}", values)
     return None
 
 
@@ -294,9 +321,25 @@ CHECKS = (
             "forbidden": Fault(
                 N_("the CAA record at {at} allows {found}, not {ca}: no certificate is issued"),
                 N_('add to {at}: CAA 0 issue "{ca}"'),
-            )
+            ),
+            "method": Fault(
+                N_("the CAA record at {at} lets the CA issue by {methods}, not by {challenge}"),
+                N_("put {challenge} into its validationmethods, or leave them out"),
+            ),
         },
         _caa,
+    ),
+    Check(
+        "dns.delegation",
+        Level.DNS,
+        N_("Where another zone takes the challenges of dns-01, that zone is there"),
+        {
+            "dangling": Fault(
+                N_("_acme-challenge.{name} leads to {to}, and no zone answers there: {error}"),
+                N_("make that zone at its DNS host, or remove the CNAME of _acme-challenge.{name}"),
+            )
+        },
+        _delegation,
     ),
     Check(
         "dns.caa_account",

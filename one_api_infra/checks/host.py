@@ -126,9 +126,9 @@ def _preflight(name: str, means: str, cause: str, remedy: str) -> Check:
 CHECKS = (
     _preflight(
         "system.distribution",
-        N_("The server runs Debian 12 or 13"),
-        N_("Debian 12 or 13 is needed; this is {name}"),
-        N_("install Debian 13 on the server"),
+        N_("The server runs Debian 12 or 13, or Ubuntu 24.04"),
+        N_("Debian 12 or 13, or Ubuntu 24.04 is needed; this is {name}"),
+        N_("install Debian 13 or Ubuntu 24.04 on the server; older ones have no Python 3.11"),
     ),
     _preflight(
         "system.architecture",

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from one_api_infra.checks import filing
+from one_api_infra.checks import cdn, filing
 from one_api_infra.checks.observation import Exchange, Observation
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
 from one_api_infra.shared.texts import N_, _
@@ -99,6 +99,7 @@ CHECKS = (
             "network.http_open",
             filing.ID,
             "certificate.is_served",
+            cdn.ID,
         ),
         {
             "no_answer": Fault(
@@ -131,8 +132,8 @@ CHECKS = (
             "challenge": Fault(
                 N_("{url} is answered by a challenge page ({status}), which no gateway can solve"),
                 N_(
-                    "`pyinfra inventory.py deploys/nginx.py`; let the path /api/ pass in the CDN's"
-                    " rules, or use DNS only"
+                    "`pyinfra inventory.py deploys/nginx.py`; if it stays so, something stands"
+                    " before the server: let the name lead here directly (DNS only)"
                 ),
             ),
             "forbidden": Fault(
@@ -201,6 +202,6 @@ CHECKS = (
             )
         },
         _status,
-        ("one_api.runs", "network.https_open", "certificate.is_served"),
+        ("one_api.runs", "network.https_open", "certificate.is_served", cdn.ID),
     ),
 )

@@ -23,6 +23,8 @@ FAULTS = {
 
 def _open(port: int, version: int) -> Judge:
     def judge(observation: Observation) -> Finding:
+        if port == 80 and observation.target.is_proved_by_dns:
+            return Skip(_("nobody needs port 80: the names are proved by DNS (dns-01)"))
         looked = [
             each for each in observation.ports if each.number == port and _version(each) == version
         ]

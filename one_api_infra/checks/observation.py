@@ -1,5 +1,6 @@
 """What observers saw, as plain data: the only thing that judgements read."""
 
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -20,7 +21,8 @@ class Target:
 
     ``connect_to`` are addresses to connect to in the place of those that DNS tells: the server
     itself need not reach its own public address. ``reboots``: the server does so by itself where an
-    update asks for it. ``inventory`` is named in remedies.
+    update asks for it. ``proxies`` are the networks of those that stand before it. ``challenge`` is
+    the CA's. ``inventory`` is named in remedies.
     """
 
     domain: str
@@ -37,7 +39,19 @@ class Target:
     waive: tuple[str, ...] = ()
     lab: bool = False
     reboots: bool = False
+    proxies: tuple[str, ...] = ()
+    challenge: str = "http-01"
     inventory: str = "inventory.py"
+
+    def is_behind(self, address: str) -> bool:
+        """Whether an address is that of a proxy which may stand before the server."""
+        given = ipaddress.ip_address(address)
+        return any(given in ipaddress.ip_network(each) for each in self.proxies)
+
+    @property
+    def is_proved_by_dns(self) -> bool:
+        """Whether the CA asks DNS alone, so that nobody needs port 80."""
+        return self.challenge == "dns-01"
 
     @property
     def is_foreign(self) -> bool:
@@ -81,12 +95,22 @@ class Caa:
 
 
 @dataclass(frozen=True)
+class Delegation:
+    """Where a CNAME sends who looks for a name's challenge; ``error`` if that zone says nothing."""
+
+    name: str
+    to: str
+    error: str = ""
+
+
+@dataclass(frozen=True)
 class Names:
     """What DNS says about a target's names; ``bogus`` are those whose DNSSEC is broken."""
 
     asked: tuple[Asked, ...] = ()
     caa: tuple[Caa, ...] = ()
     bogus: tuple[str, ...] = ()
+    delegations: tuple[Delegation, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -154,6 +178,7 @@ class Observation:
     asked: tuple[Asked, ...] = ()
     caa: tuple[Caa, ...] = ()
     bogus: tuple[str, ...] = ()
+    delegations: tuple[Delegation, ...] = ()
     ports: tuple[Port, ...] = ()
     handshakes: tuple[Handshake, ...] = ()
     fronts: tuple[Exchange, ...] = ()
@@ -162,6 +187,12 @@ class Observation:
     server: Server | Unobserved = NOBODY_ASKED
     outside_error: str = ""
     minutes_to_full: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of_names(cls, target: Target, now: float, names: Names) -> "Observation":
+        """As far as DNS tells."""
+        told = (names.asked, names.caa, names.bogus, names.delegations)
+        return cls(target, now, *told)
 
     @property
     def on_server(self) -> Server:

@@ -38,6 +38,8 @@ def of_settings(settings: SiteFile, addresses: Sequence[str] = ()) -> Target:
         waive=settings.waive,
         lab=settings.lab,
         reboots=settings.reboot_time is not None,
+        challenge=settings.acme_challenge,
+        proxies=settings.trusted_proxies,
         inventory=settings.inventory,
     )
 

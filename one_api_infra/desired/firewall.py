@@ -75,7 +75,7 @@ def rules(site: Site, snapshot: Snapshot) -> File:
         ports=opened,
         udp_ports=site.open_udp_ports,
         connections=site.connections_per_address,
-        moves_from=site.moves_from or "",
+        proxies=site.proxies,
         payments_from=upgrade.PAYMENTS_FROM,
     )
 

@@ -31,6 +31,7 @@ SYSTEMS = {
     for each in (
         System("debian", "12", "bookworm", nginx=(1, 22, 1), openssl=(3, 0)),
         System("debian", "13", "trixie", nginx=(1, 26, 3), openssl=(3, 5)),
+        System("ubuntu", "24.04", "noble", nginx=(1, 24, 0), openssl=(3, 0)),
     )
 }
 OLDEST = SYSTEMS["debian-12"]  # what it can, all can

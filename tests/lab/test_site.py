@@ -14,7 +14,7 @@ from tests.lab.ports import Watch, scan
 from tests.lab.sites import PYINFRA, ROOT, LabSite, Result
 
 
-@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("system", [*SYSTEMS, pytest.param("ubuntu-24.04", marks=pytest.mark.long)])
 def test_blank_host_becomes_a_site(blank: Callable[[str], LabSite], system: str) -> None:
     site = blank(system)
     site.inventory()

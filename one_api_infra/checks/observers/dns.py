@@ -16,7 +16,7 @@ import dns.rdatatype
 import dns.resolver
 from dns.rdtypes.ANY.CAA import CAA
 
-from one_api_infra.checks.observation import Asked, Caa, Names, Target
+from one_api_infra.checks.observation import Asked, Caa, Delegation, Names, Target
 from one_api_infra.checks.observers.together import together
 
 SECONDS = 2.4  # for one question, all tries
@@ -40,7 +40,11 @@ def gather(target: Target) -> Names:
     told = [each for each in asked if each.role != "authoritative"]
     failed = {each.name for each in told if each.error == "SERVFAIL"}
     bogus = tuple(name for name in names if name in failed and _is_bogus(name, resolver))
-    return Names(asked, tuple(each for each in caa if each), bogus)
+    where = names if target.is_proved_by_dns else ()
+    delegated = [partial(_delegation, name, resolver) for name in where]
+    sent = together(delegated, [None] * len(delegated), TOTAL)
+    delegations = tuple(each for each in sent if each)
+    return Names(asked, tuple(each for each in caa if each), bogus, delegations)
 
 
 def addresses(names: Sequence[str], resolvers: Sequence[str] = ()) -> tuple[Asked, ...]:
@@ -119,6 +123,38 @@ def _caa(name: str, by: str | None) -> Caa | None:
         )  # fmt: skip
         return Caa(name, parent.rstrip("."), records)
     return None
+
+
+def _delegation(name: str, by: str | None) -> Delegation | None:
+    """Where the challenge of a name is looked for, if its DNS sends who asks elsewhere."""
+    resolver, place = _resolver(by), f"_acme-challenge.{name}."
+    try:
+        answer = resolver.resolve(place, "TXT", search=False, raise_on_no_answer=False)
+        to = answer.canonical_name
+    except dns.resolver.NXDOMAIN as none:
+        to = none.canonical_name
+    except (dns.exception.DNSException, OSError):
+        return _lame(name, place, resolver)
+    if to.to_text() == place:
+        return None
+    error = "" if _is_in_a_zone(to, resolver) else "NXDOMAIN"
+    return Delegation(name, to.to_text(omit_final_dot=True), error)
+
+
+def _lame(name: str, place: str, resolver: dns.resolver.Resolver) -> Delegation | None:
+    """A CNAME into a zone that does not answer; None where that is not the reason."""
+    with contextlib.suppress(dns.exception.DNSException, OSError):
+        (record,) = resolver.resolve(place, "CNAME", search=False)
+        return Delegation(name, record.target.to_text(omit_final_dot=True), "SERVFAIL")
+    return None
+
+
+def _is_in_a_zone(name: dns.name.Name, resolver: dns.resolver.Resolver) -> bool:
+    """Whether somebody has its zone: one of a top-level domain itself is nobody's."""
+    with contextlib.suppress(dns.exception.DNSException, OSError):
+        zone = dns.resolver.zone_for_name(name, resolver=resolver, lifetime=SECONDS)
+        return len(zone.labels) > 2  # the root is a label too
+    return False
 
 
 def _parents(name: str) -> Iterator[str]:

@@ -30,8 +30,7 @@ def nobody(_mark: str) -> Unobserved:
 def gather(target: Target, ask_server: AskServer) -> Observation:
     """Everything that can be seen now. ``ask_server`` is given the mark of the probes."""
     names = dns.gather(target)
-    observation = Observation(target, time.time(), names.asked, names.caa, names.bogus)
-    observation = _knocked(observation)
+    observation = _knocked(Observation.of_names(target, time.time(), names))
     with ThreadPoolExecutor(1) as beside:
         closed = beside.submit(_knocked_in_vain, observation)
         observation = _connected(observation)
@@ -45,7 +44,7 @@ def gather(target: Target, ask_server: AskServer) -> Observation:
 def fronts(target: Target) -> Observation:
     """What stands before a target's names, before there is a site."""
     names = dns.gather(target)
-    knocked = _knocked(Observation(target, time.time(), names.asked, names.caa, names.bogus))
+    knocked = _knocked(Observation.of_names(target, time.time(), names))
     return replace(knocked, fronts=_fronts(knocked))
 
 
@@ -118,6 +117,7 @@ def _called(observation: Observation, mark: str) -> Observation:
     elif not target.routes:
         target = replace(target, routes=targets.routes(editions.get("one-hub")))
     addresses = _open(observation, target.callback_domain, 443)
-    if not addresses or addresses[0] not in _open(observation, target.callback_domain, 80):
+    plain = addresses if target.is_proved_by_dns else _open(observation, target.callback_domain, 80)
+    if not addresses or addresses[0] not in plain:
         return replace(observation, target=target)
     return replace(observation, target=target, callbacks=http.callbacks(target, addresses[0], mark))

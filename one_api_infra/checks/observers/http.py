@@ -30,7 +30,7 @@ def callbacks(target: Target, address: str, mark: str) -> tuple[Exchange, ...]:
     asked = [
         (method, scheme, route.path)
         for route in target.routes
-        for scheme in PORTS
+        for scheme in (("https",) if target.is_proved_by_dns else PORTS)
         for method in route.methods
     ]
     name = target.callback_domain

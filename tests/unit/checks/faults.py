@@ -3,7 +3,7 @@
 from dataclasses import asdict, replace
 
 from one_api_infra.checks import attempts, backup, database
-from one_api_infra.checks.observation import Asked, Caa, Exchange, Observation, Port
+from one_api_infra.checks.observation import Asked, Caa, Delegation, Exchange, Observation, Port
 from one_api_infra.shared.server_observation import Unobserved
 from one_api_infra.shared.upgrade import Phase, Upgrade
 from tests.unit.checks.observations import (
@@ -102,6 +102,20 @@ def locked() -> Observation:
     return server(one_api={"process": {"holders": [found]}, "database": state})
 
 
+def delegated(to: str, error: str) -> Observation:
+    """Challenges of dns-01 are looked for elsewhere."""
+    target = replace(SOUND.target, challenge="dns-01")
+    return replace(SOUND, target=target, delegations=(Delegation(DOMAIN, to, error),))
+
+
+def behind() -> Observation:
+    """The site's own name leads to a CDN that may stand before it, another one here."""
+    target = replace(SOUND.target, callback_domain=f"pay.{DOMAIN}", proxies=("104.16.0.0/13",))
+    to_cdn = [replace(each, addresses=("104.16.0.1",)) for each in SOUND.asked]
+    called = [replace(each, name=f"pay.{DOMAIN}") for each in SOUND.asked]
+    return replace(SOUND, target=target, asked=(*to_cdn, *called))
+
+
 def attempt(name: str, reason: str, at: float = NOW) -> Observation:
     """certbot's last attempt failed."""
     made = {"at": at, "reason": reason, "words": "x"}
@@ -160,6 +174,8 @@ FAULTS: list[tuple[Observation, str]] = [
     (asked(error="SERVFAIL", role="authoritative"), "dns.authoritative"),
     (caa('issue ca.example'), "dns.caa"),
     (caa("issue ;"), "dns.caa"),
+    (caa("issue letsencrypt.org; validationmethods=dns-01"), "dns.caa"),
+    (delegated("acme.example-zone.net", "SERVFAIL"), "dns.delegation"),
     (caa("issue letsencrypt.org; accounturi=https://ca/acct/2"), "dns.caa_account"),
     (server(one_api={"is_active": False}), "one_api.runs"),
     (server(one_api={"error": "timeout"}), "one_api.runs"),
@@ -243,8 +259,11 @@ FAULTS: list[tuple[Observation, str]] = [
     (callback(error="closed"), "callback.answered"),
     (callback(502), "callback.answered"),
     (callback(301, location="https://x"), "callback.no_redirect"),
-    (callback(503, HTML), "callback.no_challenge"),
-    (callback(403, "no", server="cloudflare"), "callback.no_challenge"),
+    (callback(503, HTML), "cdn.passes"),
+    (callback(403, "no", server="cloudflare"), "cdn.passes"),
+    (callback(301, location=f"https://{DOMAIN}/x"), "cdn.passes"),
+    (behind(), "cdn.limit"),
+    (callback(403, "no", server="other"), "callback.no_challenge"),
     (callback(401, "no", www_authenticate="Basic"), "callback.no_challenge"),
     (callback(429), "callback.no_rate_limit"),
     (callback(405), "callback.methods"),

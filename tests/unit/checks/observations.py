@@ -112,6 +112,7 @@ SERVER = Server(
         hook=Hook(ok=True, message="", can_run=True),
         notes={"authenticator": "webroot"},
         has_account=True,
+        authenticator="webroot",
         last=Attempt(NOW - 3600, ""),
         rehearsal=Attempt(NOW - 3600, ""),
         has_staging=True,

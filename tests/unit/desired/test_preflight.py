@@ -47,7 +47,7 @@ def listening(program: str, port: int, pid: int = 7) -> tuple[str, ...]:
 
 
 FAULTS: list[tuple[dict[str, tuple[str, ...]], str, str]] = [
-    ({"os_release": ("ID=ubuntu", 'VERSION_ID="24.04"')}, "system.distribution", "Debian 13"),
+    ({"os_release": ("ID=ubuntu", 'VERSION_ID="22.04"')}, "system.distribution", "Debian 13"),
     ({"architecture": ("riscv64",)}, "system.architecture", "server"),
     ({"uid": ("1000",)}, "system.root", "_sudo"),
     ({"disk": ("Mounted on Avail", "/opt 90000", "/opt 90000")}, "system.disk", "free space"),
@@ -173,7 +173,8 @@ def test_our_own_site_without_its_agent_is_ours(
 
 
 @pytest.mark.parametrize(("theirs", "expected"), [
-    ((), []), (("one-hub",), []), (("new-api",), ["one_api.edition"]),
+    ((), []), (("one-hub",), []), (("done-hub",), []), (("new-api",), ["one_api.edition"]),
+    (("newer-api",), ["one_api.edition"]),
 ])  # fmt: skip
 def test_data_of_another_edition(theirs: tuple[str, ...], expected: list[str]) -> None:
     assert problems(edition=theirs) == expected
