@@ -2,7 +2,7 @@
 
 from pyinfra import host
 
-from one_api_infra.desired import certificate
+from one_api_infra.desired import certificate, system
 from one_api_infra.remote import operations, target
 from one_api_infra.shared import units
 from one_api_infra.shared.texts import _
@@ -15,6 +15,12 @@ for file in host.loop(certificate.files(site)):
     operations.file(name=_("Write {path}", path=file.path), file=file)
 for path in host.loop(certificate.absent(site)):
     operations.absent(name=_("Remove {path}", path=path), path=path)
+if site.acme_challenge == "dns-01":  # its plugin is part of it
+    operations.command(
+        name=_("Build the virtual environment"),
+        script=system.venv_script(site),
+        due=lambda snapshot: not system.venv_is_complete(site, snapshot),
+    )
 operations.unit(
     name=_("Renew it by a timer"), unit=units.CERTIFICATE_TIMER, beside=(units.CERTIFICATE,)
 )

@@ -1,6 +1,6 @@
 """The certificate: obtained by webroot, renewed by a timer of its own, proved on the wire."""
 
-from pyinfra import local
+from pyinfra import host, local
 
 from one_api_infra.checks.observers import gather
 from one_api_infra.desired import certificate, filing
@@ -30,6 +30,8 @@ if site.certificate == "acme":
         due=lambda snapshot: certificate.is_due(site, snapshot),
     )
 else:
+    for path in host.loop(certificate.absent(site)):
+        operations.absent(name=_("Remove {path}", path=path), path=path)
     operations.command(
         name=_("Stop the renewal of a certificate that is no longer served"),
         script=certificate.stop_script(),

@@ -6,6 +6,7 @@ Sources: RFC 8659 (CAA), RFC 8657 (accounturi), RFC 4035 4.3 (bogus answers), cl
 import ipaddress
 import re
 from collections.abc import Iterable
+from itertools import chain
 
 from one_api_infra.checks.observation import Asked, Caa, Observation
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
@@ -128,6 +129,8 @@ def _is_not_proxied(observation: Observation) -> Finding:
 def _resolvers_agree(observation: Observation) -> Finding:
     for name in observation.target.domains:
         asked = [each for each in observation.asked if each.name == name and each.is_whole]
+        if any(map(observation.target.is_behind, chain(*(each.addresses for each in asked)))):
+            continue  # a CDN tells each resolver other addresses
         answers = {frozenset(each.addresses) for each in asked if each.role != "authoritative"}
         first = {frozenset(each.addresses) for each in asked if each.role == "authoritative"}
         if len(answers) > 1:

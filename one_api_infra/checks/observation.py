@@ -45,7 +45,10 @@ class Target:
 
     def is_behind(self, address: str) -> bool:
         """Whether an address is that of a proxy which may stand before the server."""
-        given = ipaddress.ip_address(address)
+        try:
+            given = ipaddress.ip_address(address)
+        except ValueError:  # a name of ssh's own
+            return False
         return any(given in ipaddress.ip_network(each) for each in self.proxies)
 
     @property

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from one_api_infra.desired import variables
+from one_api_infra.desired import proxies, variables
 from one_api_infra.shared import editions, repository
 from one_api_infra.shared.texts import _
 from one_api_infra.shared.validation import Problem
@@ -121,6 +121,12 @@ def _proxies(values: Mapping[str, Any]) -> Iterable[Problem]:
     if values["proxy_protocol"] and not values["trusted_proxies"]:
         expected = _("whose word of the client's address is to be believed")
         yield Problem("trusted_proxies", expected, _('add "trusted_proxies": ["10.0.0.5"]'))
+    if proxies.CLOUDFLARE in values["trusted_proxies"] and len(values["trusted_proxies"]) > 1:
+        expected = _("cloudflare alone: it tells the client's address in a header of its own")
+        yield Problem("trusted_proxies", expected, _("leave the other entries out"))
+    if values["proxy_protocol"] and values["moves_from"]:
+        expected = _("not while a site moves: its former server hands on without that protocol")
+        yield Problem("proxy_protocol", expected, _("leave it out until the move is over"))
 
 
 def _dns(values: Mapping[str, Any]) -> Iterable[Problem]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from one_api_infra.desired import certificate as certificate_files
-from one_api_infra.desired import render, systems
+from one_api_infra.desired import proxies, render, systems
 from one_api_infra.desired import tunnel as tunnel_of
 from one_api_infra.desired.resources import Concern, Directory, File, SnapshotSpec
 from one_api_infra.desired.site import Site
@@ -37,7 +37,7 @@ INCLUDES = (
 )
 PARTS = (
     *(f"{name}.conf" for name in ("main", "http", "site", "tls", "acme", "proxy", "callbacks")),
-    *(f"{name}.conf" for name in ("relay", "web", "headers", "former", "tunnel")),
+    *(f"{name}.conf" for name in ("relay", "web", "headers", "former", "tunnel", "client")),
 )
 CALLBACK_SCRIPT = "callback.js"
 LOG_RIGHTS = "www-data adm 640"
@@ -155,7 +155,8 @@ def _numbers(match: re.Match[str]) -> tuple[int, ...]:
 def parts(site: Site, features: Features, handed_to: str = "") -> dict[str, str]:
     """The files of ``/etc/nginx/one-api`` by name; ``handed_to`` is where the site has moved."""
     edition = site.edition
-    names = (*site.domains, *(features.served.names if features.served else ()))
+    more = (name for name in site.certificate_domains if not name.startswith("*."))
+    names = (*site.domains, *more, *(features.served.names if features.served else ()))
     values: dict[str, object] = {
         **_way(site, handed_to),
         "names": tuple(dict.fromkeys(names)),
@@ -214,10 +215,21 @@ def _way(site: Site, handed_to: str) -> dict[str, object]:
         "payments": f"{scheme}://one_api_payments",
         "handed_to": f"[{handed_to}]" if ":" in handed_to else handed_to,
         "trusted_proxies": site.proxies,
-        "real_ip_header": "proxy_protocol" if site.proxy_protocol else "X-Forwarded-For",
+        "real_ip_header": _real_ip_header(site),
         "accepts": " proxy_protocol" if site.proxy_protocol else "",
         "roots": paths.TRUSTED_CA if site.trusted_ca_file else ROOTS,
     }
+
+
+def _real_ip_header(site: Site) -> str:
+    """Where a proxy tells the client's address.
+
+    Cloudflare's own: a Worker of anybody's comes from Cloudflare too, and writes X-Forwarded-For.
+    """
+    if site.proxy_protocol:
+        return "proxy_protocol"
+    is_cloudflare = proxies.CLOUDFLARE in site.trusted_proxies
+    return "CF-Connecting-IP" if is_cloudflare else "X-Forwarded-For"
 
 
 def _former(site: Site, features: Features) -> tuple[Mapping[str, object], ...]:
@@ -250,7 +262,10 @@ def _tunnel(each: Tunnel, found: Certificate | None) -> Mapping[str, object]:
 def _tls(site: Site, served: Certificate | None) -> Mapping[str, object] | None:
     if served is None:
         return None
-    names = site.domains if served.covers(site.domains) else served.names
+    # A wildcard too: a name that was called before, and that it covers, is called still.
+    own = site.domains if served.covers(site.domains) else served.names
+    wildcards = (name for name in served.names if name.startswith("*."))
+    names = tuple(dict.fromkeys((*own, *wildcards)))
     return {"names": names, "certificate": served.certificate_file, "key": served.key_file}
 
 

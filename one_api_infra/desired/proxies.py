@@ -1,5 +1,6 @@
 """Who may stand before the server: a load balancer's addresses, a CDN's ranges, a file of them."""
 
+import ipaddress
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,23 @@ from one_api_infra.shared.texts import _
 
 CLOUDFLARE = "cloudflare"
 SETTING = "trusted_proxies"
+WIDEST = {4: 8, 6: 8}  # bits that a network of proxies leaves open at most
 
 
 def proxy(value: Any, path: str) -> str:
     """One entry: ``cloudflare``, a network, or a file on this machine with one on each line."""
     if value == CLOUDFLARE or (parsers.is_line(value) and value.startswith("/")):
         return str(value)
-    return str(parsers.network(value, path))
+    return _network(value, path)
+
+
+def _network(value: Any, path: str) -> str:
+    """A network of proxies; one that holds half the world is none."""
+    found = ipaddress.ip_network(parsers.network(value, path))
+    if found.prefixlen < WIDEST[found.version]:
+        expected = _("the networks of proxies; whoever is in them tells any client's address")
+        raise refuse(path, expected, _("write it as 10.0.0.0/8 or fd00::/8"))
+    return str(found)
 
 
 def networks(entries: Iterable[str]) -> tuple[str, ...]:
@@ -30,7 +41,7 @@ def _networks(entry: str) -> Iterator[str]:
     if entry == CLOUDFLARE:
         yield from cloudflare.RANGES
     elif entry.startswith("/"):
-        yield from (parsers.network(line, f"{SETTING}: {entry}") for line in _lines(entry))
+        yield from (_network(line, f"{SETTING}: {entry}") for line in _lines(entry))
     else:
         yield entry
 

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from one_api_infra.checks import target
 from one_api_infra.checks.observers.dns import addresses
 from one_api_infra.desired.site import Site
 
@@ -23,13 +24,22 @@ class Answer:
 
 
 class ProbeClient:
-    """The way to a site from elsewhere; ``family`` 4 or 6 says by which addresses."""
+    """The way to a site from elsewhere; ``family`` 4 or 6 says by which addresses.
 
-    def __init__(self, site: Site, family: int = 4) -> None:
+    Where a CDN answers for the name, it is the server at ``direct`` that is asked.
+    """
+
+    def __init__(self, site: Site, family: int = 4, direct: str = "") -> None:
         self.site = site
         answer = addresses([site.domain], site.dns_resolvers)[0]
         chosen = [each for each in answer.addresses if (":" in each) == (family == 6)]
         self.address = chosen[0] if chosen else ""
+        if (
+            direct
+            and not site.proxy_protocol
+            and target.of_settings(site.public()).is_behind(self.address)
+        ):
+            self.address = direct
 
     def context(self, *, verify: bool = True) -> ssl.SSLContext:
         """TLS as a strict gateway uses it: the public store, or the site's private root."""

@@ -161,14 +161,16 @@ def api(site: SiteFile) -> Api:
     return made
 
 
-def _keys(chosen: Edition) -> Mapping[str, str]:
-    """The gateways' keys where One API has them in options."""
+def _keys(chosen: Edition) -> Mapping[str, str] | None:
+    """The gateways' keys where One API has them in options; None where they cannot be read."""
     if not chosen.key_options:
         return {}
     path = Path(os.environ.get("CREDENTIALS_DIRECTORY", "")) / "database"
     with contextlib.suppress(OSError, ValueError, PlainError):
-        return {name: key.strip() for name, key in database.left(path).keys.items()}
-    return {}
+        found = database.left(path)
+        if not found.database.error:
+            return {name: key.strip() for name, key in found.keys.items()}
+    return None
 
 
 def _credential(name: str, path: str) -> Path:

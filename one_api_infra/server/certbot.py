@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 from one_api_infra.checks import attempts
 from one_api_infra.server import attempt, certificate, former_domains
@@ -54,7 +55,8 @@ def obtain_tunnels() -> None:
     there = {each.name: each for each in certificate.of_certbot() if each.is_valid(time.time())}
     failed = []
     for each in current.tunnels:
-        if each.lineage not in there or not there[each.lineage].covers([each.domain]):
+        is_there = each.lineage in there and there[each.lineage].covers([each.domain])
+        if not is_there or differing(notes(current), renewal(each.lineage)):
             try:
                 _obtain(current, Lineage(each.lineage, (each.domain,)))
             except CommandError as error:
@@ -190,8 +192,10 @@ def words_of(site: SiteFile, command: list[str]) -> str:
 
 def without(words: str, secrets: Iterable[str]) -> str:
     """Words of a provider's library, which may repeat what it was given; short ones say nothing."""
-    for secret in sorted((each for each in secrets if len(each) >= SECRET), key=len, reverse=True):
-        words = words.replace(secret, "*" * 6)
+    long = [each for each in secrets if len(each) >= SECRET]
+    forms = {form for each in long for form in (each, quote(each, safe=""), quote_plus(each))}
+    for form in sorted(forms | {json.dumps(each)[1:-1] for each in long}, key=len, reverse=True):
+        words = words.replace(form, "*" * 6)
     return words
 
 

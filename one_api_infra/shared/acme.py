@@ -8,8 +8,8 @@ import re
 
 # In this order: a CA that cannot be reached says so in words that others contain too.
 REASONS: dict[str, str] = {
-    "provider": r"(?m)^\s*(?!certbot:)[a-z][a-z0-9]*: |unrecognized DNS provider",
-    "txt": r"TXT record|DNS challenge",
+    "provider": r"(?m)(?:^\s*|with error: )(?!certbot:)[a-z][a-z0-9]*: |unrecognized DNS provider",
+    "txt": r"TXT record|DNS challenge|looking up TXT",
     "account": r"Could not find an existing account|No account registered|accountDoesNotExist"
     r"|Account at \S+ does not exist",
     "plugin": r"plugin does not appear to be installed|Could not choose appropriate plugin"
@@ -25,6 +25,9 @@ REASONS: dict[str, str] = {
     "writing": r"Permission denied|Read-only file system|No space left",
 }
 
+# What the CA says, and what certbot says of a renewal that did not come so far.
+MARKS = ("with error: ", "Detail:")
+HINT = re.compile(r"(?m)^\s*Hint:.*$")  # certbot's, on every kind of failure
 ADVICE = re.compile(
     r"Ask for help|See the logfile|Some challenges have failed|All (?:simulated )?renewals"
 )
@@ -32,12 +35,14 @@ ADVICE = re.compile(
 
 def reason(words: str) -> str:
     """The reason among ``REASONS``, or ``failed`` where the words are none of theirs."""
-    return next((name for name, sign in REASONS.items() if re.search(sign, words)), "failed")
+    told = HINT.sub("", words)
+    return next((name for name, sign in REASONS.items() if re.search(sign, told)), "failed")
 
 
 def detail(words: str) -> str:
     """The line that says most: the CA's own detail, else the last but the advice to ask others."""
     lines = [line.strip() for line in words.splitlines() if line.strip()]
-    details = [line.partition("Detail:")[2].strip() for line in lines if "Detail:" in line]
+    told = (line.partition(mark)[2].strip() for mark in MARKS for line in lines)
+    details = [text for text in told if text]
     others = [line for line in lines if not ADVICE.match(line)]
     return (details or others or [""])[-1]

@@ -29,8 +29,13 @@ class Certificate:
 
     @property
     def host_names(self) -> tuple[str, ...]:
-        """The names that a client can ask for: no wildcards."""
-        return tuple(name for name in self.names if not name.startswith("*."))
+        """The names that a client asks for: no wildcards, but the domain that one stands for.
+
+        A lineage is named after the site's domain of its time.
+        """
+        plain = tuple(name for name in self.names if not name.startswith("*."))
+        own = (self.name,) if self.name not in plain and self.covers([self.name]) else ()
+        return (*own, *plain)
 
     def covers(self, names: Sequence[str]) -> bool:
         """Whether every name is among the SANs, exactly or by a wildcard of one label."""

@@ -4,6 +4,8 @@
 Every check looks at the server or at the wire; none reads the templates.
 """
 
+import json
+import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +15,7 @@ from typing import Any
 
 import pytest
 import testinfra
+from testinfra.backend import BACKENDS
 from testinfra.backend.base import BaseBackend
 from testinfra.host import Host
 
@@ -22,6 +25,7 @@ from one_api_infra.remote import inventory, ssh
 from one_api_infra.remote.probe_client import ProbeClient
 from one_api_infra.shared.validation import ValidationError
 from tests.server import slow
+from tests.server.foreseen import FEW, Ssh
 from tests.server.slow import Ports
 
 ROOT = Path(__file__).parents[2]
@@ -64,6 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[ASKPASS] = {name: ssh.Server(name, data).make_askpass()
                              for name, data in chosen.items()}  # fmt: skip
     _let_sudo_ask(config.stash[ASKPASS])
+    BACKENDS["ssh"] = f"{Ssh.__module__}.{Ssh.__name__}"
 
 
 def _let_sudo_ask(programs: Mapping[str, str]) -> None:
@@ -79,7 +84,9 @@ def _let_sudo_ask(programs: Mapping[str, str]) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Leave no password on a server."""
+    """Leave no password on a server; and, if asked for, what was not foreseen."""
+    if path := os.environ.get("ONE_API_INFRA_ASKED"):
+        Path(path).write_text(json.dumps(Ssh.asked))
     for name, program in config.stash.get(ASKPASS, {}).items():
         if program:
             ssh.Server(name, config.stash[HOSTS][name]).remove_askpass(program)
@@ -95,15 +102,21 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Begin what takes seconds, if a test wants it."""
     wanted = {name for item in session.items for name in _fixtures(item)}
     pool = ThreadPoolExecutor(thread_name_prefix="slow")
+    if len(session.items) >= FEW and not session.config.option.collectonly:
+        for spec, (name, data) in _hosts(session.config):
+            Ssh.answers[name] = pool.submit(testinfra.get_host(spec).backend.ask, Site.parse(data))
     session.config.stash[SLOW] = {
         (look.__name__, name): pool.submit(look, testinfra.get_host(spec), data)
         for look in SLOW_LOOKS
         if look.__name__ in wanted and not session.config.option.collectonly
-        for spec, (name, data) in zip(
-            session.config.option.hosts.split(","), session.config.stash[HOSTS].items(), strict=True
-        )
+        for spec, (name, data) in _hosts(session.config)
     }
     pool.shutdown(wait=False)
+
+
+def _hosts(config: pytest.Config) -> Iterator[tuple[str, tuple[str, dict[str, Any]]]]:
+    """testinfra's name of each host, with our own and its data."""
+    return zip(config.option.hosts.split(","), config.stash[HOSTS].items(), strict=True)
 
 
 def _fixtures(item: pytest.Item) -> list[str]:
@@ -144,9 +157,10 @@ def needs_port_80(site: Site) -> None:
 
 
 @pytest.fixture(scope="module")
-def outside(site: Site) -> ProbeClient:
+def outside(host: Host, site: Site, data: dict[str, Any]) -> ProbeClient:
     """The site seen from here over IPv4."""
-    return ProbeClient(site)
+    direct = ssh.address(data.get("ssh_hostname") or host.backend.get_hostname())
+    return ProbeClient(site, direct=direct)
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ from one_api_infra.checks.observers.together import together
 SECONDS = 2.4  # for one question, all tries
 TRIES = 3
 TOTAL = 6.0
+TOP = 2  # labels of a top-level domain, the root's among them
 AUTHORITATIVE = 4  # the most that are asked
 NO_ANSWER = (dns.resolver.NoAnswer, dns.resolver.NXDOMAIN)
 
@@ -137,7 +138,8 @@ def _delegation(name: str, by: str | None) -> Delegation | None:
         return _lame(name, place, resolver)
     if to.to_text() == place:
         return None
-    error = "" if _is_in_a_zone(to, resolver) else "NXDOMAIN"
+    zone = _zone(to, resolver)
+    error = "NXDOMAIN" if zone and len(zone.labels) <= TOP else ""
     return Delegation(name, to.to_text(omit_final_dot=True), error)
 
 
@@ -149,12 +151,11 @@ def _lame(name: str, place: str, resolver: dns.resolver.Resolver) -> Delegation 
     return None
 
 
-def _is_in_a_zone(name: dns.name.Name, resolver: dns.resolver.Resolver) -> bool:
-    """Whether somebody has its zone: one of a top-level domain itself is nobody's."""
+def _zone(name: dns.name.Name, resolver: dns.resolver.Resolver) -> dns.name.Name | None:
+    """Its zone: one of a top-level domain itself is nobody's; None where DNS does not say."""
     with contextlib.suppress(dns.exception.DNSException, OSError):
-        zone = dns.resolver.zone_for_name(name, resolver=resolver, lifetime=SECONDS)
-        return len(zone.labels) > 2  # the root is a label too
-    return False
+        return dns.resolver.zone_for_name(name, resolver=resolver, lifetime=SECONDS)
+    return None
 
 
 def _parents(name: str) -> Iterator[str]:

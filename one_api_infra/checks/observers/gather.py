@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -62,8 +62,16 @@ def _knocked(observation: Observation) -> Observation:
 
 def _knocked_in_vain(observation: Observation) -> tuple[Port, ...]:
     """One API's own ports: silence is what is expected, and nothing else waits for it."""
-    ports = dict.fromkeys(observation.target.one_api_ports, network.CLOSED_SECONDS)
-    return network.gather(_all_addresses(observation), ports) if ports else ()
+    target, told = observation.target, _all_addresses(observation)
+    ports = dict.fromkeys(target.one_api_ports, network.CLOSED_SECONDS)
+    direct = tuple(_direct(target, told))
+    chosen = direct if len(direct) == len(told) else (*direct, *target.addresses)
+    return network.gather(tuple(dict.fromkeys(chosen)), ports) if ports else ()
+
+
+def _direct(target: Target, addresses: Iterable[str]) -> list[str]:
+    """Those at which no proxy answers."""
+    return [each for each in addresses if not target.is_behind(each)]
 
 
 def _open(observation: Observation, name: str, number: int) -> list[str]:
@@ -78,9 +86,11 @@ def _connected(observation: Observation) -> Observation:
     """TLS for every name, and ``/api/status``, at once."""
     target = observation.target
     open_443 = {name: _open(observation, name, 443) for name in target.domains}
+    # A CDN's certificate is its own, and not what is judged here.
+    direct = {name: _direct(target, addresses) for name, addresses in open_443.items()}
     looks: list[Callable[[], Any]] = [
         partial(tls.gather, [name], addresses, target.trusted_ca_file)
-        for name, addresses in open_443.items()
+        for name, addresses in direct.items()
         if addresses
     ]
     late: list[Any] = [None, *[()] * len(looks)]

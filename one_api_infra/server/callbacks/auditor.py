@@ -102,9 +102,15 @@ class Auditor:
             is_disabled=account is not None and not account.is_enabled,
             is_gone=self.is_gone(each.row),
             is_held=is_held(self.ledger, each),
-            completes=self.completes,
+            completes=self._completes(each),
         )
         return cases.remedy(found, facts, means)
+
+    def _completes(self, each: Order) -> bool:
+        """Whether One API completes an order by itself, and right."""
+        account = self.accounts.get(each.row)
+        gateway = GATEWAYS.get(account.gateway if account else each.row)
+        return self.completes and (gateway is None or gateway.is_completed)
 
     def beyond_help(self) -> list[Order]:
         """Paid orders that are pending though nothing can credit them: One API's to close."""
@@ -135,7 +141,8 @@ class Auditor:
             " AND line IS NOT NULL AND at > ?"
         )
         kept = self.ledger.db.execute(query, (each.number, since)).fetchone()
-        return gateway.can_sign or kept is not None
+        is_asked = gateway.asks and self._completes(each)
+        return gateway.can_sign or is_asked or kept is not None
 
     def _case(
         self, number: str, kind: str, detail: str = "", remedy: str = "", facts: Facts | None = None

@@ -14,14 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from one_api_infra.server.callbacks.gateways.gateway import Claim, PaymentStatus, Reply
-from one_api_infra.server.callbacks.order import (
-    Correction,
-    Credit,
-    Order,
-    Status,
-    Success,
-    amount,
-)
+from one_api_infra.server.callbacks.order import Correction, Credit, Order, Status, Success
 from one_api_infra.shared.callback import Callback, clean
 
 SCHEMA = """
@@ -225,7 +218,8 @@ class Ledger:
             " gateway_number, since) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (number) DO UPDATE SET since = CASE WHEN status = excluded.status"
             " THEN since ELSE excluded.since END, status = excluded.status,"
-            " gateway_number = excluded.gateway_number"
+            " gateway_number = excluded.gateway_number, money = excluded.money,"
+            " quota = excluded.quota"
         )
         self.db.executemany(statement, (_order_row(order, now) for order in orders))
 
@@ -380,8 +374,9 @@ def _order_row(order: Order, now: float) -> tuple[Any, ...]:
 
 def order(row: sqlite3.Row) -> Order:
     """An order from its row."""
+    money = Decimal(row["money"]) if row["money"] else None
     return Order(
-        row["number"], row["user"], row["account"], amount(row["money"]), row["currency"],
+        row["number"], row["user"], row["account"], money, row["currency"],
         row["quota"], Status(row["status"]), row["created"], row["gateway_number"],
     )  # fmt: skip
 

@@ -45,11 +45,6 @@ class Order:
         return "" if self.money is None else str(self.money)
 
 
-def amount(text: str) -> Decimal | None:
-    """The sum of such a text."""
-    return Decimal(text) if text else None
-
-
 @dataclass(frozen=True)
 class Credit:
     """One API's word that a user's payment was credited; ``number`` where it names the order."""

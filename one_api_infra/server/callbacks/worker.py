@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from one_api_infra.server.callbacks import auditor, cases, intake, journal, lists, remedies, tests
+from one_api_infra.server.callbacks.gateways import GATEWAYS
 from one_api_infra.server.callbacks.intake import Accounts, Read
 from one_api_infra.server.callbacks.ledger import Ledger
 from one_api_infra.server.callbacks.loopback import Send
@@ -67,7 +68,7 @@ class Worker:
         judge = auditor.of(self.ledger, self.source, known, now, acts=self.acts)
         reconciler.end_interrupted()
         reconciler.replay()
-        reconciler.ask(self._in_question(judge.watched()), outage_ended)
+        reconciler.ask(self._in_question(judge.watched(), now), outage_ended)
         reconciler.reconcile()
         intake.read_orders(self.ledger, self.source, now)
         # A credit's callback may have come meanwhile; and the rest of a flood waits until now.
@@ -91,10 +92,11 @@ class Worker:
         self.ledger.note(STRANGERS, sum(each.strangers for each in reads) / passed)
         self.ledger.note(BEHIND, int(not reads[-1].is_whole))
 
-    def _in_question(self, orders: Sequence[Order]) -> list[Order]:
+    def _in_question(self, orders: Sequence[Order], now: float) -> list[Order]:
         """Orders whose payment only the gateway can tell: no genuine callback has told of it.
 
-        And those whose callback One API refuses: the gateway's word is another way to credit them.
+        And those whose callback One API refuses, or would: the gateway's word is another way to
+        credit them.
         """
         query = "SELECT count(*) FROM acts WHERE number = ? AND kind = 'replay'"
         return [
@@ -102,7 +104,18 @@ class Worker:
             for order in orders
             if not any(each.is_paid for each in self.ledger.claims(order.number))
             or self.ledger.db.execute(query, (order.number,)).fetchone()[0] >= REFUSALS
+            or self._is_too_old(order, now)
         ]
+
+    def _is_too_old(self, order: Order, now: float) -> bool:
+        """Whether all its callbacks are older than their signatures are taken."""
+        query = (
+            "SELECT gateway, max(at) FROM callbacks WHERE number = ? AND is_genuine = 1"
+            " AND is_paid = 1 GROUP BY gateway"
+        )
+        found = self.ledger.db.execute(query, (order.number,)).fetchall()
+        deadlines = ((GATEWAYS[kind].deadline, at) for kind, at in found if kind in GATEWAYS)
+        return bool(found) and all(age and at < now - age for age, at in deadlines)
 
     def _outage_ended(self, now: float) -> float:
         """When the last outage ended: One API was down, callbacks failed, or nobody looked."""

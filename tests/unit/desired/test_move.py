@@ -51,7 +51,7 @@ def test_the_old_server_hands_on(address: str) -> None:
 def test_the_new_server_believes_the_old_one_alone() -> None:
     moves = site(moves_from=OLD)
     made = nginx.parts(moves, nginx.Features.of(moves, Snapshot()))
-    assert f"set_real_ip_from {OLD};" in made["http.conf"]
+    assert f"set_real_ip_from {OLD};" in made["client.conf"]
     assert f"ip saddr {OLD} tcp dport" in firewall.rules(moves, Snapshot()).data.decode()
     plain = nginx.parts(site(), nginx.Features.of(site(), Snapshot()))
     assert "real_ip" not in "\n".join(plain.values())

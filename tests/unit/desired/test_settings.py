@@ -61,6 +61,13 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ),
     ({"trusted_proxies": ["cloudfare"]}, "trusted_proxies[0]", "10.0.0.0/8"),
     ({"proxy_protocol": True}, "trusted_proxies", "10.0.0.5"),
+    ({"trusted_proxies": ["cloudflare", "10.0.0.5"]}, "trusted_proxies", "other entries"),
+    ({"trusted_proxies": ["0.0.0.0/0"]}, "trusted_proxies[0]", "10.0.0.0/8"),
+    (
+        {"trusted_proxies": ["10.0.0.5"], "proxy_protocol": True, "moves_from": "192.0.2.1"},
+        "proxy_protocol",
+        "until the move",
+    ),
     ({"acme_email": None}, "acme_email", "acme_email"),
     ({"root_password": "short"}, "root_password", "generated"),
     ({"root_password": "x" * 21}, "root_password", "generated"),
@@ -241,9 +248,9 @@ def test_no_name_is_asked_for_beside_the_wildcard_that_covers_it(
 def test_proxies_are_named_by_networks_files_and_a_cdn_s_name(tmp_path: Path) -> None:
     ranges = tmp_path / "ranges"
     ranges.write_text("# of our balancer\n10.0.0.0/24\n\n2001:db8::/48\n")
-    made = site(trusted_proxies=["192.0.2.7", str(ranges), "cloudflare"])
-    assert made.proxies[:3] == ("192.0.2.7/32", "10.0.0.0/24", "2001:db8::/48")
-    assert "104.16.0.0/13" in made.proxies
+    made = site(trusted_proxies=["192.0.2.7", str(ranges)])
+    assert made.proxies == ("192.0.2.7/32", "10.0.0.0/24", "2001:db8::/48")
+    assert "104.16.0.0/13" in site(trusted_proxies=["cloudflare"]).proxies
     ranges.write_text("10.0.0.0/24 # x\n")
     with pytest.raises(ValidationError, match="trusted_proxies"):
         _ = site(trusted_proxies=[str(ranges)]).proxies

@@ -14,6 +14,12 @@ reported these problems:
 Hint: The Certificate Authority failed to download the temporary challenge files.
 Ask for help or search for solutions at https://community.letsencrypt.org.
 """
+REFUSED = """Cleanup of x failed: dnsupdate: failed to remove: DNS update failed: replied REFUSED
+Failed to renew certificate x with error: dnsupdate: failed to insert: replied REFUSED
+All simulated renewals failed. The following certificates could not be renewed:
+  /etc/x/fullchain.pem (failure)
+1 renew failure(s), 0 parse failure(s)
+"""
 WORDS = [
     ("Account at /etc/x/accounts/ca/dir/0a1b does not exist", "account"),
     ("An unexpected error occurred:\nUnable to validate JWS :: urn:ietf:params:acme:error:"
@@ -34,6 +40,7 @@ WORDS = [
     ("cloudflare: failed to find zone x.: error: dial tcp: i/o timeout", "provider"),
     ("alicloud: some credentials information are missing: ALICLOUD_SECRET_KEY", "provider"),
     ("unrecognized DNS provider: nosuch", "provider"),
+    (REFUSED, "provider"),
     ("certbot: error: unrecognized arguments: --x", "failed"),
     (CHALLENGE.format(type="unauthorized", detail="No TXT record found at x"), "txt"),
     (CHALLENGE.format(type="unauthorized", detail='Incorrect TXT record "x" found at y'), "txt"),
@@ -52,6 +59,10 @@ def test_reason(words: str, reason: str) -> None:
 def test_detail_is_the_cas_own() -> None:
     words = CHALLENGE.format(type="connection", detail="Timeout during connect")
     assert acme.detail(words) == "93.184.215.14: Timeout during connect"
+
+
+def test_detail_of_a_renewal_is_its_error() -> None:
+    assert acme.detail(REFUSED) == "dnsupdate: failed to insert: replied REFUSED"
 
 
 def test_detail_is_the_last_line_but_the_advice() -> None:

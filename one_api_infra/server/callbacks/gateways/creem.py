@@ -14,6 +14,7 @@ from one_api_infra.shared.callback import Callback
 
 COMPLETED = "checkout.completed"
 HEADER = "creem-signature"
+OURS = ("ref_", "sub_ref_")  # how New API's numbers begin (controller/topup_creem.go)
 
 
 class Creem(Gateway):
@@ -23,6 +24,7 @@ class Creem(Gateway):
     title = "Creem"
     needed = ("webhook_secret",)
     asks = False
+    is_completed = False  # it multiplies what is quota already (model/topup.go)
     currency = "USD"
 
     def account(self, row: str, path: str, config: Mapping[str, object]) -> Account:
@@ -34,10 +36,13 @@ class Creem(Gateway):
         if not given:
             return None
         made = _completed(callback.body)
+        number = str(made.get("request_id") or "")
+        if number and not number.startswith(OURS):  # another shop's, of the same account
+            return None
         order = _object(made.get("order"))
         cents = money(order.get("amount_paid"))
         return Claim(
-            number=str(made.get("request_id") or ""),
+            number=number,
             gateway_number=str(order.get("id") or ""),
             money=None if cents is None else cents / 100,
             currency=str(order.get("currency") or "").upper(),

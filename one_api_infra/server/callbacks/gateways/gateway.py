@@ -91,6 +91,7 @@ class Gateway(ABC):
     it cannot work (the names are one-hub's, payment/gateway/*).
     ``deadline`` is how many seconds old a callback may be when One API gets it; its signature is
     refused later. None: it never ages. ``asks``: it can be asked for one order.
+    ``is_completed``: what One API's own completion credits is what the callback would.
     ``can_sign`` says whether the merchant's own key makes a notification; else a payment can be
     sent to One API only as it was recorded.
     """
@@ -99,6 +100,7 @@ class Gateway(ABC):
     title: str
     needed: tuple[str, ...]
     asks: bool = True
+    is_completed: bool = True
     can_sign: bool = False
     deadline: float | None = None
     currency: str = "CNY"

@@ -45,6 +45,7 @@ class Stripe(Gateway):
     currency = "USD"
 
     def account(self, row: str, path: str, config: Mapping[str, object]) -> Account:
+        """``ours`` are the beginnings of One API's own numbers, where they are known."""
         shown, secrets = split(config, "secret_key", "webhook_secret")
         return Account(self.kind, row, "", path, shown, secrets)
 
@@ -53,8 +54,12 @@ class Stripe(Gateway):
         if not header:
             return None
         session = _session(callback.body)
+        number = str(session.get("client_reference_id") or "")
+        ours = tuple(account.public.get("ours", "").split())
+        if number and ours and not number.startswith(ours):
+            return None  # another shop's: an endpoint is told all sales of its account
         return Claim(
-            number=str(session.get("client_reference_id") or ""),
+            number=number,
             gateway_number=str(session.get("payment_intent") or ""),
             money=_units(session),
             currency=str(session.get("currency") or "").upper(),

@@ -37,11 +37,18 @@ ACCOUNTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "epay": ("/api/user/epay/notify",
              {"pay_domain": "PayAddress", "partner_id": "EpayId", "key": "EpayKey"}),
     "stripe": ("/api/stripe/webhook",
-               {"secret_key": "StripeApiSecret", "webhook_secret": "StripeWebhookSecret"}),
+               {"secret_key": "StripeApiSecret", "webhook_secret": "StripeWebhookSecret",
+                "ours": "StripeNumbers"}),
     "creem": ("/api/creem/webhook", {"webhook_secret": "CreemWebhookSecret"}),
     "waffo": ("/api/waffo/webhook", {"public_key": "WaffoKey"}),
 }  # fmt: skip
 QUOTA_PER_UNIT = "500000"
+OURS = "ref_ sub_ref_"  # how numbers of Stripe's orders begin (controller/topup_stripe.go)
+UNPRICED = {"stripe", "creem"}
+# A subscription's sale names no provider (model/subscription.go), but how it was paid.
+METHODS = {name: name for name in ("stripe", "creem", "waffo")}
+# Options by which one sees that another gateway than epay is set up.
+OTHERS, OFF = ("StripePriceId", "CreemProducts", "WaffoEnabled"), {None, "", "[]", "false"}
 STATUS = {"pending": Status.PENDING, "success": Status.SUCCESS, "failed": Status.FAILED}
 
 
@@ -51,7 +58,7 @@ class NewApiOrders:
     can_complete = True
     is_blind = False
 
-    def __init__(self, api: Api, keys: Mapping[str, str]) -> None:
+    def __init__(self, api: Api, keys: Mapping[str, str] | None) -> None:
         self.api = api
         self.edition = api.edition
         self.keys = keys
@@ -64,10 +71,13 @@ class NewApiOrders:
         display = options.get(DISPLAY, "")
         rate = Decimal(options.get(RATES.get(display, ""), "") or 1)
         self._quota_shown = Decimal(1) if display == "TOKENS" else self._quota_per_unit / rate
-        known = {**options, **self.keys, **_waffo(options, self.keys)}
+        keys = self.keys or {}
+        known = {**options, **keys, **_waffo(options, keys), "StripeNumbers": OURS}
         # Without the key no callback can be judged: none is called forged for that.
         is_set_up = known.get("PayAddress") and known.get("EpayId")
+        others = any(options.get(name) not in OFF for name in OTHERS)
         self.is_blind = bool(is_set_up and not known.get("EpayKey"))
+        self.is_blind |= self.keys is None and others
         found = ((kind, path, {name: known.get(option, "") for name, option in names.items()})
                  for kind, (path, names) in ACCOUNTS.items())  # fmt: skip
         return [
@@ -136,17 +146,18 @@ class NewApiOrders:
         return "completed" if answer.get("success") else str(answer.get("message"))
 
     def _order(self, row: Mapping[str, Any]) -> Order:
-        provider = row.get("payment_provider") or "epay"
-        # Stripe's order holds what is credited, in units; what Stripe takes for it stands nowhere.
-        is_stripe = provider == "stripe"
-        units = row["money"] if is_stripe else row["amount"]
+        provider = row.get("payment_provider") or METHODS.get(str(row["payment_method"]), "epay")
+        # Stripe's order holds what is credited, in units, Creem's in quota, a subscription's none;
+        # what is taken for them stands nowhere.
+        units = Decimal(str(row["money"] if provider == "stripe" else row["amount"]))
+        is_priced = provider not in UNPRICED and bool(units)
         return Order(
             number=str(row["trade_no"]),
             user=int(row["user_id"]),
             row=provider,
-            money=None if is_stripe else round(Decimal(str(row["money"])), 2),
-            currency="CNY" if provider == "epay" else "",
-            quota=int(Decimal(str(units)) * self._quota_per_unit),
+            money=Decimal(f"{float(row['money']):.2f}") if is_priced else None,  # as Go rounds it
+            currency="CNY" if provider == "epay" and is_priced else "",
+            quota=int(units * (1 if provider == "creem" else self._quota_per_unit)),
             status=STATUS.get(row["status"], Status.CLOSED),
             created=float(row["create_time"]),
         )

@@ -28,7 +28,7 @@ class OneHubOrders:
     can_complete = False
     is_blind = False
 
-    def __init__(self, api: Api, _keys: Mapping[str, str]) -> None:
+    def __init__(self, api: Api, _keys: Mapping[str, str] | None) -> None:
         self.api = api
         self.edition = api.edition
         self._rows: dict[int, str] = {}

@@ -211,7 +211,8 @@ def test_stripe() -> None:
 CREEM = {
     "id": "evt_1", "eventType": "checkout.completed", "created_at": 1728734325927,
     "object": {
-        "id": "ch_1", "object": "checkout", "request_id": "my-request-id", "status": "completed",
+        "id": "ch_1", "object": "checkout", "request_id": "ref_my-request-id",
+        "status": "completed",
         "order": {
             "object": "order", "id": "ord_1", "amount": 1000, "amount_paid": 1000,
             "currency": "EUR", "status": "paid", "type": "recurring", "mode": "test",
@@ -234,7 +235,7 @@ def test_creem() -> None:
     header = {"method": "POST", "creem-signature": hmac.new(b"s", body, "sha256").hexdigest()}
     found = said("creem", called(body=body, **header), account("creem", webhook_secret="s"))
     assert (found.is_genuine, found.is_paid, found.is_test) == (True, True, True)
-    assert (found.number, found.gateway_number) == ("my-request-id", "ord_1")
+    assert (found.number, found.gateway_number) == ("ref_my-request-id", "ord_1")
     assert (found.money, found.currency) == (Decimal(10), "EUR")
     for other in ("x", ""):
         known = account("creem", webhook_secret=other)
@@ -243,6 +244,8 @@ def test_creem() -> None:
     known = account("creem", webhook_secret="s")
     assert not said("creem", called(body=altered, **header), known).is_genuine
     assert GATEWAYS["creem"].claim(called(body=body, method="POST"), known) is None
+    theirs = body.replace(b"ref_my", b"shop-9")
+    assert GATEWAYS["creem"].claim(called(body=theirs, **header), known) is None
 
 
 def test_waffo() -> None:

@@ -184,6 +184,40 @@ def test_what_stripe_takes_for_an_order_is_not_known() -> None:
     assert audit.may_credit(order, "", paid)
 
 
+def test_creem_s_amount_is_quota_and_its_price_is_not_the_order_s() -> None:
+    told = Told([row(1, 60, amount=5_000_000, money=10.0, payment_provider="creem")])
+    (order,) = NewApiOrders(told, KEYS).orders(NOW - 600)
+    assert (order.quota, order.money) == (5_000_000, None)
+
+
+@pytest.mark.parametrize(("method", "provider"), [
+    ("stripe", "stripe"), ("creem", "creem"), ("alipay", "epay"),
+])  # fmt: skip
+def test_a_subscription_s_sale_has_no_sum_to_compare(method: str, provider: str) -> None:
+    sale = row(1, 60, "success", amount=0, money=10.0, payment_provider="", payment_method=method)
+    (order,) = NewApiOrders(Told([sale]), KEYS).orders(NOW - 600)
+    assert (order.row, order.money, order.currency) == (provider, None, "")
+
+
+def test_sums_are_rounded_as_go_does() -> None:
+    sale = row(1, 60, money=2.665, payment_provider="waffo")
+    (order,) = NewApiOrders(Told([sale]), KEYS).orders(NOW - 600)
+    assert str(order.money) == "2.67"
+
+
+@pytest.mark.parametrize(("options", "keys", "is_blind"), [
+    ({}, {}, True), ({"EpayId": ""}, {}, False),
+    ({"EpayId": "", "WaffoEnabled": "true"}, {}, False),
+    ({"EpayId": "", "WaffoEnabled": "true"}, None, True), ({"EpayId": ""}, None, False),
+])  # fmt: skip
+def test_callbacks_wait_while_keys_cannot_be_read(
+    options: dict[str, str], keys: dict[str, str] | None, is_blind: bool
+) -> None:
+    source = NewApiOrders(Told([], **options), keys)
+    source.accounts()
+    assert source.is_blind is is_blind
+
+
 def test_a_release_without_the_list_is_an_error() -> None:
     class Old(Told):
         def request(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
