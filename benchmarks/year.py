@@ -2,8 +2,9 @@
 
 A site is deployed as anywhere; its file system then boots with a clock of its own, beside a
 Pebble that issues certificates of the given lifetime, and ``year_inside.py`` moves the clock from
-one run of the renewal timer to the next. ``docs/certificates.json`` keeps what it saw,
-``python -m benchmarks.year_plot`` draws it.
+one run of the renewal timer to the next. With ``--challenge dns-01`` Debian's BIND is on the server
+too, and is all the DNS there is. ``docs/certificates.json`` keeps what it saw, beside what it knew
+of other scenarios; ``python -m benchmarks.year_plot`` draws it.
 """
 
 import argparse
@@ -20,10 +21,13 @@ from typing import Any
 from one_api_infra.cli import runner
 from one_api_infra.lab.clock import OwnClock
 from one_api_infra.lab.errors import LabError
+from one_api_infra.lab.host import Host
 from one_api_infra.lab.lab import Lab
+from tests.lab.zones import ZoneServer
 
 ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "docs/certificates.json"
+DOMAIN = "year.lab.test"
 LIFETIMES = (90.0, 64.0, 45.0, 6.67)
 OUTAGES = (1.0, 5.0, 10.0)
 NEVER = 1000.0
@@ -47,6 +51,7 @@ class Scenario:
     days: float
     outage: float
     step: float
+    challenge: str = "http-01"
 
     @property
     def due(self) -> float:
@@ -57,16 +62,17 @@ class Scenario:
     def name(self) -> str:
         """For files and people."""
         kind = "broken" if self.outage == NEVER else f"ca-down-{self.outage:g}"
-        return f"{self.lifetime:g}-{kind if self.outage else 'year'}"
+        proved = "" if self.challenge == "http-01" else f"-{self.challenge}"
+        return f"{self.lifetime:g}-{kind if self.outage else 'year'}{proved}"
 
 
-def scenarios(days: float) -> list[Scenario]:
+def scenarios(days: float, challenge: str) -> list[Scenario]:
     """The years, the outages, and renewals that are broken for good."""
-    found = [Scenario(each, days, 0, _step(each)) for each in LIFETIMES]
+    found = [Scenario(each, days, 0, _step(each), challenge) for each in LIFETIMES]
     for each in LIFETIMES:
         for outage in (*OUTAGES, NEVER):
             whole = each * 1.1 if outage == NEVER else each * 2 / 3 + outage + each / 4
-            found.append(Scenario(each, whole, outage, _step(each)))
+            found.append(Scenario(each, whole, outage, _step(each), challenge))
     return found
 
 
@@ -75,18 +81,32 @@ def _step(lifetime: float) -> float:
     return max(lifetime / 25, 0.5)
 
 
-def prepared(lab: Lab, system: str) -> Sequence[Path]:
+def prepared(lab: Lab, system: str, challenge: str) -> Sequence[Path]:
     """The layers of a host on which the site is deployed."""
     host = lab.create("year", system)
-    domain = "year.lab.test"
-    lab.point(domain, host)
-    lab.write_inventory({"year": host.connection() | lab.settings() | {"domain": domain}})
+    lab.point(DOMAIN, host)
+    proof = _dns(lab, host) if challenge == "dns-01" else {}
+    settings = lab.settings() | {"domain": DOMAIN} | proof
+    lab.write_inventory({"year": host.connection() | settings})
     done = runner.run(ROOT / "inventory.py", "site", "-y", quiet=True)
     if done.code:
-        raise SystemExit("the site could not be deployed")
+        raise SystemExit(f"the site could not be deployed:\n{done.stderr[-3000:]}")
     host.ssh("sync")
     host.stop()
     return [host.directory / "upper", lab.image(system)]
+
+
+def _dns(lab: Lab, host: Host) -> dict[str, Any]:
+    """A server of the site's zone on the site's own host; the settings that name it."""
+    server = ZoneServer(lab, host, (DOMAIN,))
+    server.install()
+    server.point(DOMAIN, host)
+    return {
+        "acme_challenge": "dns-01",
+        "acme_dns_provider": "rfc2136",
+        "acme_dns_credentials": server.credentials(),
+        "acme_dns_seconds": 1,
+    }
 
 
 def simulate(lab: Lab, layers: Sequence[Path], scenario: Scenario) -> dict[str, Any]:
@@ -123,11 +143,14 @@ def _furnish(lab: Lab, root: Path, scenario: Scenario) -> None:
     }
     (inside / "pebble.json").write_text(json.dumps({"pebble": config}))
     settings = asdict(scenario) | {"due": scenario.due, "ca_address": lab.ca.address}
+    settings["own_address"] = lab.host("year").address
     (inside / "settings.json").write_text(json.dumps(settings))
     shutil.copy2(ROOT / "benchmarks/year_inside.py", inside)
     with (root / "etc/hosts").open("a") as hosts:
-        hosts.write("127.0.0.1 year.lab.test\n")
+        hosts.write(f"127.0.0.1 {DOMAIN}\n")
     (root / "etc/resolv.conf").unlink(missing_ok=True)
+    if scenario.challenge == "dns-01":
+        (root / "etc/resolv.conf").write_text(f"nameserver {settings['own_address']}\n")
     for part in root.glob("etc/nginx/one-api.d/*/site.conf"):  # user-mode Linux has no IPv6
         part.write_text(re.sub(r"(?m)^.*listen \[::\].*\n", "", part.read_text()))
     site = root / "etc/one-api-infra/site.json"
@@ -145,22 +168,31 @@ def main() -> None:
     """Run all scenarios, two at a time, and keep what they saw."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--days", type=float, default=365)
-    parser.add_argument("--only", help="the name of one scenario, such as 45-year")
+    parser.add_argument("--only", nargs="+", help="names of scenarios, such as 45-year")
     parser.add_argument("--system", default="debian-12")
+    parser.add_argument("--challenge", default="http-01", choices=("http-01", "dns-01"))
     options = parser.parse_args()
     lab = Lab("year")
     os.environ["ONE_API_LAB"] = lab.name
     lab.down()
     lab.up(owner=os.getpid())
     try:
-        layers = prepared(lab, options.system)
-        chosen = [s for s in scenarios(options.days) if options.only in {None, s.name}]
+        layers = prepared(lab, options.system, options.challenge)
+        every = scenarios(options.days, options.challenge)
+        chosen = [s for s in every if s.name in (options.only or [s.name])]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             seen = list(pool.map(lambda each: simulate(lab, layers, each), chosen))
     finally:
         lab.down()
-    RESULT.write_text(json.dumps(seen, separators=(",", ":")) + "\n")
+    keep(seen)
     print(f"{RESULT}: {len(seen)} scenarios; next: python -m benchmarks.year_plot")
+
+
+def keep(seen: Sequence[dict[str, Any]]) -> None:
+    """Write what was seen, each in the place of what stood under its name."""
+    known = {each["name"]: each for each in json.loads(RESULT.read_text())}
+    known |= {each["name"]: each for each in seen}
+    RESULT.write_text(json.dumps(list(known.values()), separators=(",", ":")) + "\n")
 
 
 if __name__ == "__main__":

@@ -57,10 +57,11 @@ class Year:
         """Start the CA, obtain the first certificate, serve it."""
         address = self.settings["ca_address"]
         sh(f"systemctl stop {OTHERS}; ip link set lo up; ip addr add {address}/32 dev lo")
+        resolver = self.dns() if self.settings["challenge"] == "dns-01" else []
         environment = {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0"}
         with (HERE / "pebble.log").open("wb") as log:
             subprocess.Popen(
-                [HERE / "pebble", "-config", HERE / "pebble.json"],
+                [HERE / "pebble", "-config", HERE / "pebble.json", *resolver],
                 stdout=log, stderr=log, env=os.environ | environment,
             )  # fmt: skip
         time.sleep(2)
@@ -71,6 +72,12 @@ class Year:
         self.start = time.time()
         if not self.served():
             raise SystemExit("the first certificate is not served")
+
+    def dns(self) -> list[str]:
+        """Start the zone's own server at the address it has; what tells Pebble to ask it."""
+        own = self.settings["own_address"]
+        sh(f"ip addr add {own}/32 dev lo; systemctl restart named")
+        return ["-dnsserver", f"{own}:53"]
 
     def served(self) -> bool:
         """Look at the certificate on the wire; whether it is the one on disk."""

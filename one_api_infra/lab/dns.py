@@ -67,9 +67,9 @@ class Resolver(BaseResolver):  # type: ignore[misc]  # dnslib has no types
         return found
 
     def _forward(self, request: DNSRecord, servers: Sequence[str]) -> DNSRecord:
-        for server in servers:
+        for server in (*servers, *servers, *servers):  # a datagram may be lost
             try:
-                return DNSRecord.parse(request.send(server, 53, timeout=5))
+                return DNSRecord.parse(request.send(server, 53, timeout=1.5))
             except OSError:
                 continue
         reply = request.reply()

@@ -55,7 +55,11 @@ class Network:
         """Make the bridge, its addresses and the way out; nothing happens if it stands."""
         if self.is_up:
             return
-        run("ip", "link", "add", self.bridge, "type", "bridge")
+        # An address of its own: else it takes the lowest of its ports', and who knew it by the one
+        # of before asks into the void for ten seconds whenever a port comes or goes.
+        packed = self.subnet.network_address.packed
+        hardware = ":".join(f"{byte:02x}" for byte in (0x02, 0x0A, *packed))
+        run("ip", "link", "add", self.bridge, "address", hardware, "type", "bridge")
         for number in SERVICES.values():
             run("ip", "addr", "add", f"{self.address(number)}/24", "dev", self.bridge)
             run("ip", "addr", "add", f"{self.address6(number)}/64", "dev", self.bridge, "nodad")

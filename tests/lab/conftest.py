@@ -18,12 +18,12 @@ from tests.lab.sites import LabSite
 SYSTEMS = ("debian-12", "debian-13")
 
 
-TURNS = 8  # long tests, and cases of long tables, come by turns
+TURNS = 12  # long tests, and cases of long tables, come by turns
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``bin/test`` gives each commit its turn; without one all tests run."""
-    parser.addoption("--turn", type=int, help="run every eighth of the long tests, from this one")
+    parser.addoption("--turn", type=int, help="run every twelfth of the long tests, from this one")
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

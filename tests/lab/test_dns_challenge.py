@@ -183,6 +183,7 @@ def test_a_slow_provider_is_waited_for(site: LabSite, zones: ZoneServer) -> None
     assert names(site) == [site.domain]
 
 
+@pytest.mark.long
 def test_no_secret_of_the_provider_s_is_seen(site: LabSite, zones: ZoneServer) -> None:
     site.converge()
     found = site.host.ssh(

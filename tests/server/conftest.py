@@ -27,10 +27,12 @@ from one_api_infra.shared.validation import ValidationError
 from tests.server import slow
 from tests.server.foreseen import FEW, Ssh
 from tests.server.slow import Ports
+from tests.server.wire import Wire
 
 ROOT = Path(__file__).parents[2]
 HOSTS = pytest.StashKey[dict[str, dict[str, Any]]]()
 SLOW = pytest.StashKey[dict[tuple[str, str], Future[Any]]]()
+WIRES = pytest.StashKey[dict[str, Future[Wire]]]()
 SLOW_LOOKS = (slow.verdicts, slow.open_ports)
 ASKPASS = pytest.StashKey[Mapping[str, str]]()
 FOLDER = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
@@ -102,16 +104,31 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Begin what takes seconds, if a test wants it."""
     wanted = {name for item in session.items for name in _fixtures(item)}
     pool = ThreadPoolExecutor(thread_name_prefix="slow")
-    if len(session.items) >= FEW and not session.config.option.collectonly:
+    if session.config.option.collectonly:
+        return
+    many = len(session.items) >= FEW
+    if many:
         for spec, (name, data) in _hosts(session.config):
             Ssh.answers[name] = pool.submit(testinfra.get_host(spec).backend.ask, Site.parse(data))
+    session.config.stash[WIRES] = {
+        name: pool.submit(_wire, name, data, foresee=many)
+        for _spec, (name, data) in _hosts(session.config)
+        if "outside" in wanted
+    }
     session.config.stash[SLOW] = {
         (look.__name__, name): pool.submit(look, testinfra.get_host(spec), data)
         for look in SLOW_LOOKS
-        if look.__name__ in wanted and not session.config.option.collectonly
+        if look.__name__ in wanted
         for spec, (name, data) in _hosts(session.config)
     }
     pool.shutdown(wait=False)
+
+
+def _wire(name: str, data: Mapping[str, Any], *, foresee: bool) -> Wire:
+    wire = Wire(Site.parse(data), direct=ssh.address(data.get("ssh_hostname") or name))
+    if foresee:
+        wire.foresee()
+    return wire
 
 
 def _hosts(config: pytest.Config) -> Iterator[tuple[str, tuple[str, dict[str, Any]]]]:
@@ -157,10 +174,9 @@ def needs_port_80(site: Site) -> None:
 
 
 @pytest.fixture(scope="module")
-def outside(host: Host, site: Site, data: dict[str, Any]) -> ProbeClient:
+def outside(request: pytest.FixtureRequest, host: Host) -> Wire:
     """The site seen from here over IPv4."""
-    direct = ssh.address(data.get("ssh_hostname") or host.backend.get_hostname())
-    return ProbeClient(site, direct=direct)
+    return request.config.stash[WIRES][host.backend.get_hostname()].result()
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,8 @@ import pytest
 from testinfra.host import Host
 
 from one_api_infra.desired.site import Site
-from one_api_infra.remote.probe_client import Answer, ProbeClient
+from one_api_infra.remote.probe_client import Answer
+from tests.server.wire import PLAIN, Wire, callbacks
 
 DATABASE = "/var/lib/one-api/one-api.db"
 QUERY = (
@@ -47,7 +48,7 @@ def payments(host: Host, site: Site, sqlite: None) -> list[list[str]]:
     return rows(host, "SELECT uuid, notify_domain FROM payments WHERE deleted_at IS NULL")
 
 
-def test_status_names_the_domain(outside: ProbeClient, site: Site) -> None:
+def test_status_names_the_domain(outside: Wire, site: Site) -> None:
     assert json.loads(outside.get("/api/status").body)["data"]["server_address"] == site.origin
 
 
@@ -68,33 +69,24 @@ def test_site_file_holds_the_domain(host: Host, site: Site) -> None:
     assert (stored["domain"], stored["callback_domain"]) == site.domains[:1] + site.domains[-1:]
 
 
-def test_callback_routes_answer_as_one_api_does(
-    outside: ProbeClient, site: Site, scheme: str
-) -> None:
-    wrong = {}
-    for route in site.edition.callback_routes:
-        for method in route.methods:
-            answer = _probe(outside, scheme, method, route.path.split()[-1])
-            if not _is_one_api(answer):
-                wrong[f"{method} {route.path}"] = answer
-    assert wrong == {}
+def test_callback_routes_answer_as_one_api_does(outside: Wire, site: Site, scheme: str) -> None:
+    answers = {
+        (method, path): outside.request(method, scheme, path, PLAIN)
+        for method, path in callbacks(site)
+    }
+    assert {asked: each for asked, each in answers.items() if not _is_one_api(each)} == {}
 
 
 def test_refusal_arrives_as_plain_bytes(
-    outside: ProbeClient, site: Site, payments: list[list[str]], scheme: str
+    outside: Wire, site: Site, payments: list[list[str]], scheme: str
 ) -> None:
     if not payments:
         pytest.skip("there is no payment row yet")
     for uuid, _origin in payments:
         path = f"/api/payment/notify/{uuid}"
-        answer = outside.request("GET", scheme, path, {"Accept-Encoding": "gzip"})
+        answer = outside.request("GET", scheme, path, PLAIN)
         assert answer.status not in ELSEWHERE
         assert "content-encoding" not in answer.headers
-
-
-def _probe(outside: ProbeClient, scheme: str, method: str, path: str) -> Answer:
-    exact = f"{path}probe" if path.endswith("/") else path
-    return outside.request(method, scheme, exact, {"Accept-Encoding": "gzip"})
 
 
 def _is_one_api(answer: Answer) -> bool:

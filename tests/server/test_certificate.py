@@ -1,8 +1,6 @@
 """The certificate on disk and on the wire."""
 
 import datetime
-import socket
-import ssl
 
 import pytest
 from cryptography import x509
@@ -10,7 +8,7 @@ from cryptography.hazmat.primitives import serialization
 from testinfra.host import Host
 
 from one_api_infra.desired.site import Site
-from one_api_infra.remote.probe_client import ProbeClient
+from tests.server.wire import Wire
 
 LIVE = "/etc/one-api-infra/letsencrypt/live"
 # A certificate is renewed when a third of its life is left; a tenth means that this has failed.
@@ -24,7 +22,7 @@ def path(site: Site) -> str:
 
 
 @pytest.fixture(scope="module")
-def wire(outside: ProbeClient) -> x509.Certificate:
+def wire(outside: Wire) -> x509.Certificate:
     """What the world is shown."""
     return x509.load_der_x509_certificate(outside.certificate())
 
@@ -53,7 +51,7 @@ def test_key_matches_and_is_private(host: Host, site: Site, path: str) -> None:
     assert mode == "600" or (site.certificate_key_file and int(mode, 8) & 0o027 == 0)
 
 
-def test_chain_is_complete_and_trusted(outside: ProbeClient) -> None:
+def test_chain_is_complete_and_trusted(outside: Wire) -> None:
     assert outside.get("/api/status").status == 200  # with the strictest of verifications
 
 
@@ -78,27 +76,12 @@ def test_key_type_is_the_chosen_one(site: Site, acme: Site, wire: x509.Certifica
     assert (size > 300) == (site.key_type == "rsa")
 
 
-@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 @pytest.mark.parametrize(
     ("version", "is_spoken"),
     [("TLSv1", False), ("TLSv1_1", False), ("TLSv1_2", True), ("TLSv1_3", True)],
 )
-def test_protocol(outside: ProbeClient, site: Site, version: str, is_spoken: bool) -> None:
-    context = outside.context(verify=False)
-    context.set_ciphers("DEFAULT:@SECLEVEL=0")
-    context.minimum_version = context.maximum_version = ssl.TLSVersion[version]
-    assert _speaks(outside, site, context) == is_spoken
-
-
-def _speaks(outside: ProbeClient, site: Site, context: ssl.SSLContext) -> bool:
-    try:
-        with (
-            socket.create_connection((outside.address, 443), timeout=5) as connection,
-            context.wrap_socket(connection, server_hostname=site.domain),
-        ):
-            return True
-    except (ssl.SSLError, ConnectionError):
-        return False
+def test_protocol(outside: Wire, version: str, is_spoken: bool) -> None:
+    assert outside.speaks(version) == is_spoken
 
 
 def test_timer_is_enabled_and_has_a_next_time(host: Host, acme: Site) -> None:

@@ -1,14 +1,12 @@
 """nginx on the wire."""
 
-import json
-import socket
 import ssl
 
 import pytest
 from testinfra.host import Host
 
 from one_api_infra.desired.site import Site
-from one_api_infra.remote.probe_client import ProbeClient
+from tests.server.wire import JSON, LOGIN, NO_USER, NOBODY, PANEL, Wire
 
 
 def test_service_is_enabled_and_runs(host: Host) -> None:
@@ -42,23 +40,17 @@ def test_no_worker_of_long_ago_is_left(host: Host) -> None:
         ("server", "nginx"),
     ],
 )
-def test_header_is_served(outside: ProbeClient, name: str, value: str) -> None:
+def test_header_is_served(outside: Wire, name: str, value: str) -> None:
     assert outside.get("/api/status").headers.get(name) == value
 
 
-def test_port_80_leads_to_https(outside: ProbeClient, site: Site, needs_port_80: None) -> None:
-    answer = outside.request("GET", "http", "/panel?a=1")
-    assert (answer.status, answer.headers["location"]) == (301, f"{site.origin}/panel?a=1")
+def test_port_80_leads_to_https(outside: Wire, site: Site, needs_port_80: None) -> None:
+    answer = outside.request("GET", "http", PANEL)
+    assert (answer.status, answer.headers["location"]) == (301, f"{site.origin}{PANEL}")
 
 
-def test_http_2_is_offered(outside: ProbeClient, site: Site) -> None:
-    context = outside.context()
-    context.set_alpn_protocols(["h2", "http/1.1"])
-    with (
-        socket.create_connection((outside.address, 443), timeout=5) as connection,
-        context.wrap_socket(connection, server_hostname=site.domain) as wrapped,
-    ):
-        assert wrapped.selected_alpn_protocol() == "h2"
+def test_http_2_is_offered(outside: Wire) -> None:
+    assert outside.protocol() == "h2"
 
 
 @pytest.fixture(scope="module")
@@ -70,17 +62,13 @@ def alone(host: Host) -> None:
         pytest.skip("this server has other sites")
 
 
-def test_a_foreign_name_gets_no_answer(
-    outside: ProbeClient, alone: None, needs_port_80: None
-) -> None:
-    with socket.create_connection((outside.address, 80), timeout=5) as connection:
-        connection.sendall(b"GET / HTTP/1.1\r\nHost: nobody.invalid\r\n\r\n")
-        assert connection.recv(100) == b""
+def test_a_foreign_name_gets_no_answer(outside: Wire, alone: None, needs_port_80: None) -> None:
+    assert outside.plain(NOBODY) == b""
 
 
-def test_a_foreign_name_gets_no_certificate(outside: ProbeClient, alone: None) -> None:
+def test_a_foreign_name_gets_no_certificate(outside: Wire, alone: None) -> None:
     with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized"):
-        outside.certificate("nobody.invalid")
+        outside.certificate(NOBODY)
 
 
 def test_logs_are_rotated(host: Host) -> None:
@@ -93,8 +81,5 @@ def test_callback_log_is_private(host: Host) -> None:
     assert host.check_output("stat -c %a /var/log/one-api-infra/callbacks.log") == "640"
 
 
-def test_login_is_limited_but_works(outside: ProbeClient) -> None:
-    body = json.dumps({"username": "nobody", "password": "nobody-here"}).encode()
-    headers = {"Content-Type": "application/json"}
-    answer = outside.request("POST", "https", "/api/user/login", headers, body)
-    assert answer.status in {200, 401, 429}
+def test_login_is_limited_but_works(outside: Wire) -> None:
+    assert outside.request("POST", "https", LOGIN, JSON, NO_USER).status in {200, 401, 429}

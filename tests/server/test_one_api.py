@@ -6,7 +6,9 @@ import re
 from testinfra.host import Host
 
 from one_api_infra.desired.site import Site
-from one_api_infra.remote.probe_client import ProbeClient
+from tests.server.wire import Wire
+
+PROCESS = '"/proc/$(systemctl show --property=MainPID --value one-api)"'
 
 
 def test_service_is_enabled_and_runs(host: Host) -> None:
@@ -16,8 +18,7 @@ def test_service_is_enabled_and_runs(host: Host) -> None:
 
 def test_runs_as_a_user_without_a_shell(host: Host) -> None:
     assert host.user("one-api").shell == "/usr/sbin/nologin"
-    pid = host.check_output("systemctl show --property=MainPID --value one-api")
-    assert host.check_output("stat -c %%U /proc/%s", pid) == "one-api"
+    assert host.check_output(f"stat -c %U {PROCESS}") == "one-api"
 
 
 def test_unit_is_hardened(host: Host) -> None:
@@ -27,16 +28,16 @@ def test_unit_is_hardened(host: Host) -> None:
 
 def test_what_runs_is_what_is_installed(host: Host) -> None:
     """Neither the release nor the settings were changed after the start."""
-    pid = host.check_output("systemctl show --property=MainPID --value one-api")
-    started = int(host.check_output("stat -c %%Y /proc/%s", pid))
+    started = int(host.check_output(f"stat -c %Y {PROCESS}"))
     files = "/opt/one-api/current /etc/one-api/one-api.env /etc/systemd/system/one-api.service"
     changed = host.check_output(f"stat -c %Y {files}").split()
     assert max(map(int, changed)) <= started
 
 
 def test_executable_is_named_after_its_content(host: Host) -> None:
-    executable = host.check_output("readlink -f /opt/one-api/current/one-api")
-    assert executable.split("/")[-2] == host.file(executable).sha256sum[:16]
+    summed = host.check_output('sha256sum "$(readlink -f /opt/one-api/current/one-api)"')
+    digest, executable = summed.split()
+    assert executable.split("/")[-2] == digest[:16]
 
 
 def test_restarts_have_not_piled_up(host: Host) -> None:
@@ -48,7 +49,7 @@ def test_data_is_its_own_alone(host: Host) -> None:
     assert found in {"one-api 700", "root 700"}
 
 
-def test_status_answers_through_the_site(outside: ProbeClient, site: Site) -> None:
+def test_status_answers_through_the_site(outside: Wire, site: Site) -> None:
     answer = outside.get("/api/status")
     assert answer.status == 200
     assert json.loads(answer.body)["success"] is True
@@ -66,7 +67,7 @@ def test_default_password_is_refused(host: Host, site: Site) -> None:
     assert answer["success"] is False
 
 
-def test_set_up_page_is_closed(outside: ProbeClient, site: Site) -> None:
+def test_set_up_page_is_closed(outside: Wire, site: Site) -> None:
     closed = [path for path in site.edition.closed_routes if outside.get(path).status != 404]
     assert closed == []
     for path in site.edition.read_only_routes:
