@@ -14,7 +14,7 @@ import re
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from tests.lab.zones import ZoneServer
 ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "docs/certificates.json"
 DOMAIN = "year.lab.test"
+ZONE_HOST = "dns"
 LIFETIMES = (90.0, 64.0, 45.0, 6.67)
 OUTAGES = (1.0, 5.0, 10.0)
 NEVER = 1000.0
@@ -97,14 +98,18 @@ def prepared(lab: Lab, system: str, challenge: str) -> Sequence[Path]:
 
 
 def _dns(lab: Lab, host: Host) -> dict[str, Any]:
-    """A server of the site's zone on the site's own host; the settings that name it."""
-    server = ZoneServer(lab, host, (DOMAIN,))
-    server.install()
-    server.point(DOMAIN, host)
+    """A server of the site's zone, and one on the site's own host for the year; the settings.
+
+    The deploy needs the first: the site's firewall lets nobody ask the other.
+    """
+    outside = ZoneServer(lab, lab.create(ZONE_HOST, "debian-12"), (DOMAIN,))
+    for server in (replace(outside, host=host), outside):
+        server.install()
+        server.point(DOMAIN, host)
     return {
         "acme_challenge": "dns-01",
         "acme_dns_provider": "rfc2136",
-        "acme_dns_credentials": server.credentials(),
+        "acme_dns_credentials": outside.credentials(),
         "acme_dns_seconds": 1,
     }
 
@@ -143,14 +148,14 @@ def _furnish(lab: Lab, root: Path, scenario: Scenario) -> None:
     }
     (inside / "pebble.json").write_text(json.dumps({"pebble": config}))
     settings = asdict(scenario) | {"due": scenario.due, "ca_address": lab.ca.address}
-    settings["own_address"] = lab.host("year").address
-    (inside / "settings.json").write_text(json.dumps(settings))
     shutil.copy2(ROOT / "benchmarks/year_inside.py", inside)
     with (root / "etc/hosts").open("a") as hosts:
         hosts.write(f"127.0.0.1 {DOMAIN}\n")
     (root / "etc/resolv.conf").unlink(missing_ok=True)
     if scenario.challenge == "dns-01":
-        (root / "etc/resolv.conf").write_text(f"nameserver {settings['own_address']}\n")
+        settings["dns_addresses"] = [lab.host(name).address for name in ("year", ZONE_HOST)]
+        (root / "etc/resolv.conf").write_text("nameserver 127.0.0.1\n")
+    (inside / "settings.json").write_text(json.dumps(settings))
     for part in root.glob("etc/nginx/one-api.d/*/site.conf"):  # user-mode Linux has no IPv6
         part.write_text(re.sub(r"(?m)^.*listen \[::\].*\n", "", part.read_text()))
     site = root / "etc/one-api-infra/site.json"

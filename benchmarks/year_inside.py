@@ -74,10 +74,11 @@ class Year:
             raise SystemExit("the first certificate is not served")
 
     def dns(self) -> list[str]:
-        """Start the zone's own server at the address it has; what tells Pebble to ask it."""
-        own = self.settings["own_address"]
-        sh(f"ip addr add {own}/32 dev lo; systemctl restart named")
-        return ["-dnsserver", f"{own}:53"]
+        """Start the zone's own server at the addresses it has; what tells Pebble to ask it."""
+        for address in self.settings["dns_addresses"]:
+            sh(f"ip addr add {address}/32 dev lo")
+        sh("systemctl restart named")
+        return ["-dnsserver", "127.0.0.1:53"]
 
     def served(self) -> bool:
         """Look at the certificate on the wire; whether it is the one on disk."""
