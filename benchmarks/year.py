@@ -106,6 +106,7 @@ def _dns(lab: Lab, host: Host) -> dict[str, Any]:
     for server in (replace(outside, host=host), outside):
         server.install()
         server.point(DOMAIN, host)
+    host.ssh("systemctl disable --now --quiet named")  # preflight: the firewall would close it
     return {
         "acme_challenge": "dns-01",
         "acme_dns_provider": "rfc2136",

@@ -16,7 +16,8 @@ COMMAND = (str(Path(sys.executable).with_name("one-api-infra")), "status")
 SKIPPED = {
     "backup.is_fresh", "backup.is_set", "backup.is_streaming", "backup.journal",
     "backup.repository", "backup.was_restored",
-    "cache.answers", "certificate.rehearsal", "database.connections", "dns.is_public",
+    "cache.answers", "certificate.rehearsal", "database.connections", "dns.delegation",
+    "dns.is_public",
     "monitor.channel", "monitor.watchdog", "payment.compliance", "payment.is_enabled",
     "payment.is_secure", "payment.settings", "payment.test", "tunnel.is_ready",
 }  # fmt: skip
