@@ -55,7 +55,7 @@ class Elsewhere:
     host: Host
     key: Path
 
-    def keep(self, site: LabSite, *, forced: bool = False) -> None:
+    def keep(self, site: LabSite, *, forced: bool = False, streamed: bool = True) -> None:
         """Let a site's backup go there, and make one; ``forced``: it may only add."""
         if forced:
             self.host.ssh(f"apt-get -qq update && {APT} rclone restic >/dev/null 2>&1")
@@ -63,7 +63,8 @@ class Elsewhere:
         keeper(self.host, public, SERVE if forced else "")
         login = f"{KEEPER}@{self.host.address}"
         repository = f"rclone+ssh://{login}" if forced else f"sftp:{login}:{FOLDER}"
-        known = settings(repository, backup_prune="admin" if forced else "server")
+        prune = "admin" if forced else "server"
+        known = settings(repository, backup_prune=prune, backup_stream=streamed)
         site.inventory(**known, backup_ssh_key_file=str(self.key))
         site.converge()
         # Two minutes after the deploy the timer would make one more, of what a test wants lost;
