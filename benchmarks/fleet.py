@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import tempfile
@@ -23,14 +24,17 @@ from one_api_infra.desired.site import Site
 from one_api_infra.lab.lab import Lab
 from tests.lab.sites import PYINFRA, ROOT, LabSite
 
-REAL = (1, 2, 4, 8)
-SIMULATED = (1, 50, 200, 500)
+# One site many times, which a real inventory is refused for.
 INVENTORY = """import json
 from pathlib import Path
+from one_api_infra.remote import inventory
+inventory.shared = lambda hosts: ()
 found = json.loads(Path({path!r}).read_text())
 answers = {{"fake_responses": {{"": found["answer"]}}, "fake_delay": 0, "fake_delay_jitter": 0}}
 hosts = [(f"@fake/shop{{n}}", {{**found["settings"], **answers}}) for n in range({count})]
 """
+REAL = (1, 2, 4, 8)
+SIMULATED = (1, 50, 200, 500)
 
 
 def real(lab: Lab, runs: int) -> tuple[dict[str, float], LabSite]:
@@ -59,16 +63,20 @@ def simulated(site: LabSite, folder: Path, runs: int) -> dict[str, dict[str, flo
     settings = {k: v for k, v in site.settings.items() if not k.startswith("ssh_")}
     look = snapshot.script(declared.snapshot_spec(Site.parse(settings)))
     data = folder / "fleet.json"
+    (folder / "inventory").mkdir()
+    shutil.copy2(ROOT / "inventory.py", folder)
     found = {}
     for count in SIMULATED:
-        inventory = folder / f"fleet{count}.py"
-        inventory.write_text(INVENTORY.format(path=str(data), count=count))
-        command = [*PYINFRA, str(inventory), "deploys/site.py", "-y"]
+        name = f"fleet{count}"
+        hosts = INVENTORY.format(path=str(data), count=count)
+        (folder / "inventory" / f"{name}.py").write_text(hosts)
+        environment = site.environment(ONE_API_INFRA_ENVIRONMENT=name)
+        command = [*PYINFRA, str(folder / "inventory.py"), "deploys/site.py", "-y"]
         seen = []
         for _run in range(runs):  # with an answer of now: the preflight compares the clocks
             answer = site.host.ssh(look).split("\n")
             data.write_text(json.dumps({"settings": settings, "answer": answer}))
-            seen.append(_settled(command, site.environment()))
+            seen.append(_settled(command, environment))
         seconds, memory = (statistics.median(each) for each in zip(*seen, strict=True))
         found[str(count)] = {"seconds": seconds, "memory": memory}
         print(f"{count} simulated: {seconds:.2f} s, {memory:.0f} MiB", flush=True)

@@ -27,7 +27,7 @@ if backup.is_wanted(site):
     for unit in host.loop(units.STREAM_STARTERS if site.is_streamed else ()):
         operations.unit(name=_("Start {unit}", unit=unit), unit=unit, beside=(units.STREAM_DRILL,))
     if not site.is_streamed:
-        operations.command(
+        operations.removal(
             name=_("Remove the stream"),
             script=backup.stream_removal(),
             due=backup.stream_is_left,
@@ -46,4 +46,4 @@ if backup.is_wanted(site):
         beside=(units.JOURNAL,),
     )
 else:
-    operations.command(name=_("Remove the backup"), script=backup.removal(), due=backup.is_left)
+    operations.removal(name=_("Remove the backup"), script=backup.removal(), due=backup.is_left)

@@ -15,6 +15,8 @@ operations.command(
     name=_("Put the domain into One API, everywhere"),
     script=paths.agent("callback-domain"),
     due=lambda snapshot: not callback_domain.is_right(site, snapshot),
+    follows=(),
+    keeps_files=True,
 )
 for file in host.loop(former_domains.files()):
     operations.file(name=_("Write {path}", path=file.path), file=file)
@@ -27,4 +29,6 @@ operations.command(
     name=_("Let go of earlier domains that no gateway calls"),
     script=paths.agent("former-domains"),
     due=former_domains.are_over,
+    follows=(),
+    keeps_files=True,
 )

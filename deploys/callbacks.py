@@ -25,7 +25,7 @@ if callbacks.is_wanted(site):
         beside=(units.CALLBACKS,),
     )
 else:
-    operations.command(
+    operations.removal(
         name=_("Remove the callback service"),
         script=paths.agent("callbacks-remove"),
         due=lambda snapshot: callbacks.is_left(site, snapshot),

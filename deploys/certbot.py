@@ -20,6 +20,8 @@ if site.acme_challenge == "dns-01":  # its plugin is part of it
         name=_("Build the virtual environment"),
         script=system.venv_script(site),
         due=lambda snapshot: not system.venv_is_complete(site, snapshot),
+        follows=(),
+        keeps_files=True,
     )
 operations.unit(
     name=_("Renew it by a timer"), unit=units.CERTIFICATE_TIMER, beside=(units.CERTIFICATE,)

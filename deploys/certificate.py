@@ -28,6 +28,8 @@ if site.certificate == "acme":
         name=_("Obtain the certificate"),
         script=paths.agent("obtain"),
         due=lambda snapshot: certificate.is_due(site, snapshot),
+        follows=(),
+        keeps_files=True,
     )
 else:
     for path in host.loop(certificate.absent(site)):
@@ -42,4 +44,6 @@ operations.command(
     name=_("Delete certificates of earlier domains"),
     script=paths.agent("remove-obsolete"),
     due=lambda snapshot: certificate.is_obsolete(site, snapshot),
+    follows=(),
+    keeps_files=True,
 )

@@ -11,12 +11,14 @@ if target.is_first("agent"):
     local.include("./agent.py")
 
 operations.packages(name=_("Install nftables"), names=lambda _snapshot: ("nftables",))
-for file in host.loop(firewall.files(site)):
+files = firewall.files(site)
+for file in host.loop(files):
     operations.file(name=_("Write {path}", path=file.path), file=file)
 operations.firewall(
     name=_("Close every port but ssh, 80, 443 and the admin's own"),
-    due=lambda snapshot: firewall.is_due(site, snapshot),
     rules=lambda snapshot: firewall.rules(site, snapshot),
     load=firewall.apply_script(),
     confirm=firewall.confirm_script(),
+    due=lambda snapshot: firewall.is_due(site, snapshot),
+    follows=tuple(file.path for file in files),
 )

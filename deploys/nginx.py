@@ -13,13 +13,14 @@ target.is_first("nginx")  # not again by tunnel.py
 if target.is_first("agent"):
     local.include("./agent.py")
 
-operations.failure(name=_("This server has its site"), problems=move.gone)
+operations.failure(name=_("This server has its site"), problems=move.gone, probes=False)
 operations.failure(name=_("The agent tells the server's state"), problems=system.agent_problems)
 operations.packages(name=_("Install nginx"), names=lambda _snapshot: ("nginx", nginx.NJS))
 operations.command(
     name=_("Let nginx load njs"),
     script=f"ln -sf {nginx.NJS_CONF} {nginx.NJS_MODULE}",
     due=nginx.njs_is_off,
+    follows=(),
 )
 operations.directory(
     name=_("Make nginx' drop-in folder"), directory=Directory(nginx.DROP_IN_FOLDER)
@@ -31,4 +32,5 @@ operations.command(
     script=paths.agent("nginx"),
     stdin=lambda snapshot: nginx.configuration_json(site, snapshot),
     due=lambda snapshot: nginx.is_due(site, snapshot),
+    keeps_files=True,
 )

@@ -11,8 +11,10 @@ site = target.site()
 operations.failure(
     name=_("There is a backup to rebuild from"),
     problems=lambda snapshot: backup.lack(site, snapshot),
+    probes=False,
 )
 local.include("./preflight.py")
+local.include("./install.py")
 local.include("./system.py")
 local.include("./firewall.py")
 operations.user(name=_("Make the user one-api"), user=one_api.USER, home=paths.DATA)
@@ -29,6 +31,7 @@ operations.command(
     script=backup.rebuild_script(),
     due=backup.is_rebuild_due,
 )
+local.include("./release.py")
 local.include("./one_api.py")
 local.include("./nginx.py")
 local.include("./certificate.py")

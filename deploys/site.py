@@ -3,6 +3,8 @@
 from pyinfra import local
 
 local.include("./preflight.py")
+local.include("./install.py")
+local.include("./release.py")
 local.include("./system.py")
 local.include("./firewall.py")
 local.include("./one_api.py")

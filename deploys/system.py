@@ -2,25 +2,30 @@
 
 from pyinfra import host, local
 
-from one_api_infra.desired import logs, system
+from one_api_infra.desired import installation, logs, system
 from one_api_infra.remote import operations, target
 from one_api_infra.shared import paths, units
 from one_api_infra.shared.texts import _
 
 site = target.site()
 target.is_first("system")  # not again by tunnel.py
-if target.is_first("agent"):
-    local.include("./agent.py")
+if target.is_first("install"):
+    local.include("./install.py")
 
-operations.packages(
-    name=_("Install Debian packages"),
-    names=lambda snapshot: system.packages(site, snapshot),
-)
 for file in host.loop(system.files(site)):
     operations.file(name=_("Write {path}", path=file.path), file=file)
 for file in host.loop(logs.files(site)):
     operations.file(name=_("Write {path}", path=file.path), file=file)
 operations.absent(name=_("Remove the rotation by day alone"), path=logs.OLD_LOGROTATE)
+operations.ended(
+    name=_("Packages and virtual environment are there"),
+    unit=units.INSTALLATION,
+    script=installation.wait_script(),
+)
+operations.packages(
+    name=_("Install Debian packages"),
+    names=lambda snapshot: system.packages(site, snapshot),
+)
 operations.unit(name=_("Keep room for the record of callbacks"), unit=units.DISK)
 operations.unit(
     name=_("Rotate logs by a timer"),
@@ -31,12 +36,15 @@ operations.command(
     name=_("Let the journal keep to its size"),
     script="systemctl restart systemd-journald.service",
     due=system.journal_is_stale,
+    follows=(system.JOURNAL,),
+    keeps_files=True,
 )
 operations.command(
     name=_("Let TCP find the size of packets"),
     script=f"sysctl --quiet --load={system.SYSCTL}",
     due=system.probing_is_off,
     follows=(),
+    keeps_files=True,
 )
 operations.unit(name=_("Keep the time"), unit=system.TIMESYNCD, wanted=system.time_is_ours)
 operations.unit(name=_("Install security updates"), unit=system.UPDATER)
@@ -44,9 +52,13 @@ operations.command(
     name=_("Build the virtual environment"),
     script=system.venv_script(site),
     due=lambda snapshot: not system.venv_is_complete(site, snapshot),
+    follows=(paths.REQUIREMENTS,),
+    keeps_files=True,
 )
 operations.command(
     name=_("Compile the agent"),
     script=paths.agent("compile"),
     due=lambda snapshot: not system.is_compiled(snapshot),
+    follows=(paths.ZIPAPP,),
+    keeps_files=True,
 )

@@ -13,7 +13,7 @@ if target.is_first("agent"):
 
 if site.alert_urls:
     operations.packages(
-        name=_("Install Debian's apprise"), names=lambda _snapshot: (watchdog.APPRISE,)
+        name=_("Install Debian's apprise"), names=lambda _snapshot: watchdog.packages(site)
     )
     for file in host.loop(watchdog.files(site)):
         operations.file(name=_("Write {path}", path=file.path), file=file)
@@ -21,6 +21,8 @@ if site.alert_urls:
         name=_("Run the watchdog by a timer"), unit=units.WATCHDOG_TIMER, beside=(units.WATCHDOG,)
     )
 else:
-    operations.command(
-        name=_("Remove the watchdog"), script=watchdog.removal(), due=watchdog.is_left
+    operations.removal(
+        name=_("Remove the watchdog"),
+        script=watchdog.removal(),
+        due=watchdog.is_left,
     )

@@ -92,6 +92,7 @@ hosts = [
             # "proxy_protocol": False,                 # True: they speak it; nobody else comes in
             # "dns_resolvers": [],                     # else: this machine's
             # "pip_index": "https://mirror.example.com/simple",  # where PyPI is slow
+            # "pip_wheels": "admin",                   # fetched here and uploaded: 29 MB
             # "log_days": 180,                         # how long callbacks are kept
             #
             # --- Payments: a service sends lost callbacks again, and asks the gateways -----------

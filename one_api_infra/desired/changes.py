@@ -5,6 +5,7 @@
 
 import base64
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from one_api_infra.desired.resources import Directory, File
@@ -88,8 +89,12 @@ def packages(snapshot: Snapshot, names: tuple[str, ...]) -> Change | None:
     missing = [name for name in names if name not in snapshot.packages]
     if not missing:
         return None
-    install = f"{APT} install -y --no-install-recommends {shlex.join(missing)}"
-    return Change(f"{FINISH}; {UPDATE} && {install}")
+    return Change(f"{FINISH}; {UPDATE} && {install(missing)}")
+
+
+def install(names: Sequence[str]) -> str:
+    """The command that installs packages from lists that are up to date."""
+    return f"env {APT} install -y --no-install-recommends {shlex.join(names)}"
 
 
 def unit(snapshot: Snapshot, unit: str, beside: tuple[str, ...] = ()) -> Change | None:
@@ -98,8 +103,11 @@ def unit(snapshot: Snapshot, unit: str, beside: tuple[str, ...] = ()) -> Change 
     ``beside`` are units that this one starts, and whose files may have changed too.
     """
     steps = _steps(snapshot, unit)
-    is_due = any(map(snapshot.is_unread, beside))
-    return Change(" && ".join(["systemctl daemon-reload", *steps])) if steps or is_due else None
+    if not steps and not any(map(snapshot.is_unread, beside)):
+        return None
+    # Enabling a unit lets systemd read all files anew by itself, and a reading takes a while.
+    reads = [] if any(" enable " in step for step in steps) else ["systemctl daemon-reload"]
+    return Change(" && ".join([*reads, *steps]))
 
 
 def _steps(snapshot: Snapshot, unit: str) -> list[str]:

@@ -60,6 +60,11 @@ def snapshot_spec(site: Site) -> SnapshotSpec:
     return SnapshotSpec.merged([*(each.spec for each in concerns(site)), own])
 
 
+def packages(site: Site) -> tuple[str, ...]:
+    """The Debian packages of all concerns."""
+    return tuple(name for each in concerns(site) for name in each.packages)
+
+
 def check(site: Site) -> None:
     """Render every template for a blank server, so that none fails after the first change."""
     concerns(site)
@@ -74,7 +79,7 @@ def manifest(site: Site) -> File:
         dict(sorted(entry for each in found for entry in _entries(each).items())),
         units=tuple(name for each in found for name in each.units),
         users=tuple(name for each in found for name in each.users),
-        packages=tuple(name for each in found for name in each.packages),
+        packages=packages(site),
     )
     return File(paths.MANIFEST, plain.write(made).encode(), "600")
 

@@ -245,6 +245,7 @@ SETTINGS: dict[str, Setting] = {
     "key_type": Setting(parsers.choice("ecdsa", "rsa"), "ecdsa"),
     "certbot": Setting(parsers.choice("venv", "distribution"), "venv"),
     "pip_index": Setting(parsers.url),
+    "pip_wheels": Setting(parsers.choice("server", "admin"), "server"),
     "connections_per_address": Setting(parsers.number(2, 100_000), 512),
     "open_ports": Setting(parsers.listing(parsers.open_port), ()),
     "public_addresses": Setting(parsers.listing(parsers.address), ()),

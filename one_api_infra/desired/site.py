@@ -61,6 +61,7 @@ class Site:
     key_type: str
     certbot: str
     pip_index: str | None
+    pip_wheels: str
     connections_per_address: int
     open_ports: tuple[int | str, ...]
     public_addresses: tuple[str, ...]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from one_api_infra.desired.resources import Directory, File, SnapshotSpec
-from one_api_infra.shared import plain, units
+from one_api_infra.shared import paths, plain, units
 from one_api_infra.shared.plain import PlainError
 from one_api_infra.shared.state import State
 
@@ -19,6 +19,8 @@ UNIT_PROPERTIES = (
     "Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,ActiveEnterTimestamp,Listen"
 )
 RUNS = {"LoadState": "loaded", "ActiveState": "active", "NeedDaemonReload": "no"}
+# What the agent's own probe is made of and reads: it may tell something else once they change.
+READ_BY_STATE = (paths.ZIPAPP, paths.SITE)
 FIND = "-maxdepth 0 -printf '%y|%u|%g|%m|%p|%l\\n' 2>/dev/null"
 
 
@@ -45,11 +47,7 @@ class Snapshot:
     probes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     written: set[str] = field(default_factory=set)
     unread: set[str] = field(default_factory=set)  # by systemd
-
-    @property
-    def is_outdated(self) -> bool:
-        """Whether something was written since: probes may see it otherwise now."""
-        return bool(self.written)
+    is_stale: bool = False  # a command has run since: probes may see something else now
 
     def has_file(self, file: File) -> bool:
         """Whether the file is there, as wanted in every respect."""
@@ -122,6 +120,7 @@ class Snapshot:
         """Remember what an operation has just made of a path."""
         self.written.add(path)
         self.unread.add(path)
+        self.is_stale |= path in READ_BY_STATE
         if state is None:
             self.paths.pop(path, None)
         else:
@@ -161,10 +160,10 @@ def _mark(name: str) -> str:
 
 
 def _sections(wanted: SnapshotSpec) -> Iterator[tuple[str, str]]:
-    paths = " ".join(map(shlex.quote, wanted.paths))
+    names = " ".join(map(shlex.quote, wanted.paths))
     if wanted.paths:
-        yield "paths", f"find {' '.join([paths, *wanted.patterns])} {FIND}"
-        yield "sha256", f"sha256sum -- {paths} 2>/dev/null"
+        yield "paths", f"find {' '.join([names, *wanted.patterns])} {FIND}"
+        yield "sha256", f"sha256sum -- {names} 2>/dev/null"
     if wanted.packages:
         names = " ".join(map(shlex.quote, wanted.packages))
         form = "${Package}|${db:Status-Status}|${Version}\\n"

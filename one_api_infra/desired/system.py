@@ -7,7 +7,7 @@ from one_api_infra.desired import logs, render, zipapp
 from one_api_infra.desired.resources import Concern, Directory, File, SnapshotSpec
 from one_api_infra.desired.site import Site
 from one_api_infra.desired.snapshot import Snapshot
-from one_api_infra.shared import paths, plain
+from one_api_infra.shared import paths, plain, units
 from one_api_infra.shared.validation import Problem
 
 PACKAGES = (
@@ -35,8 +35,10 @@ UNCOMPILED = "/stripe/[a-z]"
 # python3-venv brings it; unpacking it into the environment took longer than all other packages.
 PIP = "/usr/share/python-wheels/pip-*.whl"
 VENV = f"{paths.AGENT}/venv"
+WHEELS = f"{paths.AGENT}/wheels.tar"
 DNS_REQUIREMENTS = f"{paths.AGENT}/requirements-dns.txt"
 SYSCTL = "/etc/sysctl.d/60-one-api-infra.conf"
+INSTALLATION_STEPS = "/run/one-api-installation"  # a line a step: its begin, end and name
 JOURNALD = "systemd-journald.service"
 
 
@@ -107,6 +109,12 @@ def requirements(site: Site) -> File:
     return File(paths.REQUIREMENTS, (render.text(paths.REQUIREMENTS) + more).encode())
 
 
+def are_wheels_due(site: Site, snapshot: Snapshot) -> bool:
+    """Whether the virtual environment is to be built of wheels that are not there."""
+    is_theirs = site.pip_wheels == "admin" and not venv_is_complete(site, snapshot)
+    return is_theirs and WHEELS not in snapshot.paths
+
+
 def venv_is_complete(site: Site, snapshot: Snapshot) -> bool:
     """Whether the virtual environment holds what is asked for, whole, and its Python runs."""
     lines, mark = snapshot.probes.get("venv", ()), requirements(site).sha256
@@ -121,20 +129,29 @@ def _venv_sum(folder: str) -> str:
 
 def venv_script(site: Site) -> str:
     """Build the virtual environment beside the old one and swap a link; a kill leaves the old."""
-    index = f" --index-url {shlex.quote(site.pip_index)}" if site.pip_index else ""
     mark = requirements(site).sha256
     new = f"{paths.AGENT}/venv-{mark[:12]}-$(date +%s)"
+    unpack, source, done = _wheels(site)
     return (
         f"set -e; exec 9>{paths.AGENT}/venv.lock; flock 9; new={new};"
-        " trap 'rm -rf $new' EXIT; python3 -m venv --without-pip $new;"
+        f" trap 'rm -rf $new' EXIT; python3 -m venv --without-pip $new; {unpack}"
         f" PYTHONPATH=$(echo {PIP}) $new/bin/python -m pip install"
-        f" -q --disable-pip-version-check --no-compile{index} {PIP_SAFE} -r {paths.REQUIREMENTS};"
-        f" $new/bin/python -m compileall -q -j 0 -x '{UNCOMPILED}' $new/lib || :;"
+        f" -q --disable-pip-version-check --no-compile {source} {PIP_SAFE} -r {paths.REQUIREMENTS};"
+        f" $new/bin/python -m compileall -q -j 0 -x '{UNCOMPILED}' $new/lib || :; {done}"
         f' echo "{mark} $(python3 -V) $({_venv_sum("$new")})" >$new/installed;'
         f" ln -sfn $new {paths.AGENT}/venv.new && mv -fT {paths.AGENT}/venv.new {VENV};"
         f" trap - EXIT; find {paths.AGENT} -maxdepth 1 -name 'venv-*' ! -path $new"
         " -exec rm -rf {} +"
     )
+
+
+def _wheels(site: Site) -> tuple[str, str, str]:
+    """How pip comes to wheels: what is done before, its options, what is done after."""
+    if site.pip_wheels == "server":
+        return "", f"--index-url {shlex.quote(site.pip_index)}" if site.pip_index else "", ""
+    folder = "$new/wheels"
+    unpack = f"mkdir {folder} && tar -xf {WHEELS} -C {folder};"
+    return unpack, f"--no-index --find-links {folder}", f"rm -rf {folder} {WHEELS};"
 
 
 def is_compiled(snapshot: Snapshot) -> bool:
@@ -175,13 +192,15 @@ def concern(site: Site) -> Concern:
         packages=packages_of(site),
         beside=SnapshotSpec(
             packages=(*TIME_DAEMONS, "certbot"),
-            units=(TIMESYNCD, JOURNALD),
+            paths=(WHEELS,),
+            units=(TIMESYNCD, JOURNALD, units.INSTALLATION),
             probes={
                 "venv": f"cat {VENV}/installed && {paths.PYTHON} -V && {_venv_sum(VENV)}",
                 "virtualisation": "systemd-detect-virt --container",
                 "mtu_probing": "cat /proc/sys/net/ipv4/tcp_mtu_probing",
                 "bytecode": _bytecode(),
                 "journal": f"stat -c %Y {JOURNAL}",
+                units.INSTALLATION: f"cat {INSTALLATION_STEPS} 2>/dev/null",
             },
         ),
     )

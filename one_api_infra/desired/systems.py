@@ -19,6 +19,7 @@ class System:
     suite: str
     nginx: Version
     openssl: Version
+    python: str  # "3.13"
 
     @property
     def name(self) -> str:
@@ -29,9 +30,9 @@ class System:
 SYSTEMS = {
     each.name: each
     for each in (
-        System("debian", "12", "bookworm", nginx=(1, 22, 1), openssl=(3, 0)),
-        System("debian", "13", "trixie", nginx=(1, 26, 3), openssl=(3, 5)),
-        System("ubuntu", "24.04", "noble", nginx=(1, 24, 0), openssl=(3, 0)),
+        System("debian", "12", "bookworm", nginx=(1, 22, 1), openssl=(3, 0), python="3.11"),
+        System("debian", "13", "trixie", nginx=(1, 26, 3), openssl=(3, 5), python="3.13"),
+        System("ubuntu", "24.04", "noble", nginx=(1, 24, 0), openssl=(3, 0), python="3.12"),
     )
 }
 OLDEST = SYSTEMS["debian-12"]  # what it can, all can

@@ -51,6 +51,11 @@ def removal() -> str:
     return f"{stop}; rm -f {gone} && systemctl daemon-reload"
 
 
+def packages(site: Site) -> tuple[str, ...]:
+    """What speaks to the channels: Debian's apprise, not that of the agent that may be broken."""
+    return (APPRISE,) if site.alert_urls else ()
+
+
 def is_left(snapshot: Snapshot) -> bool:
     """Whether something of it is there."""
     return any(path in snapshot.paths for path in LEFT)

@@ -44,6 +44,7 @@ def shown(path: Path) -> str:
 
 def load(inventory_file: str) -> Hosts:
     """The hosts of the chosen environment, for pyinfra: a refused one is a message and exit 2."""
+    fast.lighten()  # before pyinfra makes its hosts of them
     try:
         return chosen(inventory_file)
     except ValidationError as error:
@@ -149,10 +150,9 @@ def moves(hosts: Hosts) -> list[tuple[str, str]]:
     return [
         (old, new)
         for new, data in hosts
-        for old, theirs in hosts
         if data.get("moves_from")
-        and not theirs.get("moves_from")
-        and data.get("domain") == theirs.get("domain")
+        for old, theirs in hosts
+        if not theirs.get("moves_from") and data.get("domain") == theirs.get("domain")
     ]
 
 

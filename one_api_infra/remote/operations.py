@@ -16,13 +16,14 @@ from pyinfra.connectors.base import BaseConnector
 
 from one_api_infra.checks import remedy
 from one_api_infra.desired import changes
+from one_api_infra.desired.artifact import Artifact
 from one_api_infra.desired.changes import Change
 from one_api_infra.desired.resources import Directory, File
-from one_api_infra.desired.snapshot import Snapshot, directory_state, file_state
-from one_api_infra.remote import inventory, lock
+from one_api_infra.desired.snapshot import PathState, Snapshot, directory_state, file_state
+from one_api_infra.remote import inventory, lock, timeline
 from one_api_infra.remote.target import current_host, forget, gather
 from one_api_infra.shared.texts import _
-from one_api_infra.shared.validation import Problem
+from one_api_infra.shared.validation import Problem, ValidationError
 
 Commands = Generator[PyinfraCommand, None, None]
 Asked = Callable[[Snapshot], bool]
@@ -79,7 +80,7 @@ def together() -> Commands:
 @operation()
 def private(path: str) -> Commands:
     """Let a file that the server has made be root's alone; one that is not there stays so."""
-    change = changes.private(gather(probes=False), path)
+    change = changes.private(gather(), path)
     yield from _carry_out(change, path)
     if change:
         forget()
@@ -100,13 +101,35 @@ def user(user: str, home: str) -> Commands:
     change = changes.user(gather(probes=False), user, home)
     yield from _carry_out(change, user)
     if change:
+        gather(probes=False).users[user] = (user,)
+
+
+@operation()
+def begun(unit: str, *, script: Callable[[Snapshot], str], due: Asked) -> Commands:
+    """Begin in a transient unit what takes long; see ``ended``."""
+    snapshot = gather()
+    change = Change(script(snapshot)) if due(snapshot) else None
+    yield from _carry_out(change, unit)
+    if change:
+        snapshot.note_unit(unit)
+
+
+@operation()
+def ended(unit: str, *, script: str) -> Commands:
+    """Wait for what was begun, in this run or in one that was cut off."""
+    change = Change(script) if gather(probes=False).is_active(unit) else None
+    yield from _carry_out(change, unit)
+    if change:
+        until = time.monotonic()
         forget()
+        timeline.beside(current_host(), gather().probes.get(unit, ()), until=until)
 
 
 @operation()
 def packages(names: Callable[[Snapshot], tuple[str, ...]]) -> Commands:
     """Install Debian packages that are missing, without what they merely recommend."""
-    change = changes.packages(gather(), names(gather()))
+    snapshot = gather()
+    change = changes.packages(snapshot, names(snapshot))
     yield from _carry_out(change, "all installed")
     if change:
         forget()
@@ -130,16 +153,30 @@ def command(
     due: Asked,
     stdin: Callable[[Snapshot], str] | None = None,
     follows: tuple[str, ...] | None = None,
+    keeps_files: bool = False,
 ) -> Commands:
     """Run a shell command when it is due; afterwards everything is looked at anew.
 
     ``stdin`` goes to it as it is, and is shown nowhere. ``follows`` are the files that make it due
     when this run has written them; no other file matters to it, so that it needs no second look.
+    ``keeps_files``: it changes no file, user or unit that another operation compares, so that the
+    next look can wait for one that asks a probe.
     """
-    snapshot = gather(probes=follows is None)
+    snapshot = gather(files=follows is None)
     is_due = snapshot.written.intersection(follows or ()) or due(snapshot)
     change = Change(script, stdin(snapshot) if stdin else None) if is_due else None
     yield from _carry_out(change, "nothing to do")
+    if change and keeps_files:
+        snapshot.is_stale = True
+    elif change:
+        forget()
+
+
+@operation()
+def removal(script: str, *, due: Asked) -> Commands:
+    """Remove what is no longer wanted, where a path or user says that it is there."""
+    change = Change(script) if due(gather(probes=False)) else None
+    yield from _carry_out(change, "nothing is left")
     if change:
         forget()
 
@@ -150,22 +187,46 @@ def upload(source: str, path: str, sha256: str, *, due: Asked, mode: str = "755"
     if not due(gather()):
         current_host().noop(path)
         return
-    arrival = f"/tmp/one-api-infra-{sha256}"  # noqa: S108  # checked by its hash before use
+    yield from _bring(Artifact(Path(source), sha256), path, mode)
+
+
+@operation()
+def wheels(path: str, *, obtain: Callable[[Snapshot], Artifact], due: Asked) -> Commands:
+    """Bring the virtual environment's wheels, which are fetched here when they are needed."""
+    snapshot = gather()
+    if not due(snapshot):
+        current_host().noop(path)
+        return
+    try:
+        found = obtain(snapshot)
+    except ValidationError as error:
+        current_host().log_styled(str(error), fg="red")
+        yield StringCommand("exit 1")
+    else:
+        yield from _bring(found, path, "644")
+
+
+def _bring(artifact: Artifact, path: str, mode: str) -> Commands:
+    arrival = f"/tmp/one-api-infra-{artifact.sha256}"  # noqa: S108  # checked by its hash before use
     yield from lock.held(current_host())
-    yield FileUploadCommand(str(Path(source)), arrival)
-    yield _string(changes.placed(path, arrival, sha256, mode))
-    forget()
+    yield FileUploadCommand(str(artifact.path), arrival)
+    yield _string(changes.placed(path, arrival, artifact.sha256, mode))
+    gather(probes=False).note(path, PathState("f", "root", "root", mode, artifact.sha256))
 
 
 @operation()
 def failure(
-    problems: Callable[[Snapshot], tuple[Problem, ...]], waive: tuple[str, ...] = ()
+    problems: Callable[[Snapshot], tuple[Problem, ...]],
+    *,
+    waive: tuple[str, ...] = (),
+    probes: bool = True,
 ) -> Commands:
     """Stop the run with messages that name cause and remedy; nothing happens without any.
 
     A problem whose id the inventory waives is shown all the same, and stops nothing.
+    ``probes=False``: it asks for paths alone.
     """
-    found = problems(gather())
+    found = problems(gather(probes=probes))
     for problem in found:
         is_waived = problem.path in waive
         shown = remedy.named(str(problem), inventory.in_use())
@@ -178,20 +239,27 @@ def failure(
 
 
 @operation()
-def firewall(due: Asked, rules: Callable[[Snapshot], File], load: str, confirm: str) -> Commands:
+def firewall(
+    rules: Callable[[Snapshot], File],
+    *,
+    load: str,
+    confirm: str,
+    due: Asked,
+    follows: tuple[str, ...],
+) -> Commands:
     """Load firewall rules; they stay only if a new connection confirms them.
 
     The open connection proves nothing, since the rules let established ones live.
     """
     snapshot = gather()
-    if not due(snapshot):
+    if not (snapshot.written.intersection(follows) or due(snapshot)):
         current_host().noop("the rules are loaded")
         return
     encoded = base64.encodebytes(rules(snapshot).data).decode()
     yield from lock.held(current_host())
     yield StringCommand(load, _stdin=encoded)
     yield FunctionCommand(_confirm, (confirm,), {})
-    forget()
+    snapshot.is_stale = True
 
 
 def _confirm(state: State, host: Host, confirm: str) -> bool:

@@ -11,11 +11,12 @@ from typing_extensions import override
 from one_api_infra.desired import manifest, snapshot
 from one_api_infra.desired.resources import SnapshotSpec
 from one_api_infra.desired.site import Site
-from one_api_infra.remote import fast, host_key, inventory, sudo
-from one_api_infra.shared.validation import ValidationError
+from one_api_infra.remote import fast, host_key, inventory, sudo, timeline
+from one_api_infra.shared.validation import Problem, ValidationError
 
 _sites: WeakKeyDictionary[Host, Site] = WeakKeyDictionary()
 _snapshots: WeakKeyDictionary[Host, dict[bool, snapshot.Snapshot]] = WeakKeyDictionary()
+_shared: WeakKeyDictionary[State, tuple[Problem, ...]] = WeakKeyDictionary()
 _asked: WeakKeyDictionary[Host, set[str]] = WeakKeyDictionary()
 
 
@@ -37,28 +38,31 @@ def site() -> Site:
     if host not in _sites:
         try:
             _sites[host] = Site.parse(host.data.dict(), inventory.in_use())
-            _check_inventory()
+            _check_inventory(cast(State, ctx_state.get()))
             host_key.check(host)
             manifest.check(_sites[host])
         except ValidationError as error:
             raise DeployError(f"{host.name}: {error}") from None
         sudo.prepare(host)
         fast.lighten()
+        timeline.watch(cast(State, ctx_state.get()))
     return _sites[host]
 
 
-def _check_inventory() -> None:
-    """Refuse shared domains: pyinfra loads a named inventory file by itself."""
-    hosts = cast(State, ctx_state.get()).inventory
-    if problems := tuple(inventory.shared([(each.name, each.data.dict()) for each in hosts])):
+def _check_inventory(state: State) -> None:
+    """Refuse shared domains, once: pyinfra loads a named inventory file by itself."""
+    if state not in _shared:
+        hosts = [(each.name, each.data.dict()) for each in state.inventory]
+        _shared[state] = tuple(inventory.shared(hosts))
+    if problems := _shared[state]:
         raise ValidationError(problems)
 
 
-def gather(*, probes: bool = True) -> snapshot.Snapshot:
-    """The current host's snapshot; read at the first call, and again after ``forget``.
+def gather(*, probes: bool = True, files: bool = False) -> snapshot.Snapshot:
+    """The current host's snapshot; read at the first call, and again where what it saw may be over.
 
-    An operation that compares nothing but paths says ``probes=False``: files written one after
-    the other need no second look, what depends on their content does.
+    An operation that compares nothing but paths says ``probes=False``. What probes saw is over
+    when a command has run, and for those who say ``files=True`` when a file was written, too.
 
     What was seen while the run was prepared is not used while it is carried out: a human may
     have taken minutes to say yes.
@@ -66,13 +70,15 @@ def gather(*, probes: bool = True) -> snapshot.Snapshot:
     host = current_host()
     seen = _snapshots.setdefault(host, {})
     executing = cast(State, ctx_state.get()).is_executing
-    if executing not in seen or (probes and seen[executing].is_outdated):
+    known = seen.get(executing)
+    is_over = known and ((probes and known.is_stale) or (files and bool(known.written)))
+    if known is None or is_over:
         seen[executing] = host.get_fact(SnapshotFact, wanted=manifest.snapshot_spec(site()))
     return seen[executing]
 
 
 def forget() -> None:
-    """Look anew at the next question: a command has changed more than one path."""
+    """Look anew at the next question, whatever it is: paths and units have changed."""
     _snapshots.pop(current_host(), None)
 
 

@@ -23,6 +23,7 @@ STREAM, STREAM_STORE = "one-api-stream.service", "one-api-stream-store.service"
 STREAM_DRILL, STREAM_DRILL_TIMER = "one-api-stream-drill.service", "one-api-stream-drill.timer"
 TUNNEL, TUNNEL_TIMER = "one-api-tunnel.service", "one-api-tunnel.timer"
 DISK = "one-api-disk.service"
+INSTALLATION = "one-api-installation.service"  # transient: it has no file
 LOGROTATE, LOGROTATE_TIMER = "one-api-logrotate.service", "one-api-logrotate.timer"
 LOGS = "one-api-logs.service"
 

@@ -3,6 +3,9 @@
 import subprocess
 from pathlib import Path
 
+import pytest
+
+from one_api_infra.desired import snapshot as snapshots
 from one_api_infra.desired.resources import Directory, File, SnapshotSpec
 from one_api_infra.desired.snapshot import MARK, Snapshot, file_state, parse, script
 from one_api_infra.shared import plain
@@ -58,10 +61,17 @@ def test_notes_what_an_operation_made() -> None:
     file = File("/etc/x", b"x")
     snapshot.note(file.path, file_state(file))
     assert snapshot.has_file(file)
-    assert snapshot.is_outdated
+    assert not snapshot.is_stale
     snapshot.note(file.path, None)
     assert not snapshot.has_file(file)
     assert not snapshot.has_directory(Directory("/etc/x"))
+
+
+@pytest.mark.parametrize("path", snapshots.READ_BY_STATE)
+def test_what_the_agent_reads_makes_its_answer_stale(path: str) -> None:
+    snapshot = Snapshot()
+    snapshot.note(path, file_state(File(path, b"x")))
+    assert snapshot.is_stale
 
 
 def test_state_that_is_no_json_is_empty() -> None:

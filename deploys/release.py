@@ -1,0 +1,38 @@
+"""One API's release and files: all of it that needs no package, while those are installed."""
+
+from pyinfra import host, local
+
+from one_api_infra.desired import backup, move, one_api
+from one_api_infra.remote import operations, release, target
+from one_api_infra.shared import paths
+from one_api_infra.shared.texts import _
+
+site = target.site()
+target.is_first("release")  # not again by one_api.py
+if target.is_first("agent"):
+    local.include("./agent.py")
+artifact = release.artifact(site)
+
+operations.failure(name=_("This server has its site"), problems=move.gone, probes=False)
+operations.failure(
+    name=_("A site that moves here has come"),
+    problems=lambda snapshot: move.lacks_site(site, snapshot),
+    probes=False,
+)
+operations.failure(name=_("No restore was cut off"), problems=backup.unfinished, probes=False)
+operations.user(name=_("Make the user one-api"), user=one_api.USER, home=paths.DATA)
+for directory in host.loop(one_api.directories()):
+    operations.directory(name=_("Make {path}", path=directory.path), directory=directory)
+for file in host.loop(one_api.files(site)):
+    operations.file(name=_("Write {path}", path=file.path), file=file)
+if not one_api.has_given(site):
+    operations.absent(name=_("Remove {path}", path=paths.GIVEN), path=paths.GIVEN)
+operations.upload(
+    name=_("Bring One API's release"),
+    source=str(artifact.path),
+    path=one_api.binary(artifact.sha256),
+    sha256=artifact.sha256,
+    due=lambda snapshot: one_api.is_release_due(artifact.sha256, snapshot),
+)
+for data in host.loop(release.tiktoken_files(site)):
+    operations.file(name=_("Write {path}", path=data.path), file=data)

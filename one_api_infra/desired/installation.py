@@ -1,0 +1,69 @@
+"""What takes long on a blank server, side by side: Debian's packages and the virtual environment.
+
+A transient unit does it while the run goes on with what needs neither: a run that is cut off lets
+it come to its end.
+"""
+
+import shlex
+
+from one_api_infra.desired import changes, manifest, system, watchdog
+from one_api_infra.desired.site import Site
+from one_api_infra.desired.snapshot import Snapshot
+from one_api_infra.shared import units
+
+FIRST = ("ca-certificates", "python3", "python3-venv")  # all that the virtual environment needs
+STEP = 'step() { name=$1; shift; begin=$(date +%s.%N); "$@"; code=$?;'
+STEP += f' echo "$begin $(date +%s.%N) $name" >>{system.INSTALLATION_STEPS}; return $code; }}'
+WAIT = """
+unit={unit}
+while case $(systemctl show --property=ActiveState --value $unit) in
+    active|activating) true ;; *) false ;;
+esac do sleep 0.1; done
+systemctl is-failed --quiet $unit || exit 0
+journalctl --unit=$unit --output=cat --lines=40 --no-pager >&2
+systemctl reset-failed $unit
+exit 1
+"""
+
+
+def packages(site: Site, snapshot: Snapshot) -> tuple[str, ...]:
+    """All packages that any deploy of the site asks for and the server lacks."""
+    named = (*system.packages(site, snapshot), *manifest.packages(site), *watchdog.packages(site))
+    return tuple(name for name in dict.fromkeys(named) if name not in snapshot.packages)
+
+
+def is_due(site: Site, snapshot: Snapshot) -> bool:
+    """Whether both are lacking, and nobody is about it."""
+    lacks = packages(site, snapshot) and not system.venv_is_complete(site, snapshot)
+    return bool(lacks) and not snapshot.is_active(units.INSTALLATION)
+
+
+def script(site: Site, snapshot: Snapshot) -> str:
+    """The command that begins it."""
+    lacking = packages(site, snapshot)
+    first = [name for name in FIRST if name in lacking]
+    rest = [name for name in lacking if name not in first]
+    lines = [
+        STEP,
+        f"rm -f {system.INSTALLATION_STEPS}; {changes.FINISH}",
+        "step 'apt-get update' update || exit",
+        f"step 'apt-get install python3-venv' {changes.install(first)} || exit" if first else "",
+        "step 'virtual environment' environment & made=$!",
+        f"step 'apt-get install' {changes.install(rest)}; code=$?" if rest else "code=0",
+        "wait $made && exit $code",
+    ]
+    functions = [
+        f"update() {{ {changes.UPDATE}; }}",
+        f"environment() ( {system.venv_script(site)} )",
+    ]
+    command = shlex.quote("\n".join([*functions, *lines]))
+    unit = f"--unit={units.INSTALLATION} --description='Packages and virtual environment'"
+    return (
+        f"systemctl reset-failed {units.INSTALLATION} 2>/dev/null;"
+        f" systemd-run --quiet {unit} --setenv=LC_ALL=C.UTF-8 /bin/bash -c {command}"
+    )
+
+
+def wait_script() -> str:
+    """The command that waits for its end; its last words where it failed."""
+    return WAIT.format(unit=units.INSTALLATION)

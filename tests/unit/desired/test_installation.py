@@ -1,0 +1,42 @@
+"""Packages and the virtual environment, side by side."""
+
+import subprocess
+
+import pytest
+
+from one_api_infra.desired import installation, manifest, system
+from one_api_infra.desired.snapshot import Snapshot
+from one_api_infra.shared import units
+from tests.unit.examples import site
+
+BLANK = Snapshot()
+ALL = dict.fromkeys((*manifest.packages(site()), "systemd-timesyncd"), "1")
+
+
+@pytest.mark.parametrize(
+    "snapshot",
+    [BLANK, Snapshot(packages={"nginx": "1", "python3-venv": "1"})],
+    ids=["blank", "some"],
+)
+def test_what_the_environment_needs_comes_first_and_the_rest_beside_it(snapshot: Snapshot) -> None:
+    made = installation.script(site(), snapshot)
+    subprocess.run(["bash", "-n", "-c", made], check=True)
+    first = made.find("python3-venv")
+    assert made.find(system.VENV) > -1
+    assert made.rindex("nftables") > first
+    installed = [name for name in snapshot.packages if f" {name} " in made.replace("\n", " ")]
+    assert "nginx" not in installed
+
+
+def test_it_is_begun_only_where_both_are_lacking_and_nobody_is_about_it() -> None:
+    assert installation.is_due(site(), BLANK)
+    assert not installation.is_due(site(), Snapshot(packages=ALL))
+    busy = Snapshot(units={units.INSTALLATION: {"ActiveState": "active"}})
+    assert not installation.is_due(site(), busy)
+
+
+def test_all_that_any_deploy_asks_for_is_in_it() -> None:
+    given = site(alert_urls=["mailto://user:pass@example.com"])
+    lacking = installation.packages(given, BLANK)
+    assert {"nginx", "nftables", "python3-venv", "apprise"} <= {*lacking}
+    assert len(lacking) == len({*lacking})
