@@ -24,11 +24,12 @@ from one_api_infra.desired.site import Site
 from one_api_infra.lab.lab import Lab
 from tests.lab.sites import PYINFRA, ROOT, LabSite
 
-# One site many times, which a real inventory is refused for.
+# One site many times, for which a real inventory is refused, and as if from that of the real one.
 INVENTORY = """import json
 from pathlib import Path
 from one_api_infra.remote import inventory
 inventory.shared = lambda hosts: ()
+inventory.shown = lambda path: "inventory/lab.py"
 found = json.loads(Path({path!r}).read_text())
 answers = {{"fake_responses": {{"": found["answer"]}}, "fake_delay": 0, "fake_delay_jitter": 0}}
 hosts = [(f"@fake/shop{{n}}", {{**found["settings"], **answers}}) for n in range({count})]

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from one_api_infra.shared import units
 from one_api_infra.shared.secret import Secret
@@ -23,7 +24,7 @@ class File:
         """The content as bytes."""
         return self.content if isinstance(self.content, bytes) else self.content.reveal().encode()
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """The content's sha256 in hexadecimal."""
         return hashlib.sha256(self.data).hexdigest()

@@ -7,6 +7,7 @@ takes. All operations of all deploys compare against one snapshot.
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from one_api_infra.desired.resources import Directory, File, SnapshotSpec
 from one_api_infra.shared import paths, plain, units
@@ -63,18 +64,19 @@ class Snapshot:
 
     def state(self) -> State:
         """What the agent on the server tells; empty where there is none yet."""
-        return self._told() or State()
+        return self._told or State()
 
     @property
     def has_state(self) -> bool:
         """Whether the agent on the server told its state."""
-        return self._told() is not None
+        return self._told is not None
 
     @property
     def is_state_lost(self) -> bool:
         """Whether there is an agent on the server that could not tell its state."""
         return bool(self.probe("state")) and not self.has_state
 
+    @cached_property
     def _told(self) -> State | None:
         try:
             return plain.read(State, self.probe("state"))

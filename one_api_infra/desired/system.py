@@ -1,6 +1,7 @@
 """The system below the site: packages, time, updates, and the agent that runs on the server."""
 
 import shlex
+from functools import cache
 
 from one_api_infra.checks import catalogue
 from one_api_infra.desired import logs, render, zipapp
@@ -72,9 +73,14 @@ def agent_files(site: Site) -> tuple[File, ...]:
     """The agent, what it needs, and the site's settings."""
     return (
         requirements(site),
-        File(paths.ZIPAPP, zipapp.build()),
+        _agent(),
         File(paths.SITE, plain.write(site.public()).encode()),
     )
+
+
+@cache
+def _agent() -> File:
+    return File(paths.ZIPAPP, zipapp.build())
 
 
 def files(site: Site) -> tuple[File, ...]:

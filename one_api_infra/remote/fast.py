@@ -6,11 +6,14 @@ by file name and line, and evaluates the types of its own arguments: three quart
 machine's work for a host.
 """
 
+import copy
 import functools
 import inspect
 import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 OPTION = "ssh_paramiko_connect_kwargs"
 
@@ -35,10 +38,46 @@ def lighten() -> None:
     if "pyinfra.api" not in sys.modules:
         return
     from pyinfra.api import arguments, connectors, util  # noqa: PLC0415
+    from pyinfra.api.host import HostData  # noqa: PLC0415
 
     vars(util).update(stack=_stack, getframeinfo=_place)
     arguments.all_global_arguments = functools.cache(arguments.all_global_arguments)
     vars(connectors).update(entry_points=functools.cache(connectors.entry_points))
+    operation = sys.modules["pyinfra.api.operation"]  # `pyinfra.api.operation` is its decorator
+    vars(operation).update(pop_global_arguments=_global_arguments(arguments))
+    HostData.__getattr__ = _of_host  # type: ignore[method-assign]
+
+
+def _global_arguments(arguments: Any) -> Callable[..., tuple[dict[str, Any], list[str]]]:
+    """``pop_global_arguments``: asked once a host where an operation is given none but its name."""
+    known: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
+    names = {name for name, _kind in arguments.all_global_arguments()} - {"name"}
+    pop = arguments.pop_global_arguments
+
+    def found(state: Any, host: Any, given: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        is_own = host.current_deploy_kwargs or host.data.override_datas
+        if is_own or not names.isdisjoint(given):
+            popped: tuple[dict[str, Any], list[str]] = pop(state, host, given)
+            return popped
+        if host not in known:
+            known[host] = pop(state, host, {})[0]
+        named = {"name": given.pop("name")} if "name" in given else {}
+        return {**known[host], **named}, [*named]
+
+    return found
+
+
+def _of_host(data: Any, key: str) -> Any:
+    """``HostData.__getattr__`` over what inventory and groups say, merged once."""
+    if key in data.override_datas:
+        return copy.copy(data.override_datas[key])
+    merged = data.__dict__.get("merged")
+    if merged is None:
+        merged = data.__dict__["merged"] = data.dict()
+    found = merged.get(key, merged)
+    if found is merged:
+        raise AttributeError(f"Host `{data.host}` has no data `{key}`")
+    return copy.copy(found)
 
 
 def _stack() -> list[tuple[FrameType]]:

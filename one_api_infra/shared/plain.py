@@ -10,6 +10,7 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields, is_dataclass
+from functools import cache
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -48,17 +49,24 @@ def parse(kind: type[T], data: object) -> T:
 
 def shape(kind: Any) -> str:
     """A stamp of all names and types that belong to a dataclass."""
+    return _stamp(kind)
+
+
+@cache
+def _stamp(kind: Any) -> str:
     return hashlib.sha256(_words(kind).encode()).hexdigest()[:12]
 
 
 def _words(kind: Any) -> str:
     if is_dataclass(kind):
-        return "{" + ",".join(f"{n}:{_words(k)}" for n, k in _hints(kind).items()) + "}"
+        hints: dict[str, Any] = _fields(typing.cast("Any", kind))
+        return "{" + ",".join(f"{n}:{_words(k)}" for n, k in hints.items()) + "}"
     inner = ",".join(map(_words, typing.get_args(kind)))
     return f"{typing.get_origin(kind)}[{inner}]" if inner else getattr(kind, "__name__", str(kind))
 
 
-def _hints(kind: Any) -> dict[str, Any]:
+@cache
+def _fields(kind: Any) -> dict[str, Any]:
     hints = typing.get_type_hints(kind)
     return {field.name: hints[field.name] for field in fields(kind) if field.init}
 
@@ -76,7 +84,7 @@ def _parse(kind: Any, data: Any, place: str) -> Any:
 
 
 def _dataclass(kind: Any, data: Any, place: str) -> Any:
-    hints = _hints(kind)
+    hints = _fields(kind)
     if not isinstance(data, Mapping):
         raise PlainError(f"{place}: {kind.__name__}, not {type(data).__name__}")
     if odd := set(data) ^ set(hints):
