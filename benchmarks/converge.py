@@ -35,11 +35,16 @@ def prepared(lab: Lab, folder: Path) -> list[Contender]:
     """All contenders, with the payload of a site that this project has built."""
     built = make(lab, "built")
     built.converge()
-    variables = payload.write(folder, built.settings, built.host)
+    shell = scripted(folder, built)
     built.host.remove()
-    shell = Shell(folder)
-    shell.prepare(variables)
     return [Pyinfra(folder), Ansible(folder), Mitogen(folder), shell]
+
+
+def scripted(folder: Path, built: LabSite) -> Shell:
+    """The shell script, with the payload of a site that this project has built."""
+    shell = Shell(folder)
+    shell.prepare(payload.write(folder, built.settings, built.host))
+    return shell
 
 
 def change(contender: Contender, site: LabSite, value: int) -> None:

@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,15 +60,17 @@ def real(lab: Lab, runs: int) -> tuple[dict[str, float], LabSite]:
     return {str(count): statistics.median(seconds) for count, seconds in seen.items()}, first
 
 
-def simulated(site: LabSite, folder: Path, runs: int) -> dict[str, dict[str, float]]:
+def simulated(
+    site: LabSite, folder: Path, runs: int, counts: Sequence[int] = SIMULATED
+) -> dict[str, dict[str, float]]:
     """Seconds and MiB by the number of hosts."""
     settings = {k: v for k, v in site.settings.items() if not k.startswith("ssh_")}
     look = snapshot.script(declared.snapshot_spec(Site.parse(settings)))
     data = folder / "fleet.json"
-    (folder / "inventory").mkdir()
+    (folder / "inventory").mkdir(parents=True)
     shutil.copy2(ROOT / "inventory.py", folder)
     found = {}
-    for count in SIMULATED:
+    for count in counts:
         name = f"fleet{count}"
         hosts = INVENTORY.format(path=str(data), count=count)
         (folder / "inventory" / f"{name}.py").write_text(hosts)

@@ -14,7 +14,7 @@ from one_api_infra.desired import certificate as certificate_files
 from one_api_infra.desired.resources import Directory, File
 from one_api_infra.desired.site import Site
 from one_api_infra.lab.host import Host
-from one_api_infra.shared import paths, units
+from one_api_infra.shared import paths, units, upgrade
 
 USERS = {one_api.USER: paths.DATA, monitor.USER: paths.MONITOR, callbacks.USER: paths.CALLBACKS}
 # One API first; what the firewall lets through, and the timers, last.
@@ -34,7 +34,7 @@ def files(site: Site, built: Host) -> list[File]:
         *monitor.files(site),
         *callbacks.files(site),
     )
-    parts = [f"{nginx.LINK}/{name}" for name in (*nginx.PARTS, nginx.CALLBACK_SCRIPT)]
+    parts = [f"{nginx.LINK}/{name}" for name in (*nginx.PARTS, nginx.CALLBACK_SCRIPT, upgrade.PART)]
     there = [nginx.CONF, *nginx.INCLUDES, *parts, paths.FIREWALL]
     return [*rendered, *(File(path, built.ssh(f"cat {path}").encode()) for path in there)]
 

@@ -34,16 +34,20 @@ done <files
 [ -e "$BINARY" ] || install -D -m 755 "root$BINARY" "$BINARY"
 [ -z "$units" ] || systemctl daemon-reload
 [ -z "$venv" ] || sh -c "$(cat venv.sh)"
+first=''
+if [ ! -e "/etc/one-api-infra/letsencrypt/live/$DOMAIN/fullchain.pem" ]; then
+    first=1
+    mv /etc/nginx/conf.d/one-api.conf /etc/nginx/one-api.conf.later
+    sed -i 's|root /var/www/html|root /var/lib/one-api-infra/acme|' /etc/nginx/sites-enabled/default
+    systemctl reload-or-restart nginx
+fi
 [ -e /etc/one-api/secrets.env ] || $AGENT generate
 release=$(basename "$(dirname "$BINARY")")
 if [ -n "$restart" ] || [ "$(readlink /opt/one-api/current)" != "$(dirname "$BINARY")" ]; then
     $AGENT activate "$release"
 fi
 [ -e /var/lib/one-api-infra/root-password-confirmed ] || $AGENT claim
-if [ ! -e "/etc/one-api-infra/letsencrypt/live/$DOMAIN/fullchain.pem" ]; then
-    mv /etc/nginx/conf.d/one-api.conf /etc/nginx/one-api.conf.later
-    sed -i 's|root /var/www/html|root /var/lib/one-api-infra/acme|' /etc/nginx/sites-enabled/default
-    systemctl reload-or-restart nginx
+if [ -n "$first" ]; then
     $AGENT obtain
     mv /etc/nginx/one-api.conf.later /etc/nginx/conf.d/one-api.conf
     rm -f /etc/nginx/sites-enabled/default

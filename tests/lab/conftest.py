@@ -1,7 +1,8 @@
 """The lab of the tests: fresh clones of a prepared site, gone afterwards even if killed."""
 
 import os
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from one_api_infra.lab.gateway import Gateway
 from one_api_infra.lab.host import Host
 from one_api_infra.lab.lab import Lab
 from one_api_infra.lab.process import wait_until
-from tests.lab import backups, ledgers
+from tests.lab import backups, journals, ledgers
 from tests.lab.backups import Elsewhere
 from tests.lab.sites import LabSite
 
@@ -45,6 +46,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = [item for number, item in enumerate(long) if (number - turn) % TURNS]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in set(left_out)]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failed test keeps the journals of its hosts, which are gone after it."""
+    report = yield
+    found = getattr(item, "funcargs", {}).get("lab")
+    if report.failed and isinstance(found, Lab):
+        name = re.sub(r"[^A-Za-z0-9._-]+", "-", item.nodeid.rpartition("/")[2])
+        report.sections.extend(journals.keep(found, name))
+    return report
 
 
 @pytest.fixture(scope="session")
