@@ -1,4 +1,4 @@
-"""What ran when: shown at the end of a run that took its time, each step a line with a bar."""
+"""What ran when: at the end of a run that took its time to change a host, a bar for each step."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -32,6 +32,7 @@ class Span:
 
 _spans: WeakKeyDictionary[Host, list[Span]] = WeakKeyDictionary()
 _begun: WeakKeyDictionary[Host, float] = WeakKeyDictionary()
+_changed: WeakSet[Host] = WeakSet()
 _watched: WeakSet[State] = WeakSet()
 
 
@@ -93,9 +94,12 @@ class _Watch(BaseStateCallback):
         name = min(state.get_op_meta(op_hash).names).rpartition(" | ")[2]
         span = Span(name, _begun[host], time.monotonic())
         _spans.setdefault(host, []).append(span)
+        if state.get_op_data_for_host(host, op_hash).operation_meta.did_change():
+            _changed.add(host)
 
     @override
     @staticmethod
     def host_disconnect(state: State, host: Host) -> None:
-        for line in lines(_spans.pop(host, [])):
+        found = _spans.pop(host, [])
+        for line in lines(found) if host in _changed else ():
             host.log(line)

@@ -30,7 +30,7 @@ def test_a_server_without_an_index_gets_its_environment(site: LabSite, tmp_path:
 
     done = site.deploy("-y", "--json", XDG_CACHE_HOME=str(tmp_path))
     assert done.code == 0, done.stderr
-    assert site.host.ssh(f"{paths.PYTHON} -m certbot --version").startswith("certbot ")
+    assert site.host.ssh(f"{paths.AGENT}/venv/bin/certbot --version").startswith("certbot ")
     assert not site.host.ssh(f"ls {system.WHEELS} 2>/dev/null || true")
     assert site.deploy("-y", "--json").changed == []
     assert list(tmp_path.glob("one-api-infra/wheels/*.tar"))
