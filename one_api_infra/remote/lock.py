@@ -43,6 +43,11 @@ def held(host: Host) -> Generator[PyinfraCommand, None, None]:
         yield FunctionCommand(_hold, (), {})
 
 
+def is_held(host: Host) -> bool:
+    """Whether this run has changed the host."""
+    return host in _held
+
+
 def _hold(state: State, host: Host) -> bool:  # pyinfra passes them by these names
     words = ["bash", "-c", HOLD, "one-api-infra", _me(), os.environ.get(FORCE, "")]
     channel = host.connector.client.exec_command(shlex.join(words))  # type: ignore[attr-defined]

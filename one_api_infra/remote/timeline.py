@@ -9,6 +9,7 @@ from pyinfra.api import Host, State
 from pyinfra.api.state import BaseStateCallback
 from typing_extensions import override
 
+from one_api_infra.remote import lock
 from one_api_infra.shared.texts import _
 
 WIDTH = 40  # characters
@@ -32,7 +33,6 @@ class Span:
 
 _spans: WeakKeyDictionary[Host, list[Span]] = WeakKeyDictionary()
 _begun: WeakKeyDictionary[Host, float] = WeakKeyDictionary()
-_changed: WeakSet[Host] = WeakSet()
 _watched: WeakSet[State] = WeakSet()
 
 
@@ -94,12 +94,10 @@ class _Watch(BaseStateCallback):
         name = min(state.get_op_meta(op_hash).names).rpartition(" | ")[2]
         span = Span(name, _begun[host], time.monotonic())
         _spans.setdefault(host, []).append(span)
-        if state.get_op_data_for_host(host, op_hash).operation_meta.did_change():
-            _changed.add(host)
 
     @override
     @staticmethod
     def host_disconnect(state: State, host: Host) -> None:
         found = _spans.pop(host, [])
-        for line in lines(found) if host in _changed else ():
+        for line in lines(found) if lock.is_held(host) else ():
             host.log(line)
