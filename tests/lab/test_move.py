@@ -152,3 +152,37 @@ def test_a_move_that_is_cut_off_goes_on(site: LabSite, new: LabSite, gateway: Ga
     assert credited(new) - before == paid * 5_000_000
     assert site.answers()
     assert new.answers()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("which", ["old", "new"])
+def test_a_reboot_amid_the_switch_loses_nothing(
+    site: LabSite, new: LabSite, gateway: Gateway, which: str
+) -> None:
+    """Either server is switched off and on at once: the old one serves, the next run succeeds."""
+    add_payment(site, gateway)
+    site.converge()
+    before = credited(site)
+    site.inventory = lambda **_settings: both(site, new)  # type: ignore[method-assign]
+    off = site.host if which == "old" else new.host
+    begun = threading.Event()
+
+    def reboot() -> None:
+        wait_until(lambda: bool(site.host.ssh(f"ls {BEGUN}", check=False)), 300, "the switch")
+        off.stop()
+        off.boot()
+        begun.set()
+
+    rebooting = threading.Thread(target=reboot)
+    rebooting.start()
+    site.deploy("-y", name="move")
+    rebooting.join()
+    assert begun.is_set()
+    wait_until(site.answers, 60, "the site")
+    order = create_order(site, gateway)
+    assert site.notified(gateway, order["notify_url"], order).is_accepted
+    moved = move(site, new)
+    assert moved["told"] == []
+    assert credited(new) - before == 5_000_000
+    assert site.answers()
+    assert new.answers()
