@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from one_api_infra.desired import project
+from one_api_infra.desired.domain import Domain
 from one_api_infra.desired.parsers import is_line, refuse
 from one_api_infra.desired.site import INVENTORY, Site
 from one_api_infra.remote import fast
@@ -139,10 +140,19 @@ def shared(hosts: Hosts) -> Iterable[Problem]:
         if name in left:
             continue
         for setting in ("domain", "callback_domain"):
-            domain = str(data.get(setting) or "").lower()
+            domain = _name(data.get(setting) or "")
             if domain and owners.setdefault(domain, name) != name:
                 expected = _("a domain of one host; {other} has it too", other=owners[domain])
                 yield Problem(f"{name}.{setting}", expected, _("give each host its own domain"))
+
+
+def _name(value: object) -> str:
+    """A domain as DNS knows it; what is none is refused elsewhere."""
+    text = str(value).lower()
+    try:
+        return str(Domain.parse(text, "domain", lab=True))
+    except ValidationError:
+        return text
 
 
 def moves(hosts: Hosts) -> list[tuple[str, str]]:

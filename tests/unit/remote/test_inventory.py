@@ -79,6 +79,7 @@ REFUSED = {
     'hosts = [("a", {}, {})]': r"hosts\[0\]",
     'hosts = ["a", "a"]': "a: a host of that name once",
     'hosts = [("a", {"domain": "x.y"}), ("b", {"domain": "X.y"})]': r"b\.domain: .*a has it too",
+    'hosts = [("a", {"domain": "支付.cn"}), ("b", {"domain": "xn--bnq875c.cn"})]': "a has it too",
     'hosts = [("a", {"domain": "x.y"}), ("b", {"callback_domain": "x.y"})]': r"b\.callback_domain",
     'import os\nhosts = [os.environ["NOT_SET"]]': "NOT_SET",
     "hosts = [": "SyntaxError",
