@@ -17,6 +17,7 @@ operations.command(
     due=lambda snapshot: not callback_domain.is_right(site, snapshot),
     follows=(),
     keeps_files=True,
+    stays_due=True,
 )
 for file in host.loop(former_domains.files()):
     operations.file(name=_("Write {path}", path=file.path), file=file)

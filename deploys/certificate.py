@@ -12,10 +12,11 @@ site = target.site()
 if target.is_first("agent"):
     local.include("./agent.py")
 
-operations.failure(
-    name=_("A certificate from elsewhere is fit to be served"),
-    problems=lambda snapshot: certificate.external_problems(site, snapshot),
-)
+if site.certificate == "external":
+    operations.failure(
+        name=_("A certificate from elsewhere is fit to be served"),
+        problems=lambda snapshot: certificate.external_problems(site, snapshot),
+    )
 if site.certificate == "acme":
     if target.is_first("certbot"):
         local.include("./certbot.py")
@@ -30,6 +31,7 @@ if site.certificate == "acme":
         due=lambda snapshot: certificate.is_due(site, snapshot),
         follows=(),
         keeps_files=True,
+        stays_due=True,
     )
 else:
     for path in host.loop(certificate.absent(site)):

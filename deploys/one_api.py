@@ -18,6 +18,7 @@ operations.command(
     due=lambda snapshot: not one_api.has_secrets(site, snapshot),
     follows=(),
     keeps_files=True,
+    stays_due=True,
 )
 # Before root is claimed: that notes the password's file as it is then.
 for path in host.loop(one_api.kept(site)):
@@ -28,6 +29,7 @@ operations.command(
     due=lambda snapshot: one_api.is_due(artifact.sha256, snapshot),
     follows=started.READ_AT_START,
     keeps_files=True,
+    stays_due=True,
 )
 operations.command(
     name=_("Claim root"),
@@ -35,6 +37,7 @@ operations.command(
     due=lambda snapshot: not one_api.is_claimed(snapshot),
     follows=(),
     keeps_files=True,
+    stays_due=True,
 )
 operations.command(
     name=_("Let SQLite write ahead"),

@@ -61,4 +61,5 @@ operations.command(
     due=lambda snapshot: not system.is_compiled(snapshot),
     follows=(paths.ZIPAPP,),
     keeps_files=True,
+    stays_due=True,
 )

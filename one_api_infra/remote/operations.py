@@ -147,22 +147,26 @@ def unit(unit: str, *, wanted: Asked | None = None, beside: tuple[str, ...] = ()
 
 
 @operation()
-def command(
+def command(  # noqa: PLR0913  # one a kind of need
     script: str,
     *,
     due: Asked,
     stdin: Callable[[Snapshot], str] | None = None,
     follows: tuple[str, ...] | None = None,
     keeps_files: bool = False,
+    stays_due: bool = False,
 ) -> Commands:
     """Run a shell command when it is due; afterwards everything is looked at anew.
 
     ``stdin`` goes to it as it is, and is shown nowhere. ``follows`` are the files that make it due
     when this run has written them; no other file matters to it, so that it needs no second look.
     ``keeps_files``: it changes no file, user or unit that another operation compares, so that the
-    next look can wait for one that asks a probe.
+    next look can wait for one that asks a probe. ``stays_due``: nothing else does what it does, so
+    that no look is needed where it was due before.
     """
-    snapshot = gather(files=follows is None)
+    snapshot = gather(probes=False)
+    if not (stays_due and due(snapshot)):
+        snapshot = gather(files=follows is None)
     is_due = snapshot.written.intersection(follows or ()) or due(snapshot)
     change = Change(script, stdin(snapshot) if stdin else None) if is_due else None
     yield from _carry_out(change, "nothing to do")
