@@ -1,6 +1,6 @@
 """The monitor's units and files on the server."""
 
-from one_api_infra.desired import render, roots
+from one_api_infra.desired import render
 from one_api_infra.desired.resources import Concern, File, SnapshotSpec
 from one_api_infra.desired.site import Site
 from one_api_infra.shared import intervals, paths, units
@@ -10,7 +10,7 @@ USER = "one-api-monitor"
 
 
 def files(site: Site) -> tuple[File, ...]:
-    """The units; the channels' URLs, which only the monitor's user may read; a private root."""
+    """The units; the channels' URLs, which only the monitor's user may read."""
     look, judge = (paths.agent(f"monitor-{name}") for name in ("look", "judge"))
     return (
         render.file(units.path(units.LOOK), user=USER, look=look),
@@ -23,7 +23,6 @@ def files(site: Site) -> tuple[File, ...]:
         render.file(units.path(units.MONITOR), user=USER, observe=units.OBSERVE, judge=judge),
         render.file(units.path(units.MONITOR_TIMER), seconds=intervals.MONITOR),
         *_secrets(site),
-        *_roots(site),
     )
 
 
@@ -33,12 +32,6 @@ def _secrets(site: Site) -> list[File]:
     if site.heartbeat_url:
         found.append((paths.HEARTBEAT_URL, site.heartbeat_url.reveal()))
     return [File(path, Secret(text + "\n"), "640", "root", USER) for path, text in found]
-
-
-def _roots(site: Site) -> list[File]:
-    if not site.trusted_ca_file:
-        return []
-    return [File(paths.TRUSTED_CA, roots.read(site.trusted_ca_file, "trusted_ca_file"))]
 
 
 def absent(site: Site) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import shlex
 from functools import cache
 
 from one_api_infra.checks import catalogue
-from one_api_infra.desired import logs, render, zipapp
+from one_api_infra.desired import logs, render, roots, zipapp
 from one_api_infra.desired.resources import Concern, Directory, File, SnapshotSpec
 from one_api_infra.desired.site import Site
 from one_api_infra.desired.snapshot import Snapshot
@@ -75,7 +75,15 @@ def agent_files(site: Site) -> tuple[File, ...]:
         requirements(site),
         _agent(),
         File(paths.SITE, plain.write(site.public()).encode()),
+        *_roots(site),
     )
+
+
+def _roots(site: Site) -> list[File]:
+    """A private root, which many of the site's programs trust: a restore needs it first of all."""
+    if not site.trusted_ca_file:
+        return []
+    return [File(paths.TRUSTED_CA, roots.read(site.trusted_ca_file, "trusted_ca_file"))]
 
 
 @cache

@@ -1,12 +1,14 @@
 """The backup's settings and what they make of a server."""
 
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 
-from one_api_infra.desired import backup, project
+from one_api_infra.desired import backup, project, system
 from one_api_infra.desired.snapshot import PathState, Snapshot
 from one_api_infra.shared import paths, plain
 from one_api_infra.shared.backup import Settings
@@ -15,6 +17,7 @@ from one_api_infra.shared.validation import ValidationError
 from tests.unit.examples import site
 
 PASSWORD = {"backup_password": "s3cret"}
+CONFIGURED = re.escape(paths.CONFIG) + r"/[\w.-]+"
 
 
 def names(**settings: Any) -> set[str]:
@@ -96,3 +99,13 @@ def test_rebuild_is_the_site_with_the_data_before_it() -> None:
         line for line in whole if line not in own
     ]
     assert set(again) == set(whole)
+
+
+def test_what_the_backup_reads_is_there_before_a_restore() -> None:
+    """A rebuild brings the agent and the backup, then the data, and then the rest."""
+    repository = "s3:https://s3.example.com/bucket/site"
+    made = site(backup=[repository], trusted_ca_file=certifi.where(), **PASSWORD)
+    own = backup.files(made)
+    named = {name for file in own for name in re.findall(CONFIGURED, file.data.decode())}
+    assert paths.TRUSTED_CA in named
+    assert named <= {file.path for file in (*system.agent_files(made), *own)}
