@@ -1,8 +1,9 @@
-"""An ssh connection whose commands cost one round trip each.
+"""An ssh connection whose commands cost one round trip each, those with an input two.
 
-With paramiko's own it is three where something goes to a command's input: the channel is opened,
-the command is asked for, and the input follows. Here the next channel is opened while nobody waits
-for it, and the input is sent behind the command: a server that refuses it closes the channel.
+With paramiko's own it is one to two more: the channel is opened, the command is asked for, and the
+answer is waited for. Here the next channel is opened while nobody waits for it, and nobody waits
+for the answer: a server that refuses a command closes its channel. (OpenSSH takes no input before
+the command has begun.)
 
 Nagle's algorithm, which paramiko leaves on, holds every second small write until the server's
 delayed acknowledgement: about 40 ms for each command.
@@ -27,7 +28,8 @@ class EagerTransport(Transport):
 
     @override
     def open_session(self, *args: Any, **options: Any) -> Channel:
-        ready: Channel | None = self._ready.get() if self._ready else None
+        # A greenlet that has ended is false.
+        ready: Channel | None = self._ready.get() if self._ready is not None else None
         if ready is None or ready.closed:
             ready = super().open_session(*args, **options)
         self._ready = gevent.spawn(self._open)
