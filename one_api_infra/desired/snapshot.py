@@ -21,7 +21,7 @@ UNIT_PROPERTIES = (
 )
 RUNS = {"LoadState": "loaded", "ActiveState": "active", "NeedDaemonReload": "no"}
 # What the agent's own probe is made of and reads: it may tell something else once they change.
-READ_BY_STATE = (paths.ZIPAPP, paths.SITE)
+READ_BY_STATE = (paths.ZIPAPP, paths.SITE, paths.ROOT_PASSWORD)
 FIND = "-maxdepth 0 -printf '%y|%u|%g|%m|%p|%l\\n' 2>/dev/null"
 
 
