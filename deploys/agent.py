@@ -1,7 +1,5 @@
 """The agent on the server and the site's settings: what the other deploys stand on."""
 
-from pyinfra import host
-
 from one_api_infra.desired import manifest, preflight, system, wheels
 from one_api_infra.remote import operations, target
 from one_api_infra.shared.texts import _
@@ -13,10 +11,11 @@ operations.failure(
     problems=lambda snapshot: tuple(preflight.edition(site, snapshot)),
     waive=site.waive,
 )
-for directory in host.loop(system.directories()):
-    operations.directory(name=_("Make {path}", path=directory.path), directory=directory)
-for file in host.loop((*system.agent_files(site), manifest.manifest(site))):
-    operations.file(name=_("Write {path}", path=file.path), file=file)
+operations.files(
+    name=_("Write the agent and what it is told"),
+    directories=system.directories(),
+    files=(*system.agent_files(site), manifest.manifest(site)),
+)
 operations.wheels(
     name=_("Bring the virtual environment's wheels"),
     path=system.WHEELS,

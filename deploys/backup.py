@@ -16,14 +16,12 @@ if backup.is_wanted(site):
     operations.packages(
         name=_("Install what the backup needs"), names=lambda _snapshot: backup.packages(site)
     )
-    for folder in host.loop(backup.folders(site)):
-        operations.directory(
-            name=_("Make {path}", path=folder), directory=Directory(folder, mode="700")
-        )
-    for file in host.loop(backup.files(site)):
-        operations.file(name=_("Write {path}", path=file.path), file=file)
-    for path in host.loop(backup.absent(site)):
-        operations.absent(name=_("Remove {path}", path=path), path=path)
+    operations.files(
+        name=_("Write the backup's files"),
+        directories=tuple(Directory(each, mode="700") for each in backup.folders(site)),
+        files=backup.files(site),
+        absent=backup.absent(site),
+    )
     for unit in host.loop(units.STREAM_STARTERS if site.is_streamed else ()):
         operations.unit(name=_("Start {unit}", unit=unit), unit=unit, beside=(units.STREAM_DRILL,))
     if not site.is_streamed:

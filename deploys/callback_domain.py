@@ -1,6 +1,6 @@
 """The callback domain (回调域名) in One API: ServerAddress and every place of payments."""
 
-from pyinfra import host, local
+from pyinfra import local
 
 from one_api_infra.desired import callback_domain, former_domains
 from one_api_infra.remote import operations, target
@@ -19,8 +19,7 @@ operations.command(
     keeps_files=True,
     stays_due=True,
 )
-for file in host.loop(former_domains.files()):
-    operations.file(name=_("Write {path}", path=file.path), file=file)
+operations.files(name=_("Write the units of earlier domains"), files=former_domains.files())
 operations.unit(
     name=_("Let go of earlier domains by a timer"),
     unit=units.FORMER_DOMAINS_TIMER,

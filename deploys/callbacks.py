@@ -1,6 +1,6 @@
 """The callback service that records, replays and reconciles payment callbacks."""
 
-from pyinfra import host, local
+from pyinfra import local
 
 from one_api_infra.desired import callbacks
 from one_api_infra.remote import operations, target
@@ -17,8 +17,7 @@ if callbacks.is_wanted(site):
         user=callbacks.USER,
         home=paths.CALLBACKS,
     )
-    for file in host.loop(callbacks.files(site)):
-        operations.file(name=_("Write {path}", path=file.path), file=file)
+    operations.files(name=_("Write the callback service's files"), files=callbacks.files(site))
     operations.unit(
         name=_("Run the callback service by a timer"),
         unit=units.CALLBACKS_TIMER,

@@ -1,7 +1,5 @@
 """What obtains and renews certificates: its folders, its account's root, its timers."""
 
-from pyinfra import host
-
 from one_api_infra.desired import certificate, system
 from one_api_infra.remote import operations, target
 from one_api_infra.shared import units
@@ -9,12 +7,12 @@ from one_api_infra.shared.texts import _
 
 site = target.site()
 
-for directory in host.loop(certificate.directories()):
-    operations.directory(name=_("Make {path}", path=directory.path), directory=directory)
-for file in host.loop(certificate.files(site)):
-    operations.file(name=_("Write {path}", path=file.path), file=file)
-for path in host.loop(certificate.absent(site)):
-    operations.absent(name=_("Remove {path}", path=path), path=path)
+operations.files(
+    name=_("Write certbot's files"),
+    directories=certificate.directories(),
+    files=certificate.files(site),
+    absent=certificate.absent(site),
+)
 if site.acme_challenge == "dns-01":  # its plugin is part of it
     operations.command(
         name=_("Build the virtual environment"),

@@ -1,6 +1,6 @@
 """The certificate: obtained by webroot, renewed by a timer of its own, proved on the wire."""
 
-from pyinfra import host, local
+from pyinfra import local
 
 from one_api_infra.checks.observers import gather
 from one_api_infra.desired import certificate, filing
@@ -34,8 +34,9 @@ if site.certificate == "acme":
         stays_due=True,
     )
 else:
-    for path in host.loop(certificate.absent(site)):
-        operations.absent(name=_("Remove {path}", path=path), path=path)
+    operations.files(
+        name=_("Remove credentials that are no longer used"), absent=certificate.absent(site)
+    )
     operations.command(
         name=_("Stop the renewal of a certificate that is no longer served"),
         script=certificate.stop_script(),

@@ -1,6 +1,6 @@
 """nftables: ssh on the port in use, 80 and 443; confirmed by a new connection or rolled back."""
 
-from pyinfra import host, local
+from pyinfra import local
 
 from one_api_infra.desired import firewall
 from one_api_infra.remote import operations, target
@@ -12,8 +12,7 @@ if target.is_first("agent"):
 
 operations.packages(name=_("Install nftables"), names=lambda _snapshot: ("nftables",))
 files = firewall.files(site)
-for file in host.loop(files):
-    operations.file(name=_("Write {path}", path=file.path), file=file)
+operations.files(name=_("Write the firewall's files"), files=files)
 operations.firewall(
     name=_("Close every port but ssh, 80, 443 and the admin's own"),
     rules=lambda snapshot: firewall.rules(site, snapshot),

@@ -1,6 +1,6 @@
 """The monitor: the checks every few minutes, alerts, metrics, a sign of life."""
 
-from pyinfra import host, local
+from pyinfra import local
 
 from one_api_infra.desired import monitor
 from one_api_infra.remote import operations, target
@@ -14,10 +14,9 @@ if target.is_first("agent"):
 operations.user(
     name=_("Make the user {user}", user=monitor.USER), user=monitor.USER, home=paths.MONITOR
 )
-for file in host.loop(monitor.files(site)):
-    operations.file(name=_("Write {path}", path=file.path), file=file)
-for path in host.loop(monitor.absent(site)):
-    operations.absent(name=_("Remove {path}", path=path), path=path)
+operations.files(
+    name=_("Write the monitor's files"), files=monitor.files(site), absent=monitor.absent(site)
+)
 operations.unit(
     name=_("Run the monitor by a timer"),
     unit=units.MONITOR_TIMER,

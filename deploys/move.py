@@ -1,6 +1,6 @@
 """A site moves to another server of the inventory, the one with `moves_from`, while it serves."""
 
-from pyinfra import host, local
+from pyinfra import local
 
 from one_api_infra.desired import callbacks, move, one_api
 from one_api_infra.remote import move as hosts
@@ -24,10 +24,11 @@ if old:
         user=callbacks.USER,
         home=paths.CALLBACKS,
     )
-    for directory in host.loop(one_api.directories()):
-        operations.directory(name=_("Make {path}", path=directory.path), directory=directory)
-    for file in host.loop(one_api.files(site)):
-        operations.file(name=_("Write {path}", path=file.path), file=file)
+    operations.files(
+        name=_("Write One API's files"),
+        directories=one_api.directories(),
+        files=one_api.files(site),
+    )
     artifact = release.artifact(site)
     operations.upload(
         name=_("Bring One API's release"),
@@ -36,8 +37,7 @@ if old:
         sha256=artifact.sha256,
         due=lambda snapshot: one_api.is_release_due(artifact.sha256, snapshot),
     )
-    for data in host.loop(release.tiktoken_files(site)):
-        operations.file(name=_("Write {path}", path=data.path), file=data)
+    operations.files(name=_("Bring tiktoken's data"), files=release.tiktoken_files(site))
 if new or old:
     operations.packages(name=_("Install rsync"), names=lambda _snapshot: (move.RSYNC,))
 if old:
@@ -49,8 +49,7 @@ if old:
     )
 if new:
     there = hosts.target(new)
-    for file in host.loop(move.files(site.language)):
-        operations.file(name=_("Write {path}", path=file.path), file=file)
+    operations.files(name=_("Write the move's units"), files=move.files(site.language))
     operations.command(
         name=_("Say where the site goes"),
         script=move.write_script(paths.MOVE_TARGET),

@@ -1,6 +1,6 @@
 """nginx: the site on port 80, and on 443 as soon as a certificate is fit to be served."""
 
-from pyinfra import host, local
+from pyinfra import local
 
 from one_api_infra.desired import move, nginx, system
 from one_api_infra.desired.resources import Directory
@@ -22,15 +22,16 @@ operations.command(
     due=nginx.njs_is_off,
     follows=(),
 )
-operations.directory(
-    name=_("Make nginx' drop-in folder"), directory=Directory(nginx.DROP_IN_FOLDER)
+operations.files(
+    name=_("Write nginx' drop-ins"),
+    directories=(Directory(nginx.DROP_IN_FOLDER),),
+    files=nginx.notes(),
 )
-for file in host.loop(nginx.notes()):
-    operations.file(name=_("Write {path}", path=file.path), file=file)
 operations.command(
     name=_("Let nginx serve the site as configured"),
     script=paths.agent("nginx"),
     stdin=lambda snapshot: nginx.configuration_json(site, snapshot),
     due=lambda snapshot: nginx.is_due(site, snapshot),
+    follows=tuple(file.path for file in nginx.notes()),
     keeps_files=True,
 )

@@ -45,4 +45,5 @@ operations.command(
     due=lambda snapshot: one_api.is_journal_due(site, snapshot),
     follows=(),
     keeps_files=True,
+    is_asked=False,
 )

@@ -1,6 +1,6 @@
 """A blank server becomes the site that the backup holds: the data first, and then the rest."""
 
-from pyinfra import host, local
+from pyinfra import local
 
 from one_api_infra.desired import backup, callbacks, one_api
 from one_api_infra.remote import operations, target
@@ -21,10 +21,11 @@ operations.user(name=_("Make the user one-api"), user=one_api.USER, home=paths.D
 operations.user(
     name=_("Make the user {user}", user=callbacks.USER), user=callbacks.USER, home=paths.CALLBACKS
 )
-for directory in host.loop(one_api.directories()):
-    operations.directory(name=_("Make {path}", path=directory.path), directory=directory)
-for file in host.loop(one_api.given_files(site)):
-    operations.file(name=_("Write {path}", path=file.path), file=file)
+operations.files(
+    name=_("Write what One API is told"),
+    directories=one_api.directories(),
+    files=one_api.given_files(site),
+)
 local.include("./backup.py")
 operations.command(
     name=_("Bring the site back from its backup"),

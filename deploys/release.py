@@ -1,6 +1,6 @@
 """One API's release and files: all of it that needs no package, while those are installed."""
 
-from pyinfra import host, local
+from pyinfra import local
 
 from one_api_infra.desired import backup, move, one_api
 from one_api_infra.remote import operations, release, target
@@ -21,12 +21,12 @@ operations.failure(
 )
 operations.failure(name=_("No restore was cut off"), problems=backup.unfinished, probes=False)
 operations.user(name=_("Make the user one-api"), user=one_api.USER, home=paths.DATA)
-for directory in host.loop(one_api.directories()):
-    operations.directory(name=_("Make {path}", path=directory.path), directory=directory)
-for file in host.loop(one_api.files(site)):
-    operations.file(name=_("Write {path}", path=file.path), file=file)
-if not one_api.has_given(site):
-    operations.absent(name=_("Remove {path}", path=paths.GIVEN), path=paths.GIVEN)
+operations.files(
+    name=_("Write One API's files"),
+    directories=one_api.directories(),
+    files=one_api.files(site),
+    absent=() if one_api.has_given(site) else (paths.GIVEN,),
+)
 operations.upload(
     name=_("Bring One API's release"),
     source=str(artifact.path),
@@ -34,5 +34,4 @@ operations.upload(
     sha256=artifact.sha256,
     due=lambda snapshot: one_api.is_release_due(artifact.sha256, snapshot),
 )
-for data in host.loop(release.tiktoken_files(site)):
-    operations.file(name=_("Write {path}", path=data.path), file=data)
+operations.files(name=_("Bring tiktoken's data"), files=release.tiktoken_files(site))

@@ -1,6 +1,6 @@
 """Packages, time, security updates, the journal's size, and the agent."""
 
-from pyinfra import host, local
+from pyinfra import local
 
 from one_api_infra.desired import installation, logs, system
 from one_api_infra.remote import operations, target
@@ -12,11 +12,11 @@ target.is_first("system")  # not again by tunnel.py
 if target.is_first("install"):
     local.include("./install.py")
 
-for file in host.loop(system.files(site)):
-    operations.file(name=_("Write {path}", path=file.path), file=file)
-for file in host.loop(logs.files(site)):
-    operations.file(name=_("Write {path}", path=file.path), file=file)
-operations.absent(name=_("Remove the rotation by day alone"), path=logs.OLD_LOGROTATE)
+operations.files(
+    name=_("Write the system's settings and the rotation of logs"),
+    files=(*system.files(site), *logs.files(site)),
+    absent=(logs.OLD_LOGROTATE,),
+)
 operations.ended(
     name=_("Packages and virtual environment are there"),
     unit=units.INSTALLATION,
@@ -38,6 +38,7 @@ operations.command(
     due=system.journal_is_stale,
     follows=(system.JOURNAL,),
     keeps_files=True,
+    is_asked=False,
 )
 operations.command(
     name=_("Let TCP find the size of packets"),
@@ -45,6 +46,7 @@ operations.command(
     due=system.probing_is_off,
     follows=(),
     keeps_files=True,
+    is_asked=False,
 )
 operations.unit(name=_("Keep the time"), unit=system.TIMESYNCD, wanted=system.time_is_ours)
 operations.unit(name=_("Install security updates"), unit=system.UPDATER)
@@ -62,4 +64,5 @@ operations.command(
     follows=(paths.ZIPAPP,),
     keeps_files=True,
     stays_due=True,
+    is_asked=False,
 )

@@ -17,10 +17,11 @@ if site.tunnels:
     for user in host.loop(tunnel.users(site)):
         home = f"{paths.TUNNELS}/{user}"
         operations.user(name=_("Make the user {user}", user=user), user=user, home=home)
-    for directory in host.loop(tunnel.directories(site)):
-        operations.directory(name=_("Make {path}", path=directory.path), directory=directory)
-    for file in host.loop(tunnel.files(site)):
-        operations.file(name=_("Write {path}", path=file.path), file=file)
+    operations.files(
+        name=_("Write the tunnels' files"),
+        directories=tunnel.directories(site),
+        files=tunnel.files(site),
+    )
     for each in host.loop(site.tunnels):
         operations.command(
             name=_("End what a replaced key of {name} has opened", name=each.name),
@@ -45,6 +46,7 @@ operations.command(
     name=_("Remove tunnels that are no longer wanted"),
     script=paths.agent("tunnel-remove"),
     due=lambda snapshot: tunnel.is_left(site, snapshot),
+    follows=(),
 )
 if site.tunnels:
     operations.command(

@@ -1,6 +1,6 @@
 """The monitor's dead man's switch."""
 
-from pyinfra import host, local
+from pyinfra import local
 
 from one_api_infra.desired import watchdog
 from one_api_infra.remote import operations, target
@@ -15,8 +15,7 @@ if site.alert_urls:
     operations.packages(
         name=_("Install Debian's apprise"), names=lambda _snapshot: watchdog.packages(site)
     )
-    for file in host.loop(watchdog.files(site)):
-        operations.file(name=_("Write {path}", path=file.path), file=file)
+    operations.files(name=_("Write the watchdog's files"), files=watchdog.files(site))
     operations.unit(
         name=_("Run the watchdog by a timer"), unit=units.WATCHDOG_TIMER, beside=(units.WATCHDOG,)
     )

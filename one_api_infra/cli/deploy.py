@@ -69,6 +69,8 @@ def show_plan(plan: runner.Run, names: list[str]) -> None:
     click.echo(_("Hosts: {names}", names=", ".join(names)), err=True)
     for name in plan.changes:
         click.echo(f"  ~ {name}", err=True)
+    for file in plan.files:
+        click.echo(f"    {file}", err=True)
     if not plan.changes:
         click.echo(_("Nothing would change."), err=True)
 

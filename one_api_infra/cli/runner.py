@@ -6,6 +6,7 @@ after Ctrl-C; with ``--json`` a run that failed everywhere prints nothing.
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
+
+import click
 
 from one_api_infra.desired import project
 from one_api_infra.remote import inventory
@@ -23,14 +26,19 @@ ROOT = project.ROOT
 # In a checkout: its own file, whatever the current directory.
 INVENTORY = Path("inventory.py") if project.IS_PACKAGED else ROOT / "inventory.py"
 INTERRUPTED = 128 + signal.SIGINT
+FILE = re.compile(r"\[\S+\] [~-] /.*")
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a run came to: pyinfra's exit code made honest, and its report (None if it died)."""
+    """What a run came to: pyinfra's exit code made honest, and its report (None if it died).
+
+    ``files`` are those that a plan says would be written (``[host] ~ /path``) or removed.
+    """
 
     code: int
     report: dict[str, Any] | None
+    files: tuple[str, ...] = ()
 
     @property
     def changes(self) -> list[str]:
@@ -80,23 +88,24 @@ def run(
 ) -> Run:
     """Run a deploy; progress goes to standard error."""
     command = [*pyinfra(path, deploy), "--json", *options, *(("--limit", limit) if limit else ())]
-    errors = subprocess.DEVNULL if quiet else None
+    errors = subprocess.PIPE if quiet else None
     environment = os.environ | {"PYINFRA_PROGRESS": "off"}
     process = subprocess.Popen(
         command, cwd=folder(), stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
     )
-    output, is_interrupted = _output(process)
+    (output, told), is_interrupted = _output(process)
     try:
         report = json.loads(output)
     except ValueError:
         interrupted = is_interrupted or "Exiting upon user request" in output
         return Run(INTERRUPTED if interrupted else process.returncode or 1, None)
-    return Run(INTERRUPTED if is_interrupted else process.returncode, report)
+    files = tuple(FILE.findall(click.unstyle(told or "")))
+    return Run(INTERRUPTED if is_interrupted else process.returncode, report, files)
 
 
-def _output(process: "subprocess.Popen[str]") -> tuple[str, bool]:
+def _output(process: "subprocess.Popen[str]") -> tuple[tuple[str, str | None], bool]:
     """What it printed, and whether somebody pressed Ctrl-C, which pyinfra got too."""
     try:
-        return process.communicate()[0], False
+        return process.communicate(), False
     except KeyboardInterrupt:
-        return process.communicate()[0], True
+        return process.communicate(), True

@@ -7,17 +7,16 @@ file beside the inventory and every later one must be the same.
 
 import hashlib
 import json
-import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from one_api_infra.desired.cache import CACHE
 from one_api_infra.desired.site import Site
 from one_api_infra.shared.texts import _
 from one_api_infra.shared.validation import Problem, ValidationError
 
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "one-api-infra"
 CHUNK = 1 << 20
 TIMEOUT = (10, 60)
 

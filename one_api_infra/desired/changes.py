@@ -5,11 +5,11 @@
 
 import base64
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from one_api_infra.desired.resources import Directory, File
-from one_api_infra.desired.snapshot import Snapshot
+from one_api_infra.desired.snapshot import Snapshot, path_state
 
 APT = "DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -q"
 # Nothing waits for the lock of the package lists but a loop: after a run that was killed, or
@@ -18,13 +18,16 @@ UPDATE = f"for _try in 1 2 3 4 5 6 7 8 9; do {APT} update && break; sleep 10; do
 # dpkg first: after a power cut it refuses everything until it has finished its work.
 FINISH = "dpkg --configure -a --force-confold"
 # Written beside its target with owner and mode set first, then renamed: never half, never at the
-# wrong mode, and the content stands in no argument and no log. A folder in its place is set aside.
-WRITE = (
-    "umask 077 &&"
-    " {{ [ -L {path} ] || [ ! -d {path} ] || mv -T {path} {path}.aside.$(date +%s); }} &&"
-    ' t=$(mktemp {temporary}) && {{ base64 -d >"$t" && chown {owner}:{group} "$t" &&'
-    ' chmod {mode} "$t" && mv -fT "$t" {path} || {{ rm -f "$t"; exit 1; }}; }}'
-)
+# wrong mode. A folder in its place is set aside.
+WRITE = """\
+[ -L {path} ] || [ ! -d {path} ] || mv -T {path} {path}.aside.$(date +%s)
+t=$(mktemp {temporary})
+{{ base64 -d >"$t" && chown {owner} "$t" && chmod {mode} "$t" && mv -fT "$t" {path}; }} <<'.' ||
+{content}.
+{{ rm -f "$t"; exit 1; }}"""
+MAKE = "mkdir -p {path}\nchown {owner} {path}\nchmod {mode} {path}"
+# A command costs a round trip, and one with an input two; an argument has 128 KiB at most.
+LONGEST = 96 * 1024
 # A deleted user gets its old uid back, that of its home, unless another user has it now.
 USER_ADD = (
     "group=--user-group; ! getent group {user} >/dev/null || group='--gid '{user};"
@@ -45,23 +48,46 @@ class Change:
     stdin: str | None = field(default=None, repr=False)
 
 
-def file(snapshot: Snapshot, file: File) -> Change | None:
-    """Write a file, atomically."""
-    if snapshot.has_file(file):
-        return None
-    parent, name = file.path.rsplit("/", 1)
-    places = {"path": file.path, "temporary": f"{parent}/.{name}.XXXXXXXX", "mode": file.mode}
-    places |= {"owner": file.owner, "group": file.group}
-    return Change(_fill(WRITE, **places), base64.encodebytes(file.data).decode())
+def differing(
+    snapshot: Snapshot,
+    directories: Iterable[Directory] = (),
+    files: Iterable[File] = (),
+    absent: Iterable[str] = (),
+) -> dict[str, File | Directory | None]:
+    """What is not as wanted, by path, in the order in which it is to be made; None: not there."""
+    made: tuple[File | Directory, ...] = (*directories, *files)
+    due = {each.path: each for each in made if snapshot.paths.get(each.path) != path_state(each)}
+    return due | dict.fromkeys(path for path in absent if path in snapshot.paths)
 
 
-def directory(snapshot: Snapshot, directory: Directory) -> Change | None:
-    """Make a directory with owner and mode."""
-    if snapshot.has_directory(directory):
+def files(due: Mapping[str, File | Directory | None]) -> Change | None:
+    """Make folders, write files, remove paths: one script, which ends at the first that fails.
+
+    It is the command's input where somebody may not read it, or where it is long.
+    """
+    if not due:
         return None
-    owner = f"{directory.owner}:{directory.group}"
-    script = "mkdir -p {path} && chown {owner} {path} && chmod {mode} {path}"
-    return Change(_fill(script, path=directory.path, owner=owner, mode=directory.mode))
+    script = "\n".join(["set -eu", *(_step(*each) for each in due.items()), ""])
+    is_open = all(not isinstance(each, File) or _is_open(each) for each in due.values())
+    return Change(script) if is_open and len(script) < LONGEST else Change("sh", script)
+
+
+def _is_open(file: File) -> bool:
+    """Whether everybody on the server may read what will be in the file."""
+    return isinstance(file.content, bytes) and file.mode[-1] in "4567"
+
+
+def _step(path: str, wanted: File | Directory | None) -> str:
+    if wanted is None:
+        return _fill("rm -f -- {path}", path=path)
+    places = {"path": path, "owner": f"{wanted.owner}:{wanted.group}", "mode": wanted.mode}
+    if isinstance(wanted, Directory):
+        return _fill(MAKE, **places)
+    parent, name = path.rsplit("/", 1)
+    content = base64.encodebytes(wanted.data).decode()
+    return _fill(
+        WRITE.replace("{content}", content), **places, temporary=f"{parent}/.{name}.XXXXXXXX"
+    )
 
 
 def private(snapshot: Snapshot, path: str) -> Change | None:
@@ -70,11 +96,6 @@ def private(snapshot: Snapshot, path: str) -> Change | None:
     if there is None or (there.owner, there.group, there.mode) == ("root", "root", "600"):
         return None
     return Change(_fill("chown root:root {path} && chmod 600 {path}", path=path))
-
-
-def absent(snapshot: Snapshot, path: str) -> Change | None:
-    """Remove a file or link."""
-    return Change(_fill("rm -f -- {path}", path=path)) if path in snapshot.paths else None
 
 
 def user(snapshot: Snapshot, user: str, home: str) -> Change | None:

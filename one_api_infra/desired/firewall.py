@@ -114,8 +114,8 @@ def confirm_script() -> str:
     """Disarm the roll-back and keep the rules; only a new connection may run this."""
     return (
         f"set -e; systemctl stop {ROLLBACK}.timer; mv -fT {CANDIDATE} {paths.FIREWALL};"
-        f" systemctl daemon-reload; systemctl enable --quiet {units.FIREWALL};"
-        f" systemctl start {units.FIREWALL};"
+        # To enable it lets systemd read all units anew.
+        f" systemctl enable --quiet {units.FIREWALL}; systemctl start {units.FIREWALL};"
         # Not restarted: One API requires the unit, and would be restarted with it.
         f" systemctl reload {units.FIREWALL};"
         f" {RULES_SUM} >{MARK}"

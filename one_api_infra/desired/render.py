@@ -3,15 +3,24 @@
 from functools import cache, lru_cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import (
+    Environment,
+    FileSystemBytecodeCache,
+    FileSystemLoader,
+    StrictUndefined,
+    Template,
+)
 
+from one_api_infra.desired import cache as kept
 from one_api_infra.desired.project import TEMPLATES
 from one_api_infra.desired.resources import File
 
 
 def environment(templates: Path = TEMPLATES) -> Environment:
     """Jinja that refuses an undefined name; nothing is escaped, since nothing is HTML."""
+    compiled = kept.folder("templates")  # to compile them is a tenth of a run
     return Environment(
+        bytecode_cache=FileSystemBytecodeCache(str(compiled)) if compiled else None,
         loader=FileSystemLoader(templates, encoding="utf-8"),
         undefined=StrictUndefined,
         keep_trailing_newline=True,

@@ -15,7 +15,7 @@ from one_api_infra.shared.plain import PlainError
 from one_api_infra.shared.state import State
 
 MARK = "\x1eone-api-infra:"
-SLOW = "probe state"
+SLOW = ("units", "probe state")
 UNIT_PROPERTIES = (
     "Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,ActiveEnterTimestamp,Listen"
 )
@@ -52,11 +52,7 @@ class Snapshot:
 
     def has_file(self, file: File) -> bool:
         """Whether the file is there, as wanted in every respect."""
-        return self.paths.get(file.path) == file_state(file)
-
-    def has_directory(self, directory: Directory) -> bool:
-        """Whether the directory is there with owner and mode as wanted."""
-        return self.paths.get(directory.path) == directory_state(directory)
+        return self.paths.get(file.path) == path_state(file)
 
     def probe(self, name: str) -> str:
         """A probe's output as one text."""
@@ -129,27 +125,23 @@ class Snapshot:
             self.paths[path] = state
 
 
-def file_state(file: File) -> PathState:
-    """The state of a file that is as wanted."""
-    return PathState("f", file.owner, file.group, file.mode, file.sha256)
-
-
-def directory_state(directory: Directory) -> PathState:
-    """The state of a directory that is as wanted."""
-    return PathState("d", directory.owner, directory.group, directory.mode)
+def path_state(wanted: File | Directory) -> PathState:
+    """The state of a path that is as wanted."""
+    kind, sha256 = ("f", wanted.sha256) if isinstance(wanted, File) else ("d", "")
+    return PathState(kind, wanted.owner, wanted.group, wanted.mode, sha256)
 
 
 def script(wanted: SnapshotSpec) -> str:
     """The shell command that looks; it reads only, and succeeds on a blank server too.
 
-    The agent's probe is slow: it runs in parallel to the rest, its output waits in a pipe.
+    What is slow runs in parallel to the rest, its output waits in a pipe.
     """
     path = "export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     sections = dict(_sections(wanted))
-    slow = sections.pop(SLOW, None)
+    slow = {name: sections.pop(name) for name in SLOW if name in sections}
     shown = [line for name, command in sections.items() for line in _shown(name, command)]
-    if slow:
-        shown = [f"{{ {slow}; }} 2>&1 | {{", *shown, _mark(SLOW), "cat", "}"]
+    for name, command in slow.items():
+        shown = [f"{{ {command}; }} 2>&1 </dev/null | {{", *shown, _mark(name), "cat", "}"]
     return "\n".join([path, *shown, "true"])
 
 

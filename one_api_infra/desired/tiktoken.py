@@ -7,7 +7,8 @@ The loader reads ``TIKTOKEN_CACHE_DIR`` under the sha1 of each URL. Sums: tiktok
 import hashlib
 from pathlib import Path
 
-from one_api_infra.desired.artifact import CACHE, TIMEOUT
+from one_api_infra.desired.artifact import TIMEOUT
+from one_api_infra.desired.cache import CACHE
 from one_api_infra.desired.resources import File
 from one_api_infra.desired.site import Site
 from one_api_infra.shared import paths

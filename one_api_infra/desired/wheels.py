@@ -16,7 +16,8 @@ from pathlib import Path
 from packaging.markers import Marker
 
 from one_api_infra.desired import system, systems
-from one_api_infra.desired.artifact import CACHE, Artifact
+from one_api_infra.desired.artifact import Artifact
+from one_api_infra.desired.cache import CACHE
 from one_api_infra.desired.site import Site
 from one_api_infra.desired.snapshot import Snapshot
 from one_api_infra.desired.systems import System

@@ -6,7 +6,7 @@ operation runs: a value read while the deploy file is read would be that of befo
 
 import base64
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 
 from pyinfra.api import FileUploadCommand, FunctionCommand, Host, State, StringCommand, operation
@@ -19,7 +19,7 @@ from one_api_infra.desired import changes
 from one_api_infra.desired.artifact import Artifact
 from one_api_infra.desired.changes import Change
 from one_api_infra.desired.resources import Directory, File
-from one_api_infra.desired.snapshot import PathState, Snapshot, directory_state, file_state
+from one_api_infra.desired.snapshot import PathState, Snapshot, path_state
 from one_api_infra.remote import inventory, lock, timeline
 from one_api_infra.remote.target import current_host, forget, gather
 from one_api_infra.shared.texts import _
@@ -48,21 +48,20 @@ def _string(change: Change) -> StringCommand:
 
 
 @operation()
-def file(file: File) -> Commands:
-    """Write a file, atomically, if it is not as wanted."""
-    change = changes.file(gather(probes=False), file)
-    yield from _carry_out(change, file.path)
-    if change:
-        gather(probes=False).note(file.path, file_state(file))
-
-
-@operation()
-def directory(directory: Directory) -> Commands:
-    """Make a directory with owner and mode."""
-    change = changes.directory(gather(probes=False), directory)
-    yield from _carry_out(change, directory.path)
-    if change:
-        gather(probes=False).note(directory.path, directory_state(directory))
+def files(
+    *,
+    directories: Iterable[Directory] = (),
+    files: Iterable[File] = (),
+    absent: Iterable[str] = (),
+) -> Commands:
+    """Make folders, write files, each atomically, and remove paths, by one command."""
+    snapshot = gather(probes=False)
+    due = changes.differing(snapshot, directories, files, absent)
+    for path, wanted in due.items():  # first: a plan ends at the first command
+        current_host().log(f"~ {path}" if wanted else f"- {path}")
+    yield from _carry_out(changes.files(due), "all as wanted")
+    for path, wanted in due.items():
+        snapshot.note(path, path_state(wanted) if wanted else None)
 
 
 @operation()
@@ -80,19 +79,10 @@ def together() -> Commands:
 @operation()
 def private(path: str) -> Commands:
     """Let a file that the server has made be root's alone; one that is not there stays so."""
-    change = changes.private(gather(), path)
+    change = changes.private(gather(probes=False), path)
     yield from _carry_out(change, path)
     if change:
         forget()
-
-
-@operation()
-def absent(path: str) -> Commands:
-    """Remove a file or link."""
-    change = changes.absent(gather(probes=False), path)
-    yield from _carry_out(change, path)
-    if change:
-        gather(probes=False).note(path, None)
 
 
 @operation()
@@ -155,6 +145,7 @@ def command(  # noqa: PLR0913  # one a kind of need
     follows: tuple[str, ...] | None = None,
     keeps_files: bool = False,
     stays_due: bool = False,
+    is_asked: bool = True,
 ) -> Commands:
     """Run a shell command when it is due; afterwards everything is looked at anew.
 
@@ -162,7 +153,8 @@ def command(  # noqa: PLR0913  # one a kind of need
     when this run has written them; no other file matters to it, so that it needs no second look.
     ``keeps_files``: it changes no file, user or unit that another operation compares, so that the
     next look can wait for one that asks a probe. ``stays_due``: nothing else does what it does, so
-    that no look is needed where it was due before.
+    that no look is needed where it was due before. ``is_asked``: another operation asks for what
+    it changes, so that it is to be looked at again.
     """
     snapshot = gather(probes=False)
     if not (stays_due and due(snapshot)):
@@ -171,7 +163,7 @@ def command(  # noqa: PLR0913  # one a kind of need
     change = Change(script, stdin(snapshot) if stdin else None) if is_due else None
     yield from _carry_out(change, "nothing to do")
     if change and keeps_files:
-        snapshot.is_stale = True
+        snapshot.is_stale |= is_asked
     elif change:
         forget()
 

@@ -180,14 +180,15 @@ def _reload() -> str | None:
 
 
 def _let_start() -> None:
-    """Let systemd start it as its unit says; each of these loads all units anew, for a second."""
-    asked = ("-P", "UnitFileState", "-P", "NeedDaemonReload")
-    if set(run("systemctl", "show", *asked, units.NGINX)[1].split()) == {"enabled", "no"}:
-        return
-    must("systemctl", "daemon-reload")
-    run("systemctl", "unmask", "--quiet", units.NGINX)
-    run("systemctl", "unmask", "--quiet", "--runtime", units.NGINX)
-    must("systemctl", "enable", "--quiet", units.NGINX)
+    """Let systemd start it as its unit says; each of these loads all units anew, 0.2 s and more."""
+    told = run("systemctl", "show", "--property=UnitFileState,NeedDaemonReload", units.NGINX)[1]
+    if "UnitFileState=masked" in told:
+        run("systemctl", "unmask", "--quiet", units.NGINX)
+        run("systemctl", "unmask", "--quiet", "--runtime", units.NGINX)
+    if "UnitFileState=enabled\n" not in f"{told}\n":
+        must("systemctl", "enable", "--quiet", units.NGINX)
+    elif "NeedDaemonReload=yes" in told:
+        must("systemctl", "daemon-reload")
 
 
 def _raise_limit() -> None:

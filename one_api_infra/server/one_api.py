@@ -79,8 +79,7 @@ def activate(release: str) -> None:
     target = Path(f"{paths.ONE_API}/releases/{release}")
     if before != target:
         link(current, target)
-    must("systemctl", "daemon-reload")
-    must("systemctl", "enable", "--quiet", units.ONE_API)
+    _read_unit()
     is_ours = is_confirmed()  # before the start, which makes a database where there is none
     with contextlib.nullcontext() if is_ours else _closed():
         if problem := restart():
@@ -93,6 +92,16 @@ def activate(release: str) -> None:
     if before and before != target:
         link(paths.PREVIOUS, before)
         forget_old_releases()
+
+
+def _read_unit() -> None:
+    """Let systemd know the unit as it is now, and start it at boot; each reading takes 0.2 s."""
+    wanted = ("--property=UnitFileState", "--property=NeedDaemonReload")
+    told = run("systemctl", "show", *wanted, units.ONE_API)[1]
+    if set(told.split()) == {"UnitFileState=enabled", "NeedDaemonReload=no"}:
+        return
+    must("systemctl", "daemon-reload")
+    must("systemctl", "enable", "--quiet", units.ONE_API)
 
 
 @contextlib.contextmanager

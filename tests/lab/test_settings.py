@@ -39,7 +39,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "alert_quiet_minutes": {"alert_urls": [CHANNEL], "alert_quiet_minutes": 5},
     "heartbeat_url": {"heartbeat_url": "http://127.0.0.1:1/"},
     "language": {"language": "en"},
-    "waive": {"waive": ["system.clock"]},
+    "waive": {"waive": ["backup.is_set", "system.clock"]},
     "backup": backups.settings(backups.FOLDER),
     "backup_minutes": backups.settings(backups.FOLDER, backup_minutes=15),
     "backup_keep": backups.settings(backups.FOLDER, backup_keep={"daily": 3}),

@@ -33,6 +33,19 @@ def look(*paths: Path) -> Snapshot:
     return parse(output.removesuffix("\n").split("\n"))
 
 
+def umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+def written(path: Path, wanted: File | Directory) -> Change | None:
+    """The change that brings one path to what is wanted."""
+    folders = [wanted] if isinstance(wanted, Directory) else []
+    files = [wanted] if isinstance(wanted, File) else []
+    return changes.files(changes.differing(look(path), folders, files))
+
+
 def carry_out(change: Change | None) -> int:
     assert change
     done = subprocess.run(["sh", "-c", change.command], input=change.stdin, text=True, check=False)
@@ -58,10 +71,10 @@ def test_file(tmp_path: Path, before: str, content: bytes | Secret) -> None:
         case "broken link":
             path.symlink_to(tmp_path / "nowhere")
     wanted = own(path, content)
-    assert carry_out(changes.file(look(path), wanted)) == 0
+    assert carry_out(written(path, wanted)) == 0
     assert path.read_bytes() == wanted.data
     assert not path.is_symlink()
-    assert changes.file(look(path), wanted) is None
+    assert written(path, wanted) is None
     assert not list(tmp_path.glob(".*"))
     assert [each.name for each in tmp_path.rglob("kept")] == ["kept"] * (before == "folder")
 
@@ -70,33 +83,59 @@ def test_file_that_cannot_be_written_leaves_the_old(tmp_path: Path) -> None:
     path = tmp_path / NAME
     path.write_text("old")
     wanted = replace(own(path), owner="nobody-here")
-    assert carry_out(changes.file(look(path), wanted)) != 0
+    assert carry_out(written(path, wanted)) != 0
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_secret_stands_in_no_command() -> None:
-    change = changes.file(BLANK, File("/etc/x", Secret("s3cret"), "600"))
-    assert change
-    assert "s3cret" not in change.command + repr(change)
+    for file in (File("/etc/x", Secret("s3cret")), File("/etc/x", b"s3cret", "600")):
+        change = changes.files({"/etc/y": File("/etc/y", b"open"), "/etc/x": file})
+        assert change
+        assert change.command == "sh"
+        assert "s3cret" not in repr(change)
 
 
 def test_directory(tmp_path: Path) -> None:
     path = tmp_path / NAME / "below"
     wanted = Directory(str(path), "750", getpass.getuser(), grp.getgrgid(os.getgid()).gr_name)
-    assert carry_out(changes.directory(look(path), wanted)) == 0
-    assert changes.directory(look(path), wanted) is None
+    assert carry_out(written(path, wanted)) == 0
+    assert written(path, wanted) is None
     path.chmod(0o777)
-    assert carry_out(changes.directory(look(path), wanted)) == 0
-    assert changes.directory(look(path), wanted) is None
+    assert carry_out(written(path, wanted)) == 0
+    assert written(path, wanted) is None
 
 
-def test_absent(tmp_path: Path) -> None:
-    path = tmp_path / NAME
-    assert changes.absent(look(path), str(path)) is None
-    path.symlink_to(tmp_path / "nowhere")
-    assert carry_out(changes.absent(look(path), str(path))) == 0
-    assert changes.absent(look(path), str(path)) is None
+def test_what_is_not_wanted_is_removed(tmp_path: Path) -> None:
+    path = str(tmp_path / NAME)
+    assert changes.differing(look(tmp_path / NAME), absent=[path]) == {}
+    (tmp_path / NAME).symlink_to(tmp_path / "nowhere")
+    due = changes.differing(look(tmp_path / NAME), absent=[path])
+    assert carry_out(changes.files(due)) == 0
+    assert changes.differing(look(tmp_path / NAME), absent=[path]) == {}
+
+
+@pytest.mark.parametrize("size", [10, changes.LONGEST])
+def test_many_are_made_by_one_command(tmp_path: Path, size: int) -> None:
+    """Folders first; what is long is the command's input, and nothing of it is lost."""
+    folder, link = tmp_path / "new" / "below", tmp_path / "link"
+    link.symlink_to("nowhere")
+    files = [own(folder / f"{number}", bytes(range(256)) * size, "644") for number in range(5)]
+    directory = Directory(str(folder), "750", files[0].owner, files[0].group)
+    everything = [*(tmp_path / "new" / "below" / str(number) for number in range(5)), folder, link]
+    arguments = ([directory], files, [str(link)])
+    change = changes.files(changes.differing(look(*everything), *arguments))
+    assert change
+    assert (change.stdin is None) == (size == 10)
+    assert carry_out(change) == 0
+    assert changes.differing(look(*everything), *arguments) == {}
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o777 & ~umask()
+
+
+def test_the_first_that_fails_ends_it(tmp_path: Path) -> None:
+    files = [replace(own(tmp_path / "a"), owner="nobody-here"), own(tmp_path / "b")]
+    assert carry_out(changes.files({each.path: each for each in files})) != 0
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_private_is_for_what_is_there(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from one_api_infra.checks.observation import Asked, Names
 from one_api_infra.desired.preflight import concern, judge
 from one_api_infra.desired.resources import File
-from one_api_infra.desired.snapshot import Snapshot, file_state
+from one_api_infra.desired.snapshot import Snapshot, path_state
 from one_api_infra.shared import paths, plain, units
 from one_api_infra.shared.server_observation import Database
 from one_api_infra.shared.state import State
@@ -150,7 +150,7 @@ def test_database_is_asked_for_without_its_password() -> None:
     assert "secret" not in str(probes)
 
 
-BY_HAND = {units.path(units.ONE_API): file_state(File(units.path(units.ONE_API), b"[Service]"))}
+BY_HAND = {units.path(units.ONE_API): path_state(File(units.path(units.ONE_API), b"[Service]"))}
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_our_own_site_without_its_agent_is_ours(
     there: tuple[str, ...], marked: tuple[str, ...], expected: list[str]
 ) -> None:
     snapshot = Snapshot(
-        paths=BY_HAND | {path: file_state(File(path, b"")) for path in there},
+        paths=BY_HAND | {path: path_state(File(path, b"")) for path in there},
         probes=SOUND | {"ours": marked},
     )
     assert [each.path for each in judge(site(), snapshot, DNS, HERE, NOW)] == expected

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from one_api_infra.desired import snapshot as snapshots
-from one_api_infra.desired.resources import Directory, File, SnapshotSpec
-from one_api_infra.desired.snapshot import MARK, Snapshot, file_state, parse, script
+from one_api_infra.desired.resources import File, SnapshotSpec
+from one_api_infra.desired.snapshot import MARK, Snapshot, parse, path_state, script
 from one_api_infra.shared import plain
 from one_api_infra.shared.state import State
 
@@ -59,18 +59,18 @@ def test_socket_listens_on_several_addresses() -> None:
 def test_notes_what_an_operation_made() -> None:
     snapshot = Snapshot()
     file = File("/etc/x", b"x")
-    snapshot.note(file.path, file_state(file))
+    snapshot.note(file.path, path_state(file))
     assert snapshot.has_file(file)
     assert not snapshot.is_stale
     snapshot.note(file.path, None)
     assert not snapshot.has_file(file)
-    assert not snapshot.has_directory(Directory("/etc/x"))
+    assert snapshot.paths.get("/etc/x") is None
 
 
 @pytest.mark.parametrize("path", snapshots.READ_BY_STATE)
 def test_what_the_agent_reads_makes_its_answer_stale(path: str) -> None:
     snapshot = Snapshot()
-    snapshot.note(path, file_state(File(path, b"x")))
+    snapshot.note(path, path_state(File(path, b"x")))
     assert snapshot.is_stale
 
 
