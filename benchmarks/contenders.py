@@ -38,6 +38,11 @@ class Pyinfra(Contender):
         site.inventory()
         must(site.command("-y"), env=site.environment())
 
+    @staticmethod
+    def start() -> None:
+        """pyinfra alone, without an inventory or a host."""
+        must([sys.executable, "-m", "pyinfra", "--version"])
+
 
 class Ansible(Contender):
     """ansible-playbook with pipelining and ControlPersist."""

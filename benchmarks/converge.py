@@ -9,6 +9,7 @@ import argparse
 import os
 import statistics
 import tempfile
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,13 @@ def prepared(lab: Lab, folder: Path, only: str) -> list[Contender]:
     built.converge()
     shell = scripted(folder, built)
     built.host.remove()
-    others = [each(folder) for each in (Pyinfra, Ansible, Mitogen) if only in each.name]
-    return [*others, *([shell] if only in shell.name else [])]
+    chosen = only.split(",")
+    others = [each for each in (Pyinfra, Ansible, Mitogen) if _is_of(each.name, chosen)]
+    return [*(each(folder) for each in others), *([shell] if _is_of(shell.name, chosen) else [])]
+
+
+def _is_of(name: str, chosen: Sequence[str]) -> bool:
+    return any(part in name for part in chosen)
 
 
 def scripted(folder: Path, built: LabSite) -> Shell:
@@ -64,6 +70,8 @@ def near(lab: Lab, contender: Contender, runs: int) -> dict[str, Any]:
         first.append(results.seconds(partial(contender.run, site)))
         if number == 0:
             found = again(contender, site, runs)
+            if isinstance(contender, Pyinfra):
+                found["start"] = results.median(contender.start, runs)
         site.host.remove()
     return {"first": statistics.median(first), **found}
 
@@ -96,10 +104,10 @@ def again(contender: Contender, site: LabSite, runs: int) -> dict[str, Any]:
     }
 
 
-def keep(distance: str, name: str, found: dict[str, Any]) -> None:
-    """Keep what one of them came to: the whole takes long enough to be interrupted."""
+def keep(distance: str, seen: dict[str, dict[str, Any]]) -> None:
+    """Keep what this run came to: the whole takes long enough to be interrupted."""
     figures = results.read().get("converge", {"figures": {}})["figures"]
-    figures[distance] = figures.get(distance, {}) | {name: found}
+    figures[distance] = seen
     results.keep("converge", figures, results.versions("pyinfra", "ansible-core", "mitogen"))
 
 
@@ -108,7 +116,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--rtt", default="0,50,200", help="milliseconds")
-    parser.add_argument("--only", default="", help="a part of a contender's name")
+    parser.add_argument("--only", default="", help="parts of contenders' names: infra,shell")
     options = parser.parse_args()
     lab = Lab("converge")
     lab.down()
@@ -117,13 +125,15 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             contenders = prepared(lab, Path(folder), options.only)
             for rtt in map(int, options.rtt.split(",")):
+                seen = {}
                 for contender in contenders:
                     if rtt:
                         found = away(lab, contender, options.runs, rtt / 1000)
                     else:
                         found = near(lab, contender, options.runs)
                     print(rtt, contender.name, found, flush=True)
-                    keep(str(rtt), contender.name, found)
+                    seen[contender.name] = found
+                    keep(str(rtt), seen)
     finally:
         lab.down()
 

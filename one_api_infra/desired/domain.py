@@ -135,7 +135,7 @@ def _name(name: str, path: str, *, lab: bool) -> str:
     if special := _special(name):
         expected = _("a public domain; {special} is reserved (RFC 6761)", special=special)
         raise ValidationError([Problem(path, expected, _("use a domain that you own"))])
-    if suffixes().is_public(name):
+    if suffixes().is_public(_in_own_letters(name)):
         expected = _("a name below a public suffix; {name} is one itself", name=name)
         raise ValidationError([Problem(path, expected, _("use a domain that you registered"))])
     return name
@@ -149,5 +149,13 @@ def _special(name: str) -> str | None:
 
 @lru_cache(maxsize=1)
 def suffixes() -> PublicSuffixList:
-    """The public suffix list that the library ships."""
-    return PublicSuffixList()
+    """The public suffix list that the library ships, in its own letters."""
+    return PublicSuffixList(accept_encoded_idn=False)
+
+
+def _in_own_letters(name: str) -> str:
+    """The name as people write it, in their own letters."""
+    try:
+        return idna.decode(name)
+    except idna.IDNAError:
+        return name
