@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from one_api_infra.server import database, former_domains, upgrade
+from one_api_infra.server import database, former_domains
 from one_api_infra.server.local import CommandError, api, edition, site, write
 from one_api_infra.shared import paths
 from one_api_infra.shared.callback_domain import places
@@ -27,6 +27,8 @@ def apply() -> None:
         if not place.is_right:
             _mend(client, place)
     if Path(paths.RESTART_DUE).exists():
+        from one_api_infra.server import upgrade  # noqa: PLC0415  # what only looks needs it not
+
         upgrade.activate(Path(paths.CURRENT).readlink().name)
     former_domains.left()
     database.state(fresh=True)  # what others read tells of the new domain at once

@@ -1,18 +1,33 @@
 """Certificates on the server: what is on disk, and what is served."""
 
+import contextlib
 import socket
 import ssl
+from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
-
-from one_api_infra.shared import paths
+from one_api_infra.server.local import write
+from one_api_infra.shared import paths, plain
 from one_api_infra.shared.certificate import Certificate
+from one_api_infra.shared.plain import PlainError
 from one_api_infra.shared.site_file import SiteFile
 
 EXTERNAL = "external"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A certificate as it was read from files that ``mark`` tells from any others."""
+
+    mark: str
+    certificate: Certificate
+
+
+@dataclass(frozen=True)
+class SeenFile:
+    """What is kept of them: to read them anew, a quarter of a look goes into the library alone."""
+
+    seen: tuple[Seen, ...] = ()
 
 
 def observe(site: SiteFile) -> list[Certificate]:
@@ -34,31 +49,43 @@ def of_certbot() -> list[Certificate]:
 def read(name: str, certificate_file: str | Path, key_file: str | Path) -> Certificate | None:
     """A certificate and its key; None if they cannot be read."""
     try:
-        leaf = x509.load_pem_x509_certificates(Path(certificate_file).read_bytes())[0]
-        key = serialization.load_pem_private_key(Path(key_file).read_bytes(), None)
-        alternative = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except (OSError, ValueError, TypeError, UnsupportedAlgorithm, x509.ExtensionNotFound):
+        mark = f"{name} {_mark(certificate_file)} {_mark(key_file)}"
+    except OSError:
         return None
-    form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    return Certificate(
-        name=name,
-        certificate_file=str(certificate_file),
-        key_file=str(key_file),
-        names=tuple(alternative.value.get_values_for_type(x509.DNSName)),
-        not_before=leaf.not_valid_before_utc.timestamp(),
-        not_after=leaf.not_valid_after_utc.timestamp(),
-        serial=f"{leaf.serial_number:x}",
-        issuer=leaf.issuer.rfc4514_string(),
-        key_matches=leaf.public_key().public_bytes(*form) == key.public_key().public_bytes(*form),
-        key_is_private=_is_private(Path(key_file)),
-        self_signed=leaf.issuer == leaf.subject and bool(leaf.issuer.rdns),
-    )
+    known = {each.mark: each for each in _known()}
+    if mark not in known:
+        # Only here: it is long to import.
+        from one_api_infra.server import certificate_file as library  # noqa: PLC0415
+
+        found = library.read(name, certificate_file, key_file)
+        if found is None:
+            return None
+        known[mark] = Seen(mark, found)
+        _keep(known)
+    return known[mark].certificate
 
 
-def _is_private(key: Path) -> bool:
-    """Root's, and closed to the world."""
-    found = key.stat()
-    return found.st_uid == 0 and not found.st_mode & 0o007
+def _mark(path: str | Path) -> str:
+    found = Path(path).stat()
+    return f"{path} {found.st_ino} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
+
+
+def _known() -> tuple[Seen, ...]:
+    with contextlib.suppress(OSError, ValueError, PlainError):
+        return plain.read(SeenFile, Path(paths.CERTIFICATES_SEEN).read_text()).seen
+    return ()
+
+
+def _keep(known: dict[str, Seen]) -> None:
+    """The newest of each pair of files."""
+    newest = {_files(each): each for each in known.values()}
+    with contextlib.suppress(OSError):  # before the monitor's first run its folder is not there
+        write(paths.CERTIFICATES_SEEN, plain.write(SeenFile(tuple(newest.values()))))
+
+
+def _files(seen: Seen) -> tuple[str, str, str]:
+    found = seen.certificate
+    return found.name, found.certificate_file, found.key_file
 
 
 def on_the_wire(name: str, port: int = 443) -> str | None:
@@ -74,7 +101,9 @@ def on_the_wire(name: str, port: int = 443) -> str | None:
             der = wrapped.getpeercert(binary_form=True)
     except OSError:
         return None
-    return f"{x509.load_der_x509_certificate(der).serial_number:x}" if der else None
+    from one_api_infra.server import certificate_file as library  # noqa: PLC0415
+
+    return library.serial(der) if der else None
 
 
 def is_served(site: SiteFile, certificate: Certificate) -> bool:

@@ -46,6 +46,7 @@ DRAIN_NOW = "/run/one-api-drain-now"
 LOGS = "/var/log/one-api"
 STARTED = "/run/one-api-started"
 RELEASE_SUM = "/run/one-api-observe/release"
+CERTIFICATES_SEEN = "/run/one-api-observe/certificates"
 
 MONITOR = "/var/lib/one-api-monitor"
 MONITOR_STATE = f"{MONITOR}/state.json"

@@ -9,7 +9,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from one_api_infra.server import certificate
+from one_api_infra.server import certificate, certificate_file
+from one_api_infra.shared import paths
+from one_api_infra.shared.certificate import Certificate
 
 BEGIN = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 PEM = serialization.Encoding.PEM
@@ -62,3 +64,28 @@ def test_what_cannot_be_read_is_none(tmp_path: Path, content: bytes, which: int)
     assert certificate.read("pay", *files) is None
     files[which].unlink()
     assert certificate.read("pay", *files) is None
+
+
+def test_is_read_anew_only_when_its_files_have_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, calls, library = tmp_path / "seen", list[str](), certificate_file.read
+
+    def counted(name: str, chain: Path, key: Path) -> Certificate | None:
+        calls.append(name)
+        return library(name, chain, key)
+
+    monkeypatch.setattr(paths, "CERTIFICATES_SEEN", str(seen))
+    monkeypatch.setattr(certificate_file, "read", counted)
+    chain, key = written(tmp_path, private(), "pay.example.com")
+    first = certificate.read("pay", chain, key)
+    assert (certificate.read("pay", chain, key), len(calls)) == (first, 1)
+    key.touch()
+    assert (certificate.read("pay", chain, key), len(calls)) == (first, 2)
+    seen.write_text("damaged")
+    assert (certificate.read("pay", chain, key), len(calls)) == (first, 3)
+    written(tmp_path, private(), "shop.example.com")
+    found = certificate.read("pay", chain, key)
+    assert found
+    assert found.names == ("shop.example.com",)
+    assert "pay.example.com" not in seen.read_text()
