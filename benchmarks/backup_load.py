@@ -111,7 +111,7 @@ def used(site: LabSite) -> None:
     """What the units of the backup have used since they started last."""
     for unit in UNITS:
         show = f"systemctl show {unit} -P CPUUsageNSec -P MemoryPeak"
-        cpu, memory = site.host.ssh(show).split()
+        cpu, memory = site.host.ssh(show).splitlines()  # "[not set]" of one that is not there
         if cpu.isdigit() and memory.isdigit():
             print(f"{unit:28} {int(cpu) / 1e9:7.1f} s of processor,"
                   f" {int(memory) / 2**20:6.0f} MiB at most")  # fmt: skip
