@@ -108,13 +108,13 @@ def paced(pace: Pace, name: str) -> None:
 
 
 def used(site: LabSite) -> None:
-    """What the units of the backup have used since they started last."""
+    """What the units of the backup have used since they started last, as far as it is told."""
     for unit in UNITS:
-        show = f"systemctl show {unit} -P CPUUsageNSec -P MemoryPeak"
-        cpu, memory = site.host.ssh(show).splitlines()  # "[not set]" of one that is not there
-        if cpu.isdigit() and memory.isdigit():
-            print(f"{unit:28} {int(cpu) / 1e9:7.1f} s of processor,"
-                  f" {int(memory) / 2**20:6.0f} MiB at most")  # fmt: skip
+        peak = f"/proc/$(systemctl show {unit} -P MainPID)/status"
+        script = f"systemctl show {unit} -P CPUUsageNSec; awk '/VmHWM/ {{print $2}}' {peak}"
+        cpu, *memory = site.host.ssh(script, check=False).splitlines()
+        seconds = f"{int(cpu) / 1e9:7.1f} s of processor" if cpu.isdigit() else "?"
+        print(f"{unit:28} {seconds}", *(f"{int(each) / 2**10:.0f} MiB" for each in memory))
 
 
 def measure(lab: Lab, folder: Path, gigabytes: float, rate: float, week: int) -> None:
