@@ -67,7 +67,8 @@ def files(due: Mapping[str, File | Directory | None]) -> Change | None:
     """
     if not due:
         return None
-    script = "\n".join(["set -eu", *(_step(*each) for each in due.items()), ""])
+    # In braces, a shell reads all of it before it begins: of a connection that is cut, nothing.
+    script = "\n".join(["set -eu", "{", *(_step(*each) for each in due.items()), "}", ""])
     is_open = all(not isinstance(each, File) or _is_open(each) for each in due.values())
     return Change(script) if is_open and len(script) < LONGEST else Change("sh", script)
 

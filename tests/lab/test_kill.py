@@ -1,13 +1,12 @@
 """A run that is killed leaves nothing half: the next one converges."""
 
 import random
-import subprocess
-import time
 from collections.abc import Callable
 
 import pytest
 
-from tests.lab.sites import ROOT, LabSite
+from tests.lab.kills import kill_at
+from tests.lab.sites import LabSite
 
 # The operations at which the first run dies, one kill after the other on one host.
 POINTS = (2, 9, 14, 16, 18, 24, 27, 29, 32, 40)
@@ -19,32 +18,10 @@ def test_ten_kills_then_converged(blank: Callable[[str], LabSite]) -> None:
     site.inventory()
     dice = random.Random(1)
     for point in POINTS:
-        _kill_at(site, point, dice.random())
+        kill_at(site, point, dice.random())
     site.converge()
     verified = site.verify()
     assert verified.returncode == 0, verified.stdout
     assert site.deploy("-y", "--json").changed == []
     assert site.host.ssh("find / -xdev -name '.*.????????' -newer /etc/hostname -type f") == ""
     assert site.host.ssh("ls -d /opt/one-api-infra/venv-* | wc -l").strip() == "1"
-
-
-def _kill_at(site: LabSite, point: int, delay: float) -> None:
-    """Kill pyinfra (SIGKILL) shortly after operation number ``point`` has begun."""
-    run = subprocess.Popen(
-        site.command("-y"),
-        cwd=ROOT,
-        env=site.environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert run.stderr
-    lines: list[str] = []
-    for line in run.stderr:
-        lines.append(line)
-        if sum("Starting operation" in each for each in lines) == point:
-            time.sleep(delay)
-            break
-    run.kill()
-    run.wait()
-    assert sum("Starting operation" in each for each in lines) == point, "".join(lines)

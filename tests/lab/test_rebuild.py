@@ -8,8 +8,16 @@ from one_api_infra.lab.gateway import Gateway
 from one_api_infra.lab.lab import Lab
 from tests.lab import backups, ledgers, payments
 from tests.lab.backups import Elsewhere
+from tests.lab.kills import kill_at
 from tests.lab.sites import LabSite
 
+BACK = "Bring the site back from its backup"
+# The operation at which a rebuild is cut off, and how long after it has begun.
+POINTS = (
+    *((2, 0.0), (9, 0.1), (15, 5.0), (22, 0.3)),
+    *((BACK, 0.2), (BACK, 1.0), (BACK, 2.0), (BACK, 4.0)),
+    *(("Let One API run from this release", 0.3), ("Let nginx serve", 0.5)),
+)
 PYTHON = "PYTHONPATH=/opt/one-api-infra/one-api-infra.pyz /opt/one-api-infra/venv/bin/python"
 
 
@@ -48,6 +56,28 @@ def test_the_site_comes_back_as_it_was(
         assert ledgers.status(new, orders[1]["out_trade_no"]) == "success"
         verified = new.verify()
         assert verified.returncode == 0, verified.stdout[-3000:]
+    finally:
+        new.host.remove()
+
+
+@pytest.mark.long
+def test_cut_off_at_ten_points_it_is_ended_by_the_next(
+    lab: Lab, site: LabSite, gateway: Gateway, elsewhere: Elsewhere
+) -> None:
+    payments.create_order(site, gateway)
+    elsewhere.keep(site)
+    before, token, certificate = facts(site), site.token, site.outside.certificate()
+    new = backups.destroyed(lab, site, "rebuilt")
+    try:
+        new.inventory()
+        for point, delay in POINTS:
+            kill_at(new, point, delay, name="rebuild")
+            new.host.ssh("pkill -KILL -f '[o]ne-api-infra.pyz' || true")
+        done = new.deploy("-y", name="rebuild")
+        assert done.code == 0, done.stderr
+        assert (facts(new), new.token, new.outside.certificate()) == (before, token, certificate)
+        again = new.deploy("-y", "--json")
+        assert (again.code, again.changed) == (0, []), again.stderr
     finally:
         new.host.remove()
 

@@ -4,10 +4,13 @@ import getpass
 import grp
 import os
 import subprocess
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from one_api_infra.desired import changes
 from one_api_infra.desired.changes import Change
@@ -130,6 +133,25 @@ def test_many_are_made_by_one_command(tmp_path: Path, size: int) -> None:
     assert carry_out(change) == 0
     assert changes.differing(look(*everything), *arguments) == {}
     assert (tmp_path / "new").stat().st_mode & 0o777 == 0o777 & ~umask()
+
+
+@given(st.floats(0, 1))
+def test_of_a_connection_that_is_cut_nothing_is_done(part: float) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        files = [own(folder / each, Secret("content" * 9)) for each in ("a", "b")]
+        change = changes.files({each.path: each for each in files})
+        assert change
+        assert change.stdin
+        whole = change.stdin.rstrip("\n")
+        subprocess.run(
+            ["sh"],
+            input=whole[: int(part * (len(whole) - 1))],
+            text=True,
+            check=False,
+            stderr=subprocess.DEVNULL,
+        )
+        assert list(folder.iterdir()) == []
 
 
 def test_the_first_that_fails_ends_it(tmp_path: Path) -> None:
