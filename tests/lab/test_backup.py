@@ -2,11 +2,13 @@
 
 import json
 import re
+from collections.abc import Iterator
 
 import pytest
 
 from tests.lab import backups, databases, ledgers
-from tests.lab.backups import FOLDER, PASSWORD, back_up, restic
+from tests.lab.backups import FOLDER, PASSWORD, Elsewhere, back_up, restic
+from tests.lab.channel import Channel, runs, watched
 from tests.lab.sites import LabSite
 from tests.lab.test_status import status
 
@@ -173,3 +175,33 @@ def test_without_a_repository_it_goes_and_the_repository_stays(backed: LabSite) 
     assert json.loads(restic(backed.host, "snapshots --json"))
     again = backed.deploy("-y", "--json")
     assert again.changed == []
+
+
+@pytest.fixture
+def channel(site: LabSite) -> Iterator[Channel]:
+    made = Channel(site.lab.network.service("gateway"), 8092)
+    yield made
+    made.stop()
+
+
+@pytest.mark.long
+def test_a_repository_that_is_away_is_told_once_and_caught_up_with(
+    site: LabSite, elsewhere: Elsewhere, channel: Channel
+) -> None:
+    elsewhere.keep(site, streamed=False)
+    watched(site, channel)
+    runs(site, 2)
+    assert channel.alerts == []
+    rule = f"ip daddr {elsewhere.host.address} tcp dport 22 reject with tcp reset"
+    chain = f"chain out {{ type filter hook output priority 0; {rule}; }}"
+    site.host.ssh("nft -f -", stdin=f"table inet away {{ {chain}; }}\n")
+    for _hour in range(3):
+        site.host.ssh("systemctl start one-api-backup", check=False)
+        runs(site, 3)
+    (alert,) = channel.alerts
+    assert "backup.repository" in alert["message"]
+    site.host.ssh("nft delete table inet away")
+    back_up(site)
+    runs(site, 4)
+    assert len(channel.alerts) == 2
+    assert faults(site) == {}
