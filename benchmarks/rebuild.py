@@ -12,10 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
-import requests
-
 from one_api_infra.lab.lab import Lab
-from tests.lab import backups, databases, ledgers
+from tests.lab import backups, databases, ledgers, logins
 from tests.lab.conftest import new_site
 from tests.lab.sites import LabSite
 
@@ -78,27 +76,6 @@ def timed(text: str, began: float) -> float:
     return seconds
 
 
-def session(site: LabSite) -> requests.Session:
-    """Somebody who has logged in as root, and holds no token."""
-    made = site.session()
-    password = site.host.ssh("cat /etc/one-api/root-password").strip()
-    body = {"username": "root", "password": password}
-    reply = made.post(f"https://{site.domain}/api/user/login", json=body, timeout=10).json()
-    if not reply["success"]:
-        raise SystemExit(reply["message"])
-    return made
-
-
-def is_logged_in(site: LabSite, before: requests.Session) -> bool:
-    """Whether a session of before is one of the rebuilt site too."""
-    made = site.session()
-    made.cookies.update(before.cookies)
-    if header := site.site.edition.user_header:
-        made.headers[header] = "1"
-    reply = made.get(f"https://{site.domain}/api/user/self", timeout=10)
-    return bool(reply.json().get("success"))
-
-
 def sold(site: LabSite) -> str:
     """A customer's key."""
     token = {"name": "sold", "unlimited_quota": True, "expired_time": -1, "remain_quota": 0}
@@ -148,7 +125,10 @@ def measure(lab: Lab, folder: Path, options: argparse.Namespace) -> None:
           f" {options.edition}, {options.database}")  # fmt: skip
     keeper = backups.Elsewhere(lab.create("keeper", "debian-12"), backups.key(folder))
     site = new(lab, options)
-    key, logged_in = sold(site), session(site)  # before the backup: a server's dump is hourly
+    key, logged_in = (
+        sold(site),
+        logins.session(site),
+    )  # before the backup: a server's dump is hourly
     ledgers.run(site)
     began = time.monotonic()
     keeper.keep(site)
@@ -171,7 +151,7 @@ def measure(lab: Lab, folder: Path, options: argparse.Namespace) -> None:
     print("\n".join([*(line for line in words if line.startswith("FAILED")), words[-1]]))
     print(f"sums are equal: {rebuilt.rows(query) == sums}")
     print(f"a customer's old key opens: {opens(rebuilt, key)}")
-    print(f"an old session is logged in: {is_logged_in(rebuilt, logged_in)}")
+    print(f"an old session is logged in: {logins.is_logged_in(rebuilt, logged_in)}")
     print(f"new orders at the CA: {lab.ca.orders('production') - before}")
 
 

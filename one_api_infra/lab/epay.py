@@ -42,6 +42,9 @@ class Handler(BaseHTTPRequestHandler):
         if url.path == "/lab/asked":
             self._answer(self.asked)
             return
+        if url.path != "/api.php":  # BEpusdt has none, and says so in plain text
+            self.send_error(404)
+            return
         number = query.get("out_trade_no", "")
         self.asked.append(number)
         payment = self.payments.get(number)
@@ -75,9 +78,9 @@ class Handler(BaseHTTPRequestHandler):
         """Keep quiet: the key stands in the query."""
 
 
-def url(address: str) -> str:
+def url(address: str, port: int = PORT) -> str:
     """What stands in the payment row."""
-    return f"http://{address}:{PORT}"
+    return f"http://{address}:{port}"
 
 
 def pay(address: str, order: Mapping[str, str], **faults: Any) -> None:

@@ -1,4 +1,4 @@
-"""Alipay, WeChat Pay and Stripe as a merchant's server meets them: their signed callbacks.
+"""Alipay, WeChat Pay, Stripe and BEpusdt as a merchant's server meets them: signed callbacks.
 
 Each knows how to make its payment row for One Hub, and what it sends when an order is paid. Keys
 are made anew for each process.
@@ -14,12 +14,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
-from urllib.parse import quote_from_bytes
+from urllib.parse import quote_from_bytes, urlencode
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from one_api_infra.server.callbacks.gateways import epay
 from one_api_infra.server.callbacks.gateways import rsa as signatures
 from one_api_infra.server.callbacks.gateways.stripe import COMPLETED
 
@@ -171,6 +172,39 @@ class Stripe:
         sign = hmac.new(key, stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
         header = {"Stripe-Signature": f"t={stamp},v1={sign}", "Content-Type": "application/json"}
         return Call(body, header)
+
+
+@dataclass(frozen=True)
+class Bepusdt:
+    """BEpusdt (Epusdt is alike): an epay without ``api.php``, which names no kind of signature.
+
+    Source: app/web/epay, app/web/notify of v1.22.6, and what that has sent.
+    """
+
+    pay_domain: str
+    merchant: str = "1000"  # it takes no other
+    key: str = field(default_factory=lambda: secrets.token_hex(16))
+
+    def payment_row(self) -> dict[str, Any]:
+        """The row: BEpusdt's ``auth_token`` is epay's key."""
+        config = {"pay_domain": self.pay_domain, "partner_id": self.merchant, "key": self.key}
+        return row("epay", "CNY", config | {"pay_type": "alipay"})
+
+    def call(self, order: Order, **changed: str) -> Call:
+        """What is sent when the order is paid: amounts without zeros at their end."""
+        fields = {
+            "money": f"{float(order['money']):g}",
+            "name": order["name"],
+            "out_trade_no": order["out_trade_no"],
+            "pid": self.merchant,
+            "trade_no": f"B{order['out_trade_no']}",
+            "trade_status": "TRADE_SUCCESS",
+            "type": "usdt.trc20",
+        }
+        signed = fields | {"sign": epay.sign(fields, changed.pop("key", self.key))} | changed
+        return Call(
+            b"", {"Powered-By": "https://github.com/v03413/bepusdt"}, "GET", urlencode(signed)
+        )
 
 
 def _bare(data: bytes) -> str:

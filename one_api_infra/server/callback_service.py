@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from one_api_infra.server import credit_lock, database, notify, report, serving
-from one_api_infra.server.callbacks import journal, summary, tests, worker
+from one_api_infra.server.callbacks import journal, silent, summary, tests, worker
 from one_api_infra.server.callbacks.gateways import client
 from one_api_infra.server.callbacks.ledger import Ledger
 from one_api_infra.server.callbacks.loopback import Loopback
@@ -195,6 +195,7 @@ def _leave_state(ledger: Ledger) -> None:
         is_rebuilt=Path(DAMAGED).exists(),
         is_behind=ledger.note(worker.BEHIND) == "1",
         tested=tests.read(ledger),
+        silent=silent.read(ledger),
         quiet_hour=_quiet_hour(ledger) if Path(paths.REBOOT_REQUIRED).exists() else None,
     )
     write(paths.CALLBACKS_STATE, plain.write(state), 0o640)

@@ -170,6 +170,14 @@ class Tested:
 
 
 @dataclass(frozen=True)
+class Silent:
+    """A payment row whose gateway answers no question; ``reason`` is of ``shared/silence.py``."""
+
+    title: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class CallbacksState:
     """The callback service's own state; ``strangers`` is a rate in callbacks per second.
 
@@ -185,6 +193,7 @@ class CallbacksState:
     is_rebuilt: bool = False
     quiet_hour: int | None = None
     tested: tuple[Tested, ...] = ()
+    silent: tuple[Silent, ...] = ()
 
 
 @dataclass(frozen=True)

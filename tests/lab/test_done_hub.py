@@ -11,7 +11,7 @@ import pytest
 from one_api_infra.lab import epay
 from one_api_infra.lab.gateway import Gateway, Reply
 from one_api_infra.lab.lab import Lab
-from tests.lab import ledgers, payments, real
+from tests.lab import ledgers, logins, payments, real, streams
 from tests.lab.conftest import new_site
 from tests.lab.sites import LabSite
 
@@ -23,7 +23,10 @@ UNLIMITED = (
     "sed -i -E '/one_api_order/d; /return 400/,+1d' /etc/nginx/one-api/callbacks.conf;"
     " systemctl reload nginx; sleep 1"
 )
-PENDING = 8
+PENDING = 20
+SETTLED = 480  # orders of before
+EVENTS = 5
+MODEL = f"stream-{EVENTS}-0.01"
 
 
 def become(site: LabSite, edition: str) -> None:
@@ -59,9 +62,14 @@ def hub(lab: Lab) -> Iterator[LabSite]:
 def test_one_hub_becomes_done_hub_and_goes_back(hub: LabSite, gateway: Gateway) -> None:
     payments.add_payment(hub, gateway)
     hub.host.ssh("systemctl stop one-api-callbacks.timer")  # the test says when it runs
+    _settle(hub, gateway)
     before = [payments.create_order(hub, gateway, 1) for _each in range(PENDING)]
-    begin = payments.credited(hub)
+    session, token = logins.session(hub), streams.prepare(hub, MODEL)
     become(hub, "done-hub")
+    assert logins.is_logged_in(hub, session)
+    assert streams.stream(hub, token, MODEL) == EVENTS
+    assert _orders(hub) == {"success": SETTLED, "pending": PENDING}
+    begin = payments.credited(hub)
     second = hub.deploy("-y", "--json").totals
     assert second["no_change"] == second["hosts"]
     verified = hub.verify()
@@ -82,7 +90,20 @@ def test_one_hub_becomes_done_hub_and_goes_back(hub: LabSite, gateway: Gateway) 
     ledgers.run(hub)
     assert payments.credited(hub) == begin + 2 * PENDING * QUOTA
     assert not ledgers.cases(hub)
+    assert _orders(hub) == {"success": SETTLED + 2 * PENDING}
     become(hub, "done-hub")
+
+
+def _settle(site: LabSite, gateway: Gateway) -> None:
+    """Orders of before, paid and credited."""
+    for _each in range(SETTLED):
+        order = payments.create_order(site, gateway, 1)
+        assert site.notified(gateway, order["notify_url"], order).is_accepted
+
+
+def _orders(site: LabSite) -> dict[str, int]:
+    """How many orders have which status, from the database."""
+    return dict(map(tuple, site.rows("SELECT status, count(*) FROM orders GROUP BY status")))
 
 
 @pytest.mark.timeout(300)

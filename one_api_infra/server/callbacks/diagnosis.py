@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from one_api_infra.server.callbacks.audit import Class
 from one_api_infra.server.callbacks.gateways.gateway import PaymentStatus, Reply
-from one_api_infra.shared import foreign
+from one_api_infra.shared import foreign, silence
 from one_api_infra.shared.texts import N_, _
 
 TITLES = {
@@ -30,18 +30,6 @@ WORDS = {
     PaymentStatus.UNKNOWN: N_("the gateway could not be asked: {reason}"),
 }
 UNTOLD = N_("the gateway does not tell whether it is paid: {reason}")
-# What AskError names by the kind of error.
-REASONS = {
-    "SSLError": N_("its certificate is not trusted"),
-    "ConnectionError": N_("no connection"),
-    "ConnectTimeout": N_("no connection in time"),
-    "ReadTimeout": N_("no answer in time"),
-    "ReadTimeoutError": N_("no answer in time"),
-    "JSONDecodeError": N_("its answer is no JSON"),
-    "ForbiddenAddressError": N_("it is in a private network that `gateway_networks` does not name"),
-    "no object": N_("its answer is no JSON"),
-}
-ERROR = re.compile(r"[A-Z][A-Za-z]+")  # a kind of error that REASONS does not have
 ANSWERED = re.compile(r"^refused: (?P<status>[0-9]+) (?P<answer>.*)$", re.DOTALL)
 LOST = {
     "silent": N_(
@@ -117,7 +105,7 @@ def reply_text(reply: Reply) -> str:
     money = "-" if reply.money is None else reply.money
     words = UNTOLD if is_unanswered(reply) else WORDS[reply.status]
     currency = foreign.text(reply.currency)
-    text = _(words, money=money, currency=currency, reason=_reason(reply))
+    text = _(words, money=money, currency=currency, reason=silence.words(reply.detail))
     return text.rstrip()
 
 
@@ -139,8 +127,8 @@ def is_denied(reply: Reply | None) -> bool:
 
 def is_unanswered(reply: Reply) -> bool:
     """Whether the gateway answered, but not to the question: with words of its own."""
-    is_ours = reply.detail in REASONS or ERROR.fullmatch(reply.detail) is not None
-    return reply.status is PaymentStatus.UNKNOWN and bool(reply.detail) and not is_ours
+    has_words = bool(reply.detail) and not silence.is_ours(reply.detail)
+    return reply.status is PaymentStatus.UNKNOWN and has_words
 
 
 def _kind(last: Seen) -> str:
@@ -166,14 +154,7 @@ def _silent(reply: Reply | None) -> str:
         PaymentStatus.UNCLEAR: "unclear",
     }
     unknown = "untold" if is_unanswered(reply) else "unreachable"
-    return _say(kinds.get(reply.status, unknown), detail=_reason(reply))
-
-
-def _reason(reply: Reply) -> str:
-    """Why the gateway said nothing, in our words or in its own."""
-    return (
-        _(REASONS[reply.detail]) if reply.detail in REASONS else foreign.text(reply.detail) or "-"
-    )
+    return _say(kinds.get(reply.status, unknown), detail=silence.words(reply.detail))
 
 
 def _say(kind: str, **values: object) -> str:

@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from one_api_infra.server.callbacks import auditor, cases, intake, journal, lists, remedies, tests
+from one_api_infra.server.callbacks import (
+    auditor,
+    cases,
+    intake,
+    journal,
+    lists,
+    remedies,
+    silent,
+    tests,
+)
 from one_api_infra.server.callbacks.gateways import GATEWAYS
 from one_api_infra.server.callbacks.intake import Accounts, Read
 from one_api_infra.server.callbacks.ledger import Ledger
@@ -69,6 +78,7 @@ class Worker:
         reconciler.end_interrupted()
         reconciler.replay()
         reconciler.ask(self._in_question(judge.watched(), now), outage_ended)
+        silent.keep(self.ledger, known, now)
         reconciler.reconcile()
         intake.read_orders(self.ledger, self.source, now)
         # A credit's callback may have come meanwhile; and the rest of a flood waits until now.

@@ -11,7 +11,7 @@ from one_api_infra.checks.dns import proxy
 from one_api_infra.checks.name import form
 from one_api_infra.checks.observation import Asked, Caa, Exchange, Observation, Port
 from one_api_infra.checks.verdict import Check, Finding, Level, State
-from one_api_infra.shared import plain
+from one_api_infra.shared import plain, silence
 from one_api_infra.shared.server_observation import OneApi, Server, Unobserved
 from tests.unit.checks.faults import FAULTS, everywhere, ports
 from tests.unit.checks.observations import (
@@ -37,6 +37,16 @@ def test_probe_is_not_missed_in_a_flood() -> None:
     """The end of the log, in which it is looked for, is a second of a flood."""
     flooded = server(callback_log={"probes": []}, callbacks={"state": {"strangers": 4000.0}})
     assert wrong(flooded) == ["ledger.flood"]
+
+
+def test_a_gateway_without_a_query_is_no_fault() -> None:
+    silent = [{"title": "1 epay", "reason": silence.NO_QUERY}]
+    found = verdict(server(callbacks={"state": {"silent": silent}}), "ledger.can_ask")
+    assert found.state is State.OK
+    assert "1 epay" in found.cause
+    failing = [*silent, {"title": "2 epay", "reason": "HTTP 403"}]
+    found = verdict(server(callbacks={"state": {"silent": failing}}), "ledger.can_ask")
+    assert (found.state, "2 epay" in found.cause) == (State.WARNING, True)
 
 
 @pytest.mark.parametrize("error", ["timeout", "SERVFAIL"])

@@ -56,11 +56,19 @@ def fetch(
                 timeout=TIMEOUT, stream=True, allow_redirects=False,
             ) as reply,
         ):  # fmt: skip
-            return bytes(reply.raw.read(MOST, decode_content=True))
+            return _body(reply)
     except (requests.RequestException, HTTPError, OSError, ValueError) as error:
         raise AskError(type(error).__name__) from None
     except ForbiddenAddressError as error:
         raise AskError(type(error).__name__) from None
+
+
+def _body(reply: requests.Response) -> bytes:
+    """Gateways say with a 4xx what they do not know, in JSON; a page is somebody else's."""
+    body = bytes(reply.raw.read(MOST, decode_content=True))
+    if reply.status_code >= 400 and not body.lstrip().startswith((b"{", b"[")):
+        raise AskError(f"HTTP {reply.status_code}")
+    return body
 
 
 def _inner(address: Address) -> Address:

@@ -60,6 +60,45 @@ def test_epay_v1() -> None:
     assert (found.currency, found.merchant) == ("", "1001")
 
 
+@pytest.mark.parametrize(
+    ("text", "key", "signature"),
+    [
+        # BEpusdt, docs/api.md; Epusdt, wiki/API.md: their own rule is epay's.
+        (
+            "order_id=20220201030210321&amount=42&notify_url=http://example.com/notify"
+            "&redirect_url=http://example.com/redirect",
+            "epusdt_password_xasddawqe",
+            "1cd4b52df5587cfb1968b0c0c6e156cd",
+        ),
+        (
+            "pid=1000&order_id=ORD202605230001&currency=cny&token=usdt&network=tron&amount=100"
+            "&notify_url=https://merchant.example/notify"
+            "&redirect_url=https://merchant.example/return&name=VIP",
+            "epusdt_secret_key",
+            "476412c422f4dd75c3d533f5c47a9cac",
+        ),
+    ],
+)
+def test_epay_signs_as_the_documented_examples(text: str, key: str, signature: str) -> None:
+    fields = dict(each.split("=", 1) for each in text.split("&"))
+    assert epay.sign(fields, key) == signature
+    assert epay.sign(fields | {"pid": "1001"}, key) != signature
+
+
+def test_bepusdt_calls_without_a_kind_of_signature() -> None:
+    """What BEpusdt v1.22.6 has sent for an order of 5.50."""
+    query = (
+        "money=5.5&name=ABC123&out_trade_no=NO1&pid=1000&trade_no=uX939Yfxo6HSK4tllp"
+        "&trade_status=TRADE_SUCCESS&type=usdt.trc20&sign=707240d7cde220a6e7954341f9868738"
+    )
+    known = account("epay", partner_id="1000", key="epay-key")
+    found = said("epay", called(f"{PATH}?{query}"), known)
+    assert (found.is_genuine, found.is_paid, found.money) == (True, True, Decimal("5.50"))
+    for name in ("money=5", "NO1", "1000", "TRADE_SUCCESS", "sign=7"):
+        altered = called(f"{PATH}?{query.replace(name, name + '1')}")
+        assert not said("epay", altered, known).is_genuine
+
+
 @pytest.mark.parametrize("change", [{"key": "other"}, {"pid": "1002"}])
 def test_epay_of_somebody_else_is_not_genuine(change: dict[str, str]) -> None:
     assert not said("epay", called(callback_request("1", **change)), ACCOUNT).is_genuine
