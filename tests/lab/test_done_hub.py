@@ -26,7 +26,7 @@ UNLIMITED = (
 PENDING = 20
 SETTLED = 480  # orders of before
 EVENTS = 5
-MODEL = f"stream-{EVENTS}-0.01"
+MODEL = f"stream-{EVENTS}-10"
 
 
 def become(site: LabSite, edition: str) -> None:

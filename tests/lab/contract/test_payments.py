@@ -3,13 +3,13 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 import requests
 
 from one_api_infra.lab.gateway import Gateway
-from one_api_infra.lab.gateways import Alipay, Call, Wxpay
+from one_api_infra.lab.gateways import Alipay, Bepusdt, Call, Wxpay
 from one_api_infra.lab.stand_in.store import sign
 from tests.lab.contract.conftest import OneApi
 
@@ -95,6 +95,18 @@ def test_callback_credits_once(one_api: OneApi, payment: dict[str, Any], account
         "GET", f"/api/payment/order?page=1&size=10&trade_no={order['out_trade_no']}"
     )
     assert listed.json()["data"]["data"][0]["status"] == "success"
+
+
+def test_bepusdt_is_an_epay(one_api: OneApi, payment: dict[str, Any], account: Gateway) -> None:
+    """It names no kind of signature, another type, and an amount without zeros at its end."""
+    order, before = _order(one_api, payment), _quota(one_api)
+    made = Bepusdt(account.pay_domain, account.partner, account.key)
+    for call, answer in (
+        (made.call(order, key="another"), b"fail"),
+        (made.call(order), b"success"),
+    ):
+        assert _notify(one_api, payment, dict(parse_qsl(call.query))) == answer
+    assert _quota(one_api) == before + 5000000
 
 
 def test_quota_changed_by_hand_stands_in_the_log(one_api: OneApi, payment: dict[str, Any]) -> None:
