@@ -20,6 +20,8 @@ OPTION = "ssh_paramiko_connect_kwargs"
 
 def immediate(data: dict[str, Any]) -> dict[str, Any]:
     """A host's data with such a connection; the admin's own arguments for paramiko win."""
+    if data.get("_get_pty"):  # a terminal is asked for before the command, which waits already
+        return data
     return data | {OPTION: {"transport_factory": _transport} | data.get(OPTION, {})}
 
 

@@ -1,9 +1,9 @@
-"""An ssh connection whose commands cost one round trip each, those with an input two.
+"""An ssh connection whose commands cost one round trip each, with their input.
 
-With paramiko's own it is one to two more: the channel is opened, the command is asked for, and the
-answer is waited for. Here the next channel is opened while nobody waits for it, and nobody waits
-for the answer: a server that refuses a command closes its channel. (OpenSSH takes no input before
-the command has begun.)
+With paramiko's own it is two to three more: the channel is opened, the command is asked for, its
+answer is waited for, and OpenSSH takes no input before the command has begun. Here, while nobody
+waits for it, the next channel is opened, and a shell begun in it that waits for the command; and
+nobody waits for answers: a server that refuses a command closes its channel.
 
 Nagle's algorithm, which paramiko leaves on, holds every second small write until the server's
 delayed acknowledgement: about 40 ms for each command.
@@ -19,29 +19,49 @@ from paramiko.common import cMSG_CHANNEL_REQUEST
 from typing_extensions import override
 
 SILENT_SECONDS = 15  # a cut network is an error by then, not a run that hangs
+READY = 2
+# In braces: of a command that is cut off nothing is done. What follows it is its input.
+WAITING = 'sh -c \'read -r n && c=$(dd bs="$n" count=1 iflag=fullblock status=none) && eval "$c"\''
 
 
 class EagerTransport(Transport):
-    """A connection that keeps one open channel ready."""
+    """A connection that keeps open channels ready, in each of which a shell waits for a command.
 
-    _ready: "gevent.Greenlet | None" = None
+    Two: each takes two round trips to make, and commands that write take one.
+    """
+
+    _ready: "tuple[gevent.Greenlet, ...]" = ()
+
+    @override
+    def auth_publickey(self, *args: Any, **options: Any) -> list[str]:
+        left = super().auth_publickey(*args, **options)
+        if not left:  # the first channel is opened while the run prepares its first question
+            self._ready = (gevent.spawn(self._open, ""),)
+            gevent.sleep(0)
+        return left
 
     @override
     def open_session(self, *args: Any, **options: Any) -> Channel:
-        # A greenlet that has ended is false.
-        ready: Channel | None = self._ready.get() if self._ready is not None else None
+        if "timeout" not in options:  # for SFTP: a command's has one
+            return super().open_session(*args, **options)
+        first, *rest = self._ready or (None,)
+        ready: Channel | None = first.get() if first is not None else None
         if ready is None or ready.closed:
             ready = super().open_session(*args, **options)
-        self._ready = gevent.spawn(self._open)
-        ready.exec_command = partial(_ask, ready)  # type: ignore[method-assign]
+            ready.exec_command = partial(_ask, ready)  # type: ignore[method-assign]
+        self._ready = (*rest, *(gevent.spawn(self._open) for _each in range(READY - len(rest))))
         return ready
 
-    def _open(self) -> Channel | None:
+    def _open(self, waiting: str = WAITING) -> Channel | None:
         """A channel; None where sshd allows no more of them at a time (``MaxSessions``)."""
         try:
-            return super().open_session()
+            channel = super().open_session()
+            if waiting:
+                _ask(channel, waiting)
         except (SSHException, OSError, EOFError):
             return None
+        channel.exec_command = partial(_tell if waiting else _ask, channel)  # type: ignore[method-assign]
+        return channel
 
 
 def made(sock: Any, **options: Any) -> Transport:
@@ -65,3 +85,13 @@ def _ask(channel: Channel, command: str) -> None:
     message.add_string(command)
     transport: Any = channel.transport
     transport._send_user_message(message)
+
+
+def _tell(channel: Channel, command: str) -> None:
+    channel.sendall(told(command))
+
+
+def told(command: str) -> bytes:
+    """What lets a shell that waits run a command."""
+    text = f"{{\n{command}\n}}".encode()
+    return b"%d\n%s" % (len(text), text)

@@ -6,7 +6,7 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
-from one_api_infra.server.local import write
+from one_api_infra.server.local import remember
 from one_api_infra.shared import paths, plain
 from one_api_infra.shared.certificate import Certificate
 from one_api_infra.shared.plain import PlainError
@@ -79,8 +79,7 @@ def _known() -> tuple[Seen, ...]:
 def _keep(known: dict[str, Seen]) -> None:
     """The newest of each pair of files."""
     newest = {_files(each): each for each in known.values()}
-    with contextlib.suppress(OSError):  # before the monitor's first run its folder is not there
-        write(paths.CERTIFICATES_SEEN, plain.write(SeenFile(tuple(newest.values()))))
+    remember(paths.CERTIFICATES_SEEN, plain.write(SeenFile(tuple(newest.values()))))
 
 
 def _files(seen: Seen) -> tuple[str, str, str]:

@@ -149,6 +149,13 @@ def write(path: str | Path, content: str | bytes, mode: int = 0o600) -> None:
     Path(name).rename(target)
 
 
+def remember(path: str | Path, content: str, mode: int = 0o600) -> None:
+    """Write what spares the next look work, in the monitor's folder, which may not be there yet."""
+    with contextlib.suppress(OSError):
+        Path(path).parent.mkdir(0o755, exist_ok=True)
+        write(path, content, mode)
+
+
 def link(path: str | Path, target: str | Path) -> None:
     """Point a symbolic link to ``target``, atomically."""
     new = Path(f"{path}.new")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from one_api_infra.server.local import run, write
+from one_api_infra.server.local import remember, run
 from one_api_infra.server.serving import under_way
 from one_api_infra.shared import paths, started, units
 from one_api_infra.shared.server_observation import Holder, Process
@@ -66,8 +66,7 @@ def is_release() -> bool:
         known = noted.read_text() if noted.exists() else ""
         if not known.startswith(mark):
             known = mark + _sha256(program)
-            with suppress(OSError):  # before the monitor's first run its folder is not there
-                write(noted, known, 0o644)
+            remember(noted, known, 0o644)
     except OSError:
         return False
     return known.removeprefix(mark).startswith(program.parent.name)

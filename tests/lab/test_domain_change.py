@@ -4,6 +4,9 @@ import json
 
 import pytest
 
+from one_api_infra.lab.lab import Lab
+from tests.lab import real
+from tests.lab.conftest import new_site
 from tests.lab.sites import LabSite
 
 SCAN = (
@@ -20,7 +23,34 @@ DUMP = (
 )
 
 
+@pytest.mark.timeout(300)
 def test_everything_moves(site: LabSite) -> None:
+    everything_moves(site)
+
+
+@pytest.mark.skipif(real.edition() != "new-api", reason="ONE_API_BINARY names no real New API")
+@pytest.mark.timeout(300)
+def test_everything_of_new_api_moves(lab: Lab) -> None:
+    """Its passkeys, cookies, proxies and redirects name the domain too."""
+    site = new_site(lab, "moving", "debian-13", "moving.lab.test")
+    try:
+        site.inventory(edition="new-api")
+        site.converge()
+        assert {"passkey.rp_id", "passkey.origins"} <= _options(site, site.domain)
+        everything_moves(site)
+        assert {"passkey.rp_id", "passkey.origins"} <= _options(site, site.domain)
+    finally:
+        site.host.remove()
+
+
+def _options(site: LabSite, name: str) -> set[str]:
+    """Options that name a domain, from the database."""
+    found = site.rows("SELECT key, value FROM options")
+    return {key for key, value in found if name in value}
+
+
+def everything_moves(site: LabSite) -> None:
+    """And the second run changes nothing."""
     old, new = site.domain, "moved.lab.test"
     site.lab.point(new, site.host)
     assert old in site.host.ssh(SCAN.format(old=old) + "; cat /etc/one-api-infra/site.json")
