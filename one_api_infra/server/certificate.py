@@ -36,6 +36,7 @@ def observe(site: SiteFile) -> list[Certificate]:
     if site.certificate_file and site.certificate_key_file:
         external = read(EXTERNAL, site.certificate_file, site.certificate_key_file)
         found += [external] if external else []
+    _forget_others(found)
     return found
 
 
@@ -80,6 +81,14 @@ def _keep(known: dict[str, Seen]) -> None:
     """The newest of each pair of files."""
     newest = {_files(each): each for each in known.values()}
     remember(paths.CERTIFICATES_SEEN, plain.write(SeenFile(tuple(newest.values()))))
+
+
+def _forget_others(found: list[Certificate]) -> None:
+    """Those of an earlier domain are named nowhere."""
+    known = _known()
+    left = tuple(each for each in known if each.certificate in found)
+    if left != known:
+        remember(paths.CERTIFICATES_SEEN, plain.write(SeenFile(left)))
 
 
 def _files(seen: Seen) -> tuple[str, str, str]:

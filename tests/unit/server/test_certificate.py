@@ -1,6 +1,7 @@
 """A certificate on disk is read with its key, or not at all."""
 
 import datetime as dt
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from cryptography.x509.oid import NameOID
 from one_api_infra.server import certificate, certificate_file
 from one_api_infra.shared import paths
 from one_api_infra.shared.certificate import Certificate
+from tests.unit import examples
 
 BEGIN = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 PEM = serialization.Encoding.PEM
@@ -89,3 +91,20 @@ def test_is_read_anew_only_when_its_files_have_changed(
     assert found
     assert found.names == ("shop.example.com",)
     assert "pay.example.com" not in seen.read_text()
+
+
+def test_what_is_kept_names_no_earlier_domain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = tmp_path / "certificates"
+    monkeypatch.setattr(paths, "CERTIFICATES_SEEN", str(kept))
+    monkeypatch.setattr(paths, "LETSENCRYPT", str(tmp_path))
+    for name in ("old.example.com", "new.example.com"):
+        (tmp_path / "live" / name).mkdir(parents=True)
+        written(tmp_path / "live" / name, private(), name)
+        certificate.observe(examples.site().public())
+    assert "old.example.com" in kept.read_text()
+    shutil.rmtree(tmp_path / "live/old.example.com")
+    found = certificate.observe(examples.site().public())
+    assert [each.name for each in found] == ["new.example.com"]
+    assert "old.example.com" not in kept.read_text()
