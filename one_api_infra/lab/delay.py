@@ -1,4 +1,4 @@
-"""A host far away: every frame to and from it takes half the round trip longer.
+"""A host far away: every frame to and from it takes half the round trip longer; or a slow link.
 
 In user space, between two bridges, since not every kernel has netem. The relay runs as
 ``python -m one_api_infra.lab.delay NEAR FAR SECONDS`` and makes both taps; they go with it.
@@ -42,6 +42,18 @@ def far(host: Host, round_trip: float) -> Iterator[None]:
         yield
     finally:
         remove(host)
+
+
+@contextlib.contextmanager
+def slow(host: Host, megabytes: float) -> Iterator[None]:
+    """Let no more than so many MB a second reach a host, from wherever."""
+    rate = f"{megabytes * 8:g}mbit"
+    shape = ("root", "tbf", "rate", rate, "burst", "64k", "latency", "200ms")
+    process.run("tc", "qdisc", "replace", "dev", host.interface, *shape)
+    try:
+        yield
+    finally:
+        process.run("tc", "qdisc", "del", "dev", host.interface, "root")
 
 
 def remove(host: Host) -> None:
