@@ -14,12 +14,13 @@ from functools import partial
 from typing import Any
 
 import gevent  # type: ignore[import-untyped]
-from paramiko import Channel, Message, SSHException, Transport
+from paramiko import Channel, ChannelException, Message, SSHException, Transport
 from paramiko.common import cMSG_CHANNEL_REQUEST
 from typing_extensions import override
 
 SILENT_SECONDS = 15  # a cut network is an error by then, not a run that hangs
 READY = 2
+PAUSES = (0.1, 0.3, 1.0)  # seconds
 # In braces: of a command that is cut off nothing is done. What follows it is its input.
 WAITING = 'sh -c \'read -r n && c=$(dd bs="$n" count=1 iflag=fullblock status=none) && eval "$c"\''
 
@@ -31,6 +32,7 @@ class EagerTransport(Transport):
     """
 
     _ready: "tuple[gevent.Greenlet, ...]" = ()
+    _spare = READY
 
     @override
     def auth_publickey(self, *args: Any, **options: Any) -> list[str]:
@@ -43,14 +45,25 @@ class EagerTransport(Transport):
     @override
     def open_session(self, *args: Any, **options: Any) -> Channel:
         if "timeout" not in options:  # for SFTP: a command's has one
-            return super().open_session(*args, **options)
+            return self._opened(*args, **options)
         first, *rest = self._ready or (None,)
         ready: Channel | None = first.get() if first is not None else None
         if ready is None or ready.closed:
-            ready = super().open_session(*args, **options)
+            ready = self._opened(*args, **options)
             ready.exec_command = partial(_ask, ready)  # type: ignore[method-assign]
-        self._ready = (*rest, *(gevent.spawn(self._open) for _each in range(READY - len(rest))))
+        missing = range(self._spare - len(rest))
+        self._ready = (*rest, *(gevent.spawn(self._open) for _each in missing))
         return ready
+
+    def _opened(self, *args: Any, **options: Any) -> Channel:
+        """A channel that is needed: those that wait give way, and sshd takes a while to see it."""
+        for pause in PAUSES:
+            try:
+                return super().open_session(*args, **options)
+            except ChannelException:
+                self._give_way()
+                gevent.sleep(pause)
+        return super().open_session(*args, **options)
 
     def _open(self, waiting: str = WAITING) -> Channel | None:
         """A channel; None where sshd allows no more of them at a time (``MaxSessions``)."""
@@ -59,9 +72,17 @@ class EagerTransport(Transport):
             if waiting:
                 _ask(channel, waiting)
         except (SSHException, OSError, EOFError):
+            self._give_way()
             return None
         channel.exec_command = partial(_tell if waiting else _ask, channel)  # type: ignore[method-assign]
         return channel
+
+    def _give_way(self) -> None:
+        """Keep none ready any more."""
+        self._spare = 0
+        for each in self._ready:
+            if each.ready() and each.value:
+                each.value.close()
 
 
 def made(sock: Any, **options: Any) -> Transport:
