@@ -142,7 +142,8 @@ class Lab:
     def zone(self, records: dict[str, dict[str, list[str]]]) -> None:
         """Replace the DNS zone."""
         here = {"NS": ["ns.lab.test."], "SOA": [SOA]}
-        own = {"lab.test": here, "ns.lab.test": {"A": [self.network.service("dns")]}}
+        # Else who looks for the zone of another name would ask this machine's own resolvers.
+        own = {"test": here, "lab.test": here, "ns.lab.test": {"A": [self.network.service("dns")]}}
         own |= {name: {"A": [self.network.service("gateway")]} for name in GATEWAY_NAMES}
         self._write_zone("dns", own | records)
 

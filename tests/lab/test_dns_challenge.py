@@ -176,8 +176,9 @@ def test_records_that_arrive_late(site: LabSite, zones: ZoneServer, lab: Lab) ->
 @pytest.mark.timeout(600)
 def test_a_slow_provider_is_waited_for(site: LabSite, zones: ZoneServer) -> None:
     zones.host.ssh(
-        "systemd-run --quiet sh -c 'for i in 1 2 3 4 5 6 7 8 9; do"
-        " systemctl kill -s STOP named; sleep 4; systemctl kill -s CONT named; sleep 2; done'"
+        # The CA asks the same server, and waits two seconds.
+        "systemd-run --quiet sh -c 'for i in $(seq 20); do"
+        " systemctl kill -s STOP named; sleep 1.4; systemctl kill -s CONT named; sleep 1; done'"
     )
     site.converge()
     assert names(site) == [site.domain]
