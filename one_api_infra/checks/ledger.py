@@ -5,7 +5,7 @@ from typing import Any
 from one_api_infra.checks.observation import Observation
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Note, Skip
 from one_api_infra.shared import intervals, silence, test_payment, units
-from one_api_infra.shared.server_observation import observed
+from one_api_infra.shared.server_observation import Silent, observed
 from one_api_infra.shared.texts import N_, _
 
 STRANGERS = 2.0  # callbacks a second that nobody signed; scanners are far below
@@ -57,14 +57,19 @@ def _answers(observation: Observation) -> Finding:
     ledger = observed(observation.on_server.callbacks)
     if ledger is None:
         return _no_agent()
-    without = [each.title for each in ledger.state.silent if each.reason == silence.NO_QUERY]
+    without = [each for each in ledger.state.silent if _has_no_query(each)]
     for each in ledger.state.silent:
-        if each.title not in without:
+        if each not in without:
             values = {"row": each.title, "reason": silence.words(each.reason)}
             return Found("silent", each.reason, values)
     if not without:
         return None
-    return Note(_("{row} has no query: its callbacks alone tell", row=", ".join(without)))
+    rows = ", ".join(each.title for each in without)
+    return Note(_("{row} has no query: its callbacks alone tell", row=rows))
+
+
+def _has_no_query(silent: Silent) -> bool:
+    return silent.reason == silence.NO_QUERY and not silent.has_told
 
 
 def _cases(observation: Observation) -> Finding:
@@ -179,8 +184,9 @@ CHECKS = (
                     " callback tells is not seen"
                 ),
                 N_(
-                    "ask the gateway to let this server's address through to its query (epay:"
-                    " `api.php`); until then look in its own list for orders that are pending here"
+                    "mend the key in the payment row, or ask the gateway to let this server's"
+                    " address through to its query (epay: `api.php`); until then look in its own"
+                    " list for orders that are pending here"
                 ),
                 is_warning=True,
             )

@@ -75,9 +75,11 @@ class Network:
             run("nft", "delete", "table", "ip", self.table)
 
     def _way_out(self) -> str:
-        # Bridged frames pass here too where bridges call iptables: those of a far host's bridge
-        # (delay.py) must stay as they are.
-        inside = f'oifname != "{self.bridge}" oifname != "oaie-*"'
-        rule = f"ip saddr {self.subnet} {inside} masquerade"
+        # Where bridges call iptables, frames pass here on a far host's bridge too (delay.py): who
+        # is noted there as a connection gets no other address any more on its way out.
+        far = 'type filter hook prerouting priority raw; iifname "oaie-*" notrack'
         hook = "type nat hook postrouting priority srcnat"
-        return f"table ip {self.table} {{\nchain postrouting {{\n{hook};\n{rule}\n}}\n}}\n"
+        rule = f'ip saddr {self.subnet} oifname != "{self.bridge}" masquerade'
+        chains = {"prerouting": far, "postrouting": f"{hook}; {rule}"}
+        text = "\n".join(f"chain {name} {{ {rules}; }}" for name, rules in chains.items())
+        return f"table ip {self.table} {{\n{text}\n}}\n"

@@ -22,7 +22,7 @@ def immediate(data: dict[str, Any]) -> dict[str, Any]:
     """A host's data with such a connection; the admin's own arguments for paramiko win."""
     if data.get("_get_pty"):  # a terminal is asked for before the command, which waits already
         return data
-    return data | {OPTION: {"transport_factory": _transport} | data.get(OPTION, {})}
+    return data | {OPTION: {"transport_factory": _transport} | (data.get(OPTION) or {})}
 
 
 def _transport(sock: Any, **options: Any) -> Any:

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 import gevent  # type: ignore[import-untyped]
-from paramiko import Channel, ChannelException, Message, SSHException, Transport
+from paramiko import Channel, Message, SSHException, Transport
 from paramiko.common import cMSG_CHANNEL_REQUEST
 from typing_extensions import override
 
@@ -47,12 +47,13 @@ class EagerTransport(Transport):
         if "timeout" not in options:  # for SFTP: a command's has one
             return self._opened(*args, **options)
         first, *rest = self._ready or (None,)
+        self._ready = tuple(rest)
         ready: Channel | None = first.get() if first is not None else None
         if ready is None or ready.closed:
             ready = self._opened(*args, **options)
             ready.exec_command = partial(_ask, ready)  # type: ignore[method-assign]
-        missing = range(self._spare - len(rest))
-        self._ready = (*rest, *(gevent.spawn(self._open) for _each in missing))
+        missing = range(self._spare - len(self._ready))
+        self._ready += tuple(gevent.spawn(self._open) for _each in missing)
         return ready
 
     def _opened(self, *args: Any, **options: Any) -> Channel:
@@ -60,7 +61,9 @@ class EagerTransport(Transport):
         for pause in PAUSES:
             try:
                 return super().open_session(*args, **options)
-            except ChannelException:
+            except SSHException:  # of several refusals at once paramiko tells one its kind
+                if not self.is_active():
+                    raise
                 self._give_way()
                 gevent.sleep(pause)
         return super().open_session(*args, **options)
@@ -71,6 +74,7 @@ class EagerTransport(Transport):
             channel = super().open_session()
             if waiting:
                 _ask(channel, waiting)
+                channel.get_pty = _no_terminal  # type: ignore[method-assign]
         except (SSHException, OSError, EOFError):
             self._give_way()
             return None
@@ -98,6 +102,7 @@ def made(sock: Any, **options: Any) -> Transport:
 
 def _ask(channel: Channel, command: str) -> None:
     """``Channel.exec_command`` without its wait for the answer."""
+    _forget_itself(channel)
     message = Message()
     message.add_byte(cMSG_CHANNEL_REQUEST)
     message.add_int(channel.remote_chanid)
@@ -108,8 +113,18 @@ def _ask(channel: Channel, command: str) -> None:
     transport._send_user_message(message)
 
 
+def _no_terminal(*_args: Any, **_options: Any) -> None:
+    raise SSHException("a shell runs in this channel: give `_get_pty` to the host, in its data")
+
+
 def _tell(channel: Channel, command: str) -> None:
+    _forget_itself(channel)
     channel.sendall(told(command))
+
+
+def _forget_itself(channel: Channel) -> None:
+    """A channel that nobody holds closes itself, unless it holds itself."""
+    vars(channel).pop("exec_command", None)
 
 
 def told(command: str) -> bytes:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from one_api_infra.server import callback_service
 from one_api_infra.server.callbacks import auditor, intake, log, timeline
-from one_api_infra.server.callbacks.gateways.gateway import PaymentStatus, Reply
+from one_api_infra.server.callbacks.gateways.gateway import Reply
 from one_api_infra.server.callbacks.ledger import Ledger
 from one_api_infra.server.callbacks.loopback import Answer
 from one_api_infra.server.callbacks.order_sources.order_source import OrderSource
@@ -127,7 +127,7 @@ def _look(ledger: Ledger, source: OrderSource, number: str, *, ask: bool = True)
             ledger, source, known, lambda _made: Answer(0, b""), now, acts=False
         )
         reply = reconciler.question(order)
-        if reply and reply.status is not PaymentStatus.UNKNOWN:
+        if reply and reply.status.tells:
             ledger.add_reply(number, reply, now)
         else:
             silence = reply

@@ -171,10 +171,14 @@ class Tested:
 
 @dataclass(frozen=True)
 class Silent:
-    """A payment row whose gateway answers no question; ``reason`` is of ``shared/silence.py``."""
+    """A payment row whose gateway answers no question; ``reason`` is of ``shared/silence.py``.
+
+    ``has_told``: it has answered others before.
+    """
 
     title: str
     reason: str
+    has_told: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """Why a gateway gave no answer about an order, as a word that is kept and in words for people."""
 
-import re
-
 from one_api_infra.shared import foreign
 from one_api_infra.shared.texts import N_, _
 
@@ -18,12 +16,6 @@ REASONS = {
     "no object": N_("its answer is no JSON"),
     NO_QUERY: N_("it has no query"),
 }
-OURS = re.compile(r"[A-Z][A-Za-z]+|HTTP [0-9]{3}")  # what REASONS does not have
-
-
-def is_ours(detail: str) -> bool:
-    """Whether it says why there was no answer; else these are the gateway's own words."""
-    return detail in REASONS or OURS.fullmatch(detail) is not None
 
 
 def words(detail: str) -> str:

@@ -52,7 +52,7 @@ def _answer(ask: Ask, order: Order) -> tuple[Reply, bool]:
     try:
         return ask(order), True
     except AskError as error:
-        return Reply(PaymentStatus.UNKNOWN, order.number, detail=str(error)), False
+        return Reply(PaymentStatus.SILENT, order.number, detail=str(error)), False
 
 
 def side_by_side(
@@ -105,5 +105,5 @@ def _out_of_time(asked: list[_Account]) -> Iterator[tuple[Order, Reply]]:
             asked.remove(account)
             yield (
                 account.current,
-                Reply(PaymentStatus.UNKNOWN, account.current.number, detail=NO_ANSWER),
+                Reply(PaymentStatus.SILENT, account.current.number, detail=NO_ANSWER),
             )

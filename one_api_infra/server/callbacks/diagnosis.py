@@ -27,9 +27,9 @@ WORDS = {
     PaymentStatus.WAITING: N_("the gateway says: not paid"),
     PaymentStatus.CLOSED: N_("the gateway says: closed without a payment"),
     PaymentStatus.UNCLEAR: N_("the gateway contradicts itself: {reason}"),
-    PaymentStatus.UNKNOWN: N_("the gateway could not be asked: {reason}"),
+    PaymentStatus.UNKNOWN: N_("the gateway does not tell whether it is paid: {reason}"),
+    PaymentStatus.SILENT: N_("the gateway could not be asked: {reason}"),
 }
-UNTOLD = N_("the gateway does not tell whether it is paid: {reason}")
 ANSWERED = re.compile(r"^refused: (?P<status>[0-9]+) (?P<answer>.*)$", re.DOTALL)
 LOST = {
     "silent": N_(
@@ -103,9 +103,9 @@ def act(result: str) -> str:
 def reply_text(reply: Reply) -> str:
     """What the gateway said when it was asked, in words."""
     money = "-" if reply.money is None else reply.money
-    words = UNTOLD if is_unanswered(reply) else WORDS[reply.status]
     currency = foreign.text(reply.currency)
-    text = _(words, money=money, currency=currency, reason=silence.words(reply.detail))
+    reason = silence.words(reply.detail)
+    text = _(WORDS[reply.status], money=money, currency=currency, reason=reason)
     return text.rstrip()
 
 
@@ -123,12 +123,6 @@ def loss(seen: Sequence[Seen], reply: Reply | None) -> str:
 def is_denied(reply: Reply | None) -> bool:
     """Whether the gateway itself says that nothing is paid."""
     return reply is not None and reply.status in {PaymentStatus.WAITING, PaymentStatus.CLOSED}
-
-
-def is_unanswered(reply: Reply) -> bool:
-    """Whether the gateway answered, but not to the question: with words of its own."""
-    has_words = bool(reply.detail) and not silence.is_ours(reply.detail)
-    return reply.status is PaymentStatus.UNKNOWN and has_words
 
 
 def _kind(last: Seen) -> str:
@@ -152,9 +146,10 @@ def _silent(reply: Reply | None) -> str:
         PaymentStatus.WAITING: "waiting",
         PaymentStatus.CLOSED: "waiting",
         PaymentStatus.UNCLEAR: "unclear",
+        PaymentStatus.UNKNOWN: "untold",
+        PaymentStatus.SILENT: "unreachable",
     }
-    unknown = "untold" if is_unanswered(reply) else "unreachable"
-    return _say(kinds.get(reply.status, unknown), detail=silence.words(reply.detail))
+    return _say(kinds[reply.status], detail=silence.words(reply.detail))
 
 
 def _say(kind: str, **values: object) -> str:

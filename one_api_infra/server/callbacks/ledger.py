@@ -47,6 +47,7 @@ CREATE INDEX IF NOT EXISTS corrections_number ON corrections (number);
 CREATE TABLE IF NOT EXISTS replies (
   number TEXT PRIMARY KEY, at REAL NOT NULL, status TEXT NOT NULL, gateway_number TEXT NOT NULL,
   money TEXT, currency TEXT NOT NULL, merchant TEXT NOT NULL, detail TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS replies_at ON replies (at);
 CREATE TABLE IF NOT EXISTS questions (number TEXT PRIMARY KEY, at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS acts (
   id INTEGER PRIMARY KEY, number TEXT NOT NULL, callback TEXT NOT NULL, kind TEXT NOT NULL,
@@ -247,11 +248,10 @@ class Ledger:
     def add_reply(self, number: str, reply: Reply, now: float) -> None:
         """Put in what a gateway said of an order."""
         money = None if reply.money is None else str(reply.money)
-        row = (number, now, reply.status.value, reply.gateway_number, money, reply.currency)
-        self.db.execute(
-            "INSERT OR REPLACE INTO replies VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (*row, reply.merchant, reply.detail),
-        )
+        texts = (number, reply.gateway_number, reply.currency, reply.merchant, reply.detail)
+        number, gateway_number, *rest = (clean(text)[:LONGEST] for text in texts)
+        row = (number, now, reply.status.value, gateway_number, money, *rest)
+        self.db.execute("INSERT OR REPLACE INTO replies VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     def orders(self, where: str, *values: Any) -> list[Order]:
         """Orders by a condition of ours; its values by place, or as one mapping by name."""

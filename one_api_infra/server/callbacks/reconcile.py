@@ -105,8 +105,8 @@ class Reconciler:
     def _keep(self, order: Order, reply: Reply) -> None:
         """Note a word; "paid" is not forgotten because the gateway is silent now."""
         known = self.ledger.reply(order.number)
-        if known and known.status is PaymentStatus.PAID and reply.status is PaymentStatus.UNKNOWN:
-            reply = known
+        if known and known.status is PaymentStatus.PAID and not reply.status.tells:
+            return
         self.ledger.add_reply(order.number, reply, self.now)
 
     def reconcile(self) -> None:
@@ -207,7 +207,7 @@ class Reconciler:
             raise
         except Exception as error:  # libraries and hostile answers; nobody's order may stop the run
             raise AskError(type(error).__name__) from None
-        if reply.status is not PaymentStatus.UNKNOWN and reply.number != order.number:
+        if reply.status.tells and reply.number != order.number:
             # Some clones ignore the number and tell of their latest order.
             return Reply(
                 PaymentStatus.UNKNOWN, order.number, detail=f"tells of {reply.number[:50]}"

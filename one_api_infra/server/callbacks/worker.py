@@ -78,8 +78,8 @@ class Worker:
         reconciler.end_interrupted()
         reconciler.replay()
         reconciler.ask(self._in_question(judge.watched(), now), outage_ended)
-        silent.keep(self.ledger, known, now)
         reconciler.reconcile()
+        silent.keep(self.ledger, known, now)
         intake.read_orders(self.ledger, self.source, now)
         # A credit's callback may have come meanwhile; and the rest of a flood waits until now.
         self._note_strangers(now, read, self._read_log(known, LATER))

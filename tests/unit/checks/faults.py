@@ -306,8 +306,8 @@ FAULTS: list[tuple[Observation, str]] = [
     (server(callbacks={"is_active": False}), "ledger.is_fresh"),
     (server(callbacks={"state": {"is_rebuilt": True}}), "ledger.is_whole"),
     (server(callbacks={"state": {"cases": 2}}), "ledger.has_no_case"),
-    (server(callbacks={"state": {"silent": [{"title": "1 epay", "reason": "ReadTimeout"}]}}),
-     "ledger.can_ask"),
+    (server(callbacks={"state": {"silent": [
+        {"title": "1 epay", "reason": "ReadTimeout", "has_told": False}]}}), "ledger.can_ask"),
     (server(callbacks={"state": {"tested": [{"title": "1 epay", "at": NOW, "step": "callback"}]}}),
      "payment.test"),
     (server(monitor={"ran": NOW - 3600}), "monitor.ran"),

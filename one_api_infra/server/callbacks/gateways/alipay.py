@@ -64,7 +64,7 @@ class Alipay(Gateway):
     def ask(self, account: Account, number: str, created: float) -> Reply:
         try:
             answer = client.fetch("POST", ENDPOINT, data=_question(account, number))
-            found = _answered(answer, account)
+            found = _answered(answer.body, account)
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise AskError(type(error).__name__) from None
         return _reply(found, account, number)
@@ -123,8 +123,9 @@ def _reply(found: Mapping[str, object], account: Account, number: str) -> Reply:
     state = str(found.get("trade_status") or "")
     if str(found.get("code")) != "10000":
         reason = str(found.get("sub_code") or found.get("msg") or "")
-        # Before the payer scans the code Alipay does not know the order.
-        status = PaymentStatus.WAITING if reason == "ACQ.TRADE_NOT_EXIST" else PaymentStatus.UNKNOWN
+        # Before the payer scans the code Alipay does not know the order. What is no ACQ refuses.
+        status = PaymentStatus.UNKNOWN if reason.startswith("ACQ.") else PaymentStatus.SILENT
+        status = PaymentStatus.WAITING if reason == "ACQ.TRADE_NOT_EXIST" else status
         return Reply(status, number, detail=reason)
     kinds = {"WAIT_BUYER_PAY": PaymentStatus.WAITING, "TRADE_CLOSED": PaymentStatus.CLOSED}
     return Reply(

@@ -6,7 +6,7 @@ The address is judged on the connection itself: a name may lead elsewhere each t
 import ipaddress
 import socket
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -28,6 +28,13 @@ class ForbiddenAddressError(Exception):
     """The gateway's name leads into a private network that the site's settings do not name."""
 
 
+class HttpAnswer(NamedTuple):
+    """What a gateway's server answered."""
+
+    status: int
+    body: bytes
+
+
 def allow(networks: Iterable[str]) -> None:
     """Private networks in which gateways may be: the site's ``gateway_networks``."""
     _allowed[:] = map(ipaddress.ip_network, networks)
@@ -46,8 +53,8 @@ def fetch(
     *,
     params: Mapping[str, str] | None = None,
     data: Mapping[str, str] | None = None,
-) -> bytes:
-    """The answer's body; AskError names the kind of failure, and no part of the URL."""
+) -> HttpAnswer:
+    """The answer; AskError names the kind of failure, and no part of the URL."""
     try:
         with (
             _session() as session,
@@ -56,19 +63,12 @@ def fetch(
                 timeout=TIMEOUT, stream=True, allow_redirects=False,
             ) as reply,
         ):  # fmt: skip
-            return _body(reply)
+            body = bytes(reply.raw.read(MOST, decode_content=True))
+            return HttpAnswer(reply.status_code, body)
     except (requests.RequestException, HTTPError, OSError, ValueError) as error:
         raise AskError(type(error).__name__) from None
     except ForbiddenAddressError as error:
         raise AskError(type(error).__name__) from None
-
-
-def _body(reply: requests.Response) -> bytes:
-    """Gateways say with a 4xx what they do not know, in JSON; a page is somebody else's."""
-    body = bytes(reply.raw.read(MOST, decode_content=True))
-    if reply.status_code >= 400 and not body.lstrip().startswith((b"{", b"[")):
-        raise AskError(f"HTTP {reply.status_code}")
-    return body
 
 
 def _inner(address: Address) -> Address:

@@ -28,6 +28,7 @@ from one_api_infra.shared.texts import N_
 PAID = "TRADE_SUCCESS"
 UNSIGNED = frozenset({"sign", "sign_type"})
 PAGE, PAGES = 50, 40  # orders of a list
+REFUSED = "-3"  # no such merchant, or another key
 NEVER = ("", "0", "0000-00-00 00:00:00", "None", "null")
 
 
@@ -76,10 +77,7 @@ class Epay(Gateway):
         return status == 200 and b"success" in answer.lower() and b"false" not in answer
 
     def ask(self, account: Account, number: str, created: float) -> Reply:
-        found = _asked(account, number)
-        if str(found.get("code")) not in {"1", "0"} or not found.get("out_trade_no", number):
-            return Reply(PaymentStatus.UNKNOWN, number, detail=str(found.get("msg", ""))[:200])
-        return _reply(found, account)
+        return _told(_asked(account, number), account, number)
 
     def listed(self, account: Account, since: float) -> Iterator[Reply]:
         """V1's list (api.php: ``act=orders``); V2 has none for a merchant's key."""
@@ -109,6 +107,15 @@ class Epay(Gateway):
         signed = {k: v for k, v in parameters.items() if v}
         signed |= {"sign": sign(signed, account.reveal("key")), "sign_type": "MD5"}
         return CallbackRequest("GET", f"{account.path}?{urlencode(signed)}")
+
+
+def _told(found: Mapping[str, object], account: Account, number: str) -> Reply:
+    code, words = str(found["code"]), str(found.get("msg", ""))[:200]
+    if code == REFUSED:
+        return Reply(PaymentStatus.SILENT, number, detail=words)
+    if code not in {"1", "0"} or not found.get("out_trade_no", number):
+        return Reply(PaymentStatus.UNKNOWN, number, detail=words)
+    return _reply(found, account)
 
 
 def _reply(found: Mapping[str, object], account: Account) -> Reply:
@@ -183,11 +190,13 @@ def _fetched(account: Account, query: Mapping[str, str]) -> dict[str, object]:
     return _object(client.fetch("GET", f"{_base(account)}/api.php", params=query))
 
 
-def _object(answer: bytes) -> dict[str, object]:
+def _object(answer: client.HttpAnswer) -> dict[str, object]:
+    """What epay itself says; a page, or a server without the query, says something else."""
+    status = f"HTTP {answer.status}" if answer.status >= 400 else ""
     try:
-        found = json.loads(answer)
+        found = json.loads(answer.body)
     except (ValueError, RecursionError) as error:  # a body of brackets is the latter
-        raise AskError(type(error).__name__) from None
-    if not isinstance(found, dict):
-        raise AskError("no object")
+        raise AskError(status or type(error).__name__) from None
+    if not isinstance(found, dict) or "code" not in found:
+        raise AskError(status or "no object")
     return found

@@ -13,13 +13,22 @@ MOST = Decimal(10) ** 12  # no payment; and what is divided later must not overf
 
 
 class PaymentStatus(StrEnum):
-    """What a gateway says of a payment; ``UNCLEAR`` is a "paid" that contradicts itself."""
+    """What a gateway says of a payment; ``UNCLEAR`` is a "paid" that contradicts itself.
+
+    ``UNKNOWN``: it answered, but not to the question; ``SILENT``: not at all, or it refused.
+    """
 
     PAID = "paid"
     WAITING = "waiting"
     CLOSED = "closed"
     UNKNOWN = "unknown"
     UNCLEAR = "unclear"
+    SILENT = "silent"
+
+    @property
+    def tells(self) -> bool:
+        """Whether it says anything of the payment."""
+        return self not in (PaymentStatus.UNKNOWN, PaymentStatus.SILENT)
 
 
 @dataclass(frozen=True)

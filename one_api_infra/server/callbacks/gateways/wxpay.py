@@ -122,7 +122,9 @@ def _reply(code: int, found: Mapping[str, Any], number: str) -> Reply:
     if code == 404 or found.get("code") == "ORDER_NOT_EXIST":
         return Reply(PaymentStatus.WAITING, number, detail=str(found.get("code", "404")))
     if code != 200:
-        return Reply(PaymentStatus.UNKNOWN, number, detail=str(found.get("code", code)))
+        is_refused = code in (401, 403) or code >= 500
+        status = PaymentStatus.SILENT if is_refused else PaymentStatus.UNKNOWN
+        return Reply(status, number, detail=str(found.get("code", f"HTTP {code}")))
     state = str(found.get("trade_state") or "")
     status = PaymentStatus.PAID if state == "SUCCESS" else PaymentStatus.UNKNOWN
     status = (

@@ -165,7 +165,7 @@ def test_slow_gateway_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None
     found = list(asking.side_by_side(due, ask, lambda each: seen.append(each.number)))
     assert time.monotonic() - begun < 5
     assert {each.number: reply.status for each, reply in found} == {
-        "3": PaymentStatus.WAITING, "1": PaymentStatus.UNKNOWN,
+        "3": PaymentStatus.WAITING, "1": PaymentStatus.SILENT,
     }  # fmt: skip
     assert set(seen) == {"1", "3"}  # noted before they were asked for
     ended.set()

@@ -15,7 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from one_api_infra.server.callbacks.gateways import GATEWAYS, alipay, epay, rsa, stripe, wxpay
-from one_api_infra.server.callbacks.gateways.gateway import Account, Claim, PaymentStatus, Reply
+from one_api_infra.server.callbacks.gateways.client import HttpAnswer
+from one_api_infra.server.callbacks.gateways.gateway import (
+    Account,
+    AskError,
+    Claim,
+    PaymentStatus,
+    Reply,
+)
+from one_api_infra.shared import silence
 from one_api_infra.shared.callback import Callback, parse
 from tests.unit.server.callbacks.lines import ACCOUNT, KEY, PATH, callback_request, line
 
@@ -147,6 +155,68 @@ def test_epay_that_lies_is_not_believed(
     answered: dict[str, object], expected: PaymentStatus
 ) -> None:
     assert epay._status(answered) is expected
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "reason"),
+    [
+        (404, b"404 page not found", silence.NO_QUERY),  # BEpusdt
+        (404, b'{"status_code":404,"message":"Not Found"}', silence.NO_QUERY),  # Epusdt
+        (502, b"<html>", "HTTP 502"),
+        (403, b"<html>", "HTTP 403"),
+        (200, b"<html>", "JSONDecodeError"),
+        (200, b"[" * 100000, "RecursionError"),
+        (200, b"[]", "no object"),
+        (200, b'{"message":"ok"}', "no object"),
+    ],
+)
+def test_epay_that_does_not_answer(status: int, body: bytes, reason: str) -> None:
+    with pytest.raises(AskError, match=f"^{reason}$"):
+        epay._object(HttpAnswer(status, body))
+
+
+@pytest.mark.parametrize(
+    ("answered", "expected"),
+    [
+        ({"code": -3, "msg": "商户密钥错误"}, PaymentStatus.SILENT),
+        ({"code": "-1", "msg": "订单号不存在"}, PaymentStatus.UNKNOWN),
+        ({"code": 1, "out_trade_no": ""}, PaymentStatus.UNKNOWN),
+        ({"code": 1, "out_trade_no": "1", "status": 0}, PaymentStatus.WAITING),
+    ],
+)
+def test_epay_that_refuses_has_not_answered(
+    answered: dict[str, object], expected: PaymentStatus
+) -> None:
+    told = epay._told(answered, ACCOUNT, "1")
+    assert (told.status, told.detail) == (expected, str(answered.get("msg", told.detail)))
+
+
+@pytest.mark.parametrize(
+    ("code", "found", "expected"),
+    [
+        (401, {"code": "SIGN_ERROR"}, PaymentStatus.SILENT),
+        (502, {}, PaymentStatus.SILENT),
+        (429, {"code": "FREQUENCY_LIMITED"}, PaymentStatus.UNKNOWN),
+        (404, {"code": "ORDER_NOT_EXIST"}, PaymentStatus.WAITING),
+    ],
+)
+def test_wxpay_that_refuses_has_not_answered(
+    code: int, found: dict[str, str], expected: PaymentStatus
+) -> None:
+    assert wxpay._reply(code, found, "1").status is expected
+
+
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [
+        ("isv.invalid-signature", PaymentStatus.SILENT),
+        ("ACQ.SYSTEM_ERROR", PaymentStatus.UNKNOWN),
+        ("ACQ.TRADE_NOT_EXIST", PaymentStatus.WAITING),
+    ],
+)
+def test_alipay_that_refuses_has_not_answered(reason: str, expected: PaymentStatus) -> None:
+    found = {"code": "40002", "sub_code": reason}
+    assert alipay._reply(found, ACCOUNT, "1").status is expected
 
 
 def test_epay_notification_is_what_the_gateway_would_send() -> None:

@@ -13,7 +13,7 @@ from one_api_infra.server.callbacks.ledger import Ledger
 from one_api_infra.server.callbacks.order import Status
 from tests.unit.server.callbacks.lines import PATH, callback_request, line
 from tests.unit.server.callbacks.test_worker import make, pass_time
-from tests.unit.server.callbacks.world import MONEY, FaultyEpay, World
+from tests.unit.server.callbacks.world import MONEY, QUOTA, FaultyEpay, World
 
 __all__ = ["make"]  # the fixture
 HOUR = 3600.0
@@ -60,6 +60,21 @@ def test_answer_about_another_order_credits_nothing(
     world.paid["1"] = Reply(PaymentStatus.PAID, number, "G2", MONEY, "", "1001")
     pass_time(world, 600)
     assert (world.credited, world.sent, world.cases()) == ([], [], {})
+
+
+@pytest.mark.parametrize("status", PaymentStatus)
+def test_no_word_of_a_gateway_stops_the_agent(
+    make: Callable[..., World], status: PaymentStatus
+) -> None:
+    world = make()
+    for number in "12":
+        world.create(number)
+    poison = "\ud800" + "x" * 100_000
+    world.paid["1"] = Reply(status, "1", poison, MONEY, poison, poison, poison)
+    world.pay("2")
+    pass_time(world, 600)
+    assert [each.quota for each in world.credited] == [QUOTA]
+    assert world.orders_made["2"].status is Status.SUCCESS
 
 
 def test_gateway_that_breaks_the_library_breaks_nothing_else(

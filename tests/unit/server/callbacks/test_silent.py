@@ -14,23 +14,33 @@ from one_api_infra.server.callbacks.silent import PATIENCE, Spell
 from one_api_infra.shared import silence
 from tests.unit.server.callbacks.world import FaultyEpay, World
 
-NO = ("unknown", "ReadTimeout")
+NO = ("silent", "ReadTimeout")
+NO_QUERY = ("silent", silence.NO_QUERY)
 OWN_WORDS = ("unknown", "订单号不存在")
 ANSWER = ("waiting", "")
+
+
+def spell(since: float, at: float, times: int, reason: str = "ReadTimeout") -> Spell:
+    return Spell(since, at, reason, times)
 
 
 @pytest.mark.parametrize(
     ("known", "asked", "expected"),
     [
-        ({}, [(1, *NO)], Spell(1, 1, "ReadTimeout")),
-        ({}, [(1, *NO), (2, *NO)], Spell(1, 2, "ReadTimeout")),
+        ({}, [(1, *NO)], spell(1, 1, 1)),
+        ({}, [(1, *NO), (2, *NO)], spell(1, 2, 2)),
         ({}, [(1, *NO), (2, *ANSWER)], None),
         ({}, [(1, *NO), (2, *OWN_WORDS)], None),
-        ({}, [(1, *ANSWER), (2, "unknown", "HTTP 404")], Spell(2, 2, "HTTP 404")),
+        # Those of one run: one that was answered is enough.
+        ({}, [(1, *NO), (1, *ANSWER)], None),
+        ({}, [(1, *NO), (1, *NO)], spell(1, 1, 1)),
         # An answer of before is still in the ledger, while the first silence is not.
-        ({"row": Spell(5, 5, "x")}, [(3, *ANSWER), (9, *NO)], Spell(5, 9, "ReadTimeout")),
-        ({"row": Spell(5, 5, "x")}, [(6, *ANSWER), (9, *NO)], Spell(9, 9, "ReadTimeout")),
-        ({"row": Spell(5, 5, "x")}, [], Spell(5, 5, "x")),
+        ({"row": spell(5, 6, 2)}, [(3, *ANSWER), (6, *NO), (9, *NO)], spell(5, 9, 3)),
+        ({"row": spell(5, 5, 1)}, [(6, *ANSWER), (9, *NO)], spell(9, 9, 1)),
+        ({"row": spell(5, 5, 1)}, [], spell(5, 5, 1)),
+        # A page that is not there says less than any other reason.
+        ({}, [(1, *NO_QUERY), (2, *NO_QUERY)], spell(1, 2, 2, silence.NO_QUERY)),
+        ({}, [(1, *NO_QUERY), (2, *NO), (3, *NO_QUERY)], spell(1, 3, 3)),
     ],
 )
 def test_spells(
@@ -76,9 +86,9 @@ def _rows(world: World, seconds: float) -> list[tuple[str, str]]:
     return found
 
 
-def test_words_of_a_gateway_are_not_taken_for_ours() -> None:
-    assert silence.is_ours("HTTP 502")
-    assert silence.is_ours("SSLError")
-    assert not silence.is_ours("订单号不存在")
-    assert not silence.is_ours("")
-    assert silence.words("HTTP 502") == "HTTP 502"
+def test_what_another_version_noted_stops_nothing(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.db")
+    for text in ("[]", "{", '{"row": {"since": 1, "other": 2}}', '{"row": 1}'):
+        ledger.note(silent.NOTE, text)
+        assert silent.read(ledger) == ()
+    ledger.close()

@@ -81,7 +81,7 @@ KINDS = {
     "still pending": came(200, b"success"),
     "has not called, and says": silent(PaymentStatus.WAITING),
     "contradicts itself": silent(PaymentStatus.UNCLEAR, "status=1"),
-    "could not be asked: no answer in time": silent(PaymentStatus.UNKNOWN, "ReadTimeout"),
+    "could not be asked: no answer in time": silent(PaymentStatus.SILENT, "ReadTimeout"),
     "does not tell whether it is paid: 订单号不存在": silent(PaymentStatus.UNKNOWN, "订单号不存在"),
     "payment row that is gone": for_another_row,
     "closed by One API": paid_when_closed,
