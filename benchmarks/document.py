@@ -117,7 +117,7 @@ def fleet(figures: Figures) -> str:
         table(["hosts", "s", "MiB"], rows),
         f"Eight real hosts take {real['8'] / real['1']:.1f} times one; they share this machine's"
         " cores with the run, and their own work (ssh, the look) is most of it. Each simulated host"
-        f" beyond 50 costs {each_host:.0f} ms and {memory:.2f} MiB: a tenth of it is the preflight's"
+        f" beyond 50 costs {each_host:.0f} ms and {memory:.2f} MiB: a tenth are the preflight's"
         " questions to DNS, an eighth the lines on the screen, the rest pyinfra's and our own work"
         " for 66 operations (processor time on 2026-11-29).",
     ])  # fmt: skip
