@@ -46,8 +46,10 @@ def age_all(site: LabSite, seconds: int) -> None:
     times = "'orders_read', 'orders_begin', 'ran', 'down', 'outage_ended', 'close'"
     older = f"CAST(CAST(value AS REAL) - {seconds} AS TEXT)"
     write(site, f"UPDATE notes SET value = {older} WHERE name IN ({times})", LEDGER)
-    since = f"json_set(value, '$.since', json_extract(value, '$.since') - {seconds})"
-    silent = f"(SELECT json_group_object(key, json({since})) FROM json_each(value))"
+    older = ", ".join(f"'$.{x}', json_extract(value, '$.{x}') - {seconds}" for x in ("since", "at"))
+    silent = (
+        f"(SELECT json_group_object(key, json_set(value, {older})) FROM json_each(notes.value))"
+    )
     write(site, f"UPDATE notes SET value = {silent} WHERE name = 'silent'", LEDGER)
 
 
