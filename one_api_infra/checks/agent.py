@@ -4,8 +4,9 @@ from one_api_infra.checks.observation import Observation
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
 from one_api_infra.shared import plain
 from one_api_infra.shared.plain import PlainError, ShapeError
-from one_api_infra.shared.server_observation import Server, Unobserved
+from one_api_infra.shared.server_observation import Server
 from one_api_infra.shared.texts import N_, _
+from one_api_infra.shared.unobserved import Unobserved
 
 ID = "system.agent"
 LOOK = "system.look"

@@ -9,14 +9,10 @@ from one_api_infra.checks.observation import Observation
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip, Verbatim
 from one_api_infra.shared import editions, units
 from one_api_infra.shared.callback_domain import origin
-from one_api_infra.shared.server_observation import (
-    Payment,
-    Process,
-    Server,
-    StoredSettings,
-    observed,
-)
+from one_api_infra.shared.process import Process
+from one_api_infra.shared.server_observation import Payment, Server, StoredSettings
 from one_api_infra.shared.texts import N_, _
+from one_api_infra.shared.unobserved import observed
 
 SERVICE, USER = units.ONE_API, "one-api"
 RESTARTS, SETTLED_SECONDS = 3, 600  # so many, and none since: it has found its feet

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from one_api_infra.checks.verdict import Fault, Found
 from one_api_infra.shared import acme
-from one_api_infra.shared.server_observation import Attempt
+from one_api_infra.shared.acme import Attempt
 from one_api_infra.shared.texts import N_
 
 # Such a one passes by itself; the next attempt may succeed.

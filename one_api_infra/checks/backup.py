@@ -4,8 +4,8 @@ from one_api_infra.checks.observation import Observation
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
 from one_api_infra.shared import intervals
 from one_api_infra.shared.backup import StreamDrill, StreamState
-from one_api_infra.shared.server_observation import observed
 from one_api_infra.shared.texts import N_, _
+from one_api_infra.shared.unobserved import observed
 
 SET = "backup.is_set"
 LATE = 3  # intervals without a backup

@@ -26,8 +26,8 @@ from one_api_infra.checks import (
 )
 from one_api_infra.checks.observation import Observation
 from one_api_infra.checks.verdict import Check, Found, Judge, Level, Skip, State, Verdict, verdict
-from one_api_infra.shared.server_observation import NotObservedError, Unobserved
 from one_api_infra.shared.texts import _
+from one_api_infra.shared.unobserved import NotObservedError, Unobserved
 from one_api_infra.shared.validation import Problem
 
 CHECKS: tuple[Check, ...] = (

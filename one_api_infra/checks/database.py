@@ -6,8 +6,9 @@ from one_api_infra.checks.network import stop
 from one_api_infra.checks.observation import Observation
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip, Verbatim
 from one_api_infra.shared import database, paths, units
-from one_api_infra.shared.server_observation import Database, Unobserved, observed
+from one_api_infra.shared.database import Database
 from one_api_infra.shared.texts import N_, _
+from one_api_infra.shared.unobserved import Unobserved, observed
 
 UNITS = {database.POSTGRESQL: "postgresql", database.MYSQL: "mysql"}  # mariadb's alias too
 REFUSED = ("authentication failed", "Access denied", "does not exist", "Unknown database")

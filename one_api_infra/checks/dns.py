@@ -11,8 +11,8 @@ from itertools import chain
 from one_api_infra.checks.observation import Asked, Caa, Observation
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
 from one_api_infra.shared import cloudflare
-from one_api_infra.shared.server_observation import observed
 from one_api_infra.shared.texts import N_, _
+from one_api_infra.shared.unobserved import observed
 
 CDN = {"Cloudflare": tuple(map(ipaddress.ip_network, cloudflare.RANGES))}
 METHODS = re.compile(r"validationmethods=([^;]*)")

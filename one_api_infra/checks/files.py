@@ -3,8 +3,8 @@
 from one_api_infra.checks.observation import Observation
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level
 from one_api_infra.shared import units
-from one_api_infra.shared.server_observation import observed
 from one_api_infra.shared.texts import N_
+from one_api_infra.shared.unobserved import observed
 
 WRITE = N_("`pyinfra inventory.py deploys/site.py` puts back what is ours")
 # Units with a check of their own, which says what their rest means.

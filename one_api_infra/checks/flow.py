@@ -7,8 +7,8 @@ from one_api_infra.checks.ledger import STRANGERS
 from one_api_infra.checks.observation import Observation
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
 from one_api_infra.shared import intervals, units
-from one_api_infra.shared.server_observation import observed
 from one_api_infra.shared.texts import N_, _
+from one_api_infra.shared.unobserved import observed
 
 MONITOR = N_("`systemctl enable --now one-api-monitor.timer`, `systemctl start one-api-monitor`")
 CONFIGURATION = re.compile(r" in (/\S+?):\d+")

@@ -5,8 +5,9 @@ from itertools import pairwise
 
 from one_api_infra.checks.observation import Observation
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level
-from one_api_infra.shared.server_observation import Callbacks, Mount, observed
+from one_api_infra.shared.server_observation import Callbacks, Mount
 from one_api_infra.shared.texts import N_
+from one_api_infra.shared.unobserved import observed
 
 CLOCK_SECONDS = 120  # WeChat Pay and Stripe refuse signatures older than 300 s
 DISK_MIB = 200

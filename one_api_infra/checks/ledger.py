@@ -5,8 +5,9 @@ from typing import Any
 from one_api_infra.checks.observation import Observation
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Note, Skip
 from one_api_infra.shared import intervals, silence, test_payment, units
-from one_api_infra.shared.server_observation import Silent, observed
+from one_api_infra.shared.server_observation import Silent
 from one_api_infra.shared.texts import N_, _
+from one_api_infra.shared.unobserved import observed
 
 STRANGERS = 2.0  # callbacks a second that nobody signed; scanners are far below
 

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from one_api_infra.checks.observation import Observation
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level
 from one_api_infra.shared.place import Place
-from one_api_infra.shared.server_observation import observed
 from one_api_infra.shared.texts import N_
+from one_api_infra.shared.unobserved import observed
 
 STORED = ("one_api.runs", "one_api.is_claimed")  # what is stored is told by One API to root
 DEPLOY = N_("`pyinfra inventory.py deploys/callback_domain.py` writes {wanted} there")

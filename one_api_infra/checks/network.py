@@ -2,8 +2,9 @@
 
 from one_api_infra.checks.observation import Observation, Port
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Judge, Level, Skip
-from one_api_infra.shared.server_observation import Holder, observed
+from one_api_infra.shared.process import Holder
 from one_api_infra.shared.texts import N_, _
+from one_api_infra.shared.unobserved import observed
 
 OPEN_ALSO = N_(
     "`systemctl restart nginx`, `systemctl reload-or-restart one-api-firewall`; open TCP {port} in"

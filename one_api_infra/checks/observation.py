@@ -4,7 +4,8 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from one_api_infra.shared.server_observation import NOBODY_ASKED, Server, Unobserved, observed
+from one_api_infra.shared.server_observation import Server
+from one_api_infra.shared.unobserved import NOBODY_ASKED, Unobserved, observed
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from one_api_infra.checks import attempts
 from one_api_infra.checks.observation import Observation
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
 from one_api_infra.shared import certificate
-from one_api_infra.shared.server_observation import observed
 from one_api_infra.shared.texts import N_, _
+from one_api_infra.shared.unobserved import observed
 
 REHEARSAL_SECONDS = 3 * 86400  # three of its daily runs
 RENEWAL_SECONDS = 36 * 3600  # the timer's two runs a day, missed three times

@@ -11,8 +11,8 @@ from one_api_infra.checks import filing
 from one_api_infra.checks.observation import Handshake, Observation
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
 from one_api_infra.shared.certificate import Certificate
-from one_api_infra.shared.server_observation import observed
 from one_api_infra.shared.texts import N_, _
+from one_api_infra.shared.unobserved import observed
 
 SELF_SIGNED = {18}
 UNTRUSTED = {2, 19, 20, 21, 24}

@@ -2,8 +2,9 @@
 
 from one_api_infra.checks.observation import Observation
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Note, Skip
-from one_api_infra.shared.server_observation import TunnelState, observed
+from one_api_infra.shared.server_observation import TunnelState
 from one_api_infra.shared.texts import N_, _
+from one_api_infra.shared.unobserved import observed
 
 DEPLOY = N_("`pyinfra inventory.py deploys/tunnel.py`")
 

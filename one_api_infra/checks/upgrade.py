@@ -2,8 +2,8 @@
 
 from one_api_infra.checks.observation import Observation
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level
-from one_api_infra.shared.server_observation import observed
 from one_api_infra.shared.texts import N_
+from one_api_infra.shared.unobserved import observed
 from one_api_infra.shared.upgrade import Phase
 
 WAITS = (Phase.DRAINING, Phase.ENDING)  # for people's streams, as long as `drain_minutes` allow

@@ -15,9 +15,9 @@ from one_api_infra.desired.resources import Concern, SnapshotSpec
 from one_api_infra.desired.site import Site
 from one_api_infra.desired.snapshot import Snapshot
 from one_api_infra.shared import database, paths, units
-from one_api_infra.shared.database import Address
+from one_api_infra.shared.database import Address, Database
 from one_api_infra.shared.editions import EDITIONS
-from one_api_infra.shared.server_observation import Database, Holder
+from one_api_infra.shared.process import Holder
 from one_api_infra.shared.validation import Problem
 
 ARCHITECTURES = {"amd64", "arm64"}

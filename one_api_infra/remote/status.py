@@ -12,7 +12,8 @@ from one_api_infra.desired.site import INVENTORY, Site
 from one_api_infra.remote import ssh
 from one_api_infra.remote.ssh import address
 from one_api_infra.shared import paths
-from one_api_infra.shared.server_observation import Server, Unobserved
+from one_api_infra.shared.server_observation import Server
+from one_api_infra.shared.unobserved import Unobserved
 
 SECONDS = 15.0  # for one command on the server
 

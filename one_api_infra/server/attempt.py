@@ -5,8 +5,8 @@ from pathlib import Path
 
 from one_api_infra.server.local import write
 from one_api_infra.shared import acme, plain
+from one_api_infra.shared.acme import Attempt
 from one_api_infra.shared.plain import PlainError
-from one_api_infra.shared.server_observation import Attempt
 
 MOST = 1500  # characters of certbot's words that are kept: the cause stands at their end
 

@@ -15,10 +15,10 @@ from typing import Any, Protocol
 
 from one_api_infra.server.local import CommandError, edition, head_of, run, site
 from one_api_infra.shared import database, environment_file, paths, plain, units
-from one_api_infra.shared.database import MYSQL, POSTGRESQL, SQLITE, Address
+from one_api_infra.shared.database import MYSQL, POSTGRESQL, SQLITE, Address, Cache, Database
 from one_api_infra.shared.plain import PlainError
-from one_api_infra.shared.server_observation import Cache, Database, Unobserved
 from one_api_infra.shared.texts import _
+from one_api_infra.shared.unobserved import Unobserved
 
 DAMAGED = ("malformed", "not a database", "no such table", "disk I/O error")
 WAL, USER = "wal", "one-api"

@@ -10,9 +10,8 @@ from pathlib import Path
 
 from one_api_infra.server.local import CommandError, run
 from one_api_infra.shared import paths, plain, units
-from one_api_infra.shared.manifest import Deviation, Entry, Manifest, deviation
+from one_api_infra.shared.manifest import Deviation, Entry, Lacking, Manifest, deviation
 from one_api_infra.shared.plain import PlainError
-from one_api_infra.shared.server_observation import Lacking
 from one_api_infra.shared.texts import _
 
 UNITS, NGINX = units.FOLDER, units.NGINX

@@ -22,9 +22,10 @@ from one_api_infra.server import metrics, notify
 from one_api_infra.server.local import read_of, run, site, write
 from one_api_infra.shared import foreign, paths, plain, units
 from one_api_infra.shared.plain import PlainError
-from one_api_infra.shared.server_observation import Monitor, Server, Unobserved
+from one_api_infra.shared.server_observation import Monitor, Server
 from one_api_infra.shared.site_file import SiteFile
 from one_api_infra.shared.texts import _
+from one_api_infra.shared.unobserved import Unobserved
 
 LOOPBACK = ("127.0.0.1",)
 USER = "one-api-monitor"

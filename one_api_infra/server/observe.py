@@ -29,18 +29,18 @@ from one_api_infra.server import process as process_of
 from one_api_infra.server.local import CommandError, read_of, run, site, write
 from one_api_infra.shared import paths, plain, units
 from one_api_infra.shared.certificate import AUTHENTICATORS, HOOK, Certificate
+from one_api_infra.shared.process import Holder
 from one_api_infra.shared.server_observation import (
     CallbackLog,
     Firewall,
-    Holder,
     Hook,
     Mount,
     Nginx,
     Renewal,
     Server,
-    Unobserved,
 )
 from one_api_infra.shared.site_file import SiteFile
+from one_api_infra.shared.unobserved import Unobserved
 
 T = TypeVar("T")
 

@@ -10,15 +10,11 @@ from one_api_infra.server import callback_domain, database, one_api, process, se
 from one_api_infra.server.callbacks.gateways import GATEWAYS
 from one_api_infra.server.local import api, edition, run
 from one_api_infra.shared import units
+from one_api_infra.shared.database import Database
 from one_api_infra.shared.editions.api import Api, ApiError
-from one_api_infra.shared.server_observation import (
-    Database,
-    OneApi,
-    Payment,
-    StoredSettings,
-    Unobserved,
-)
+from one_api_infra.shared.server_observation import OneApi, Payment, StoredSettings
 from one_api_infra.shared.site_file import SiteFile
+from one_api_infra.shared.unobserved import Unobserved
 
 SECONDS = 4.0  # what a look waits for One API; a callback waits no longer
 VARIABLES = ("RATE_LIMIT", "BATCH_UPDATE", "SQL_MAX_OPEN_CONNS")

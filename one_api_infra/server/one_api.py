@@ -135,11 +135,12 @@ def wait(unit: str, port: int) -> str | None:
     """Wait for ``/api/status`` of an instance; what went wrong, if anything."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
-        if answers(port):
-            return None
+        for _try in range(10):  # it answers soon, and systemd's word takes longer than its own
+            if answers(port):
+                return None
+            time.sleep(0.02)
         if _restarts(unit) >= TRIES:
             break
-        time.sleep(0.1)
     return failure("", unit)
 
 

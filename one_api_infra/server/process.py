@@ -11,7 +11,7 @@ from pathlib import Path
 from one_api_infra.server.local import remember, run
 from one_api_infra.server.serving import under_way
 from one_api_infra.shared import paths, started, units
-from one_api_infra.shared.server_observation import Holder, Process
+from one_api_infra.shared.process import Holder, Process
 
 UNIT = units.ONE_API
 PROPERTIES = "MainPID,NRestarts,ExecMainStartTimestampMonotonic,DropInPaths"

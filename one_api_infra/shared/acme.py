@@ -5,6 +5,7 @@ whose errors begin with the provider's name (``cloudflare: failed to find zone``
 """
 
 import re
+from dataclasses import dataclass
 
 # In this order: a CA that cannot be reached says so in words that others contain too.
 REASONS: dict[str, str] = {
@@ -31,6 +32,15 @@ HINT = re.compile(r"(?m)^\s*Hint:.*$")  # certbot's, on every kind of failure
 ADVICE = re.compile(
     r"Ask for help|See the logfile|Some challenges have failed|All (?:simulated )?renewals"
 )
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What became of a try at certbot; ``reason`` is empty if it succeeded (of ``REASONS``)."""
+
+    at: float
+    reason: str
+    words: str = ""
 
 
 def reason(words: str) -> str:

@@ -36,6 +36,38 @@ class Address:
     tls: str = "preferred"
 
 
+@dataclass(frozen=True)
+class Cache:
+    """One API's own cache (Redis, Valkey); ``error`` is empty where it answers."""
+
+    error: str
+
+
+@dataclass(frozen=True)
+class Database:
+    """What the database tells to One API's user; ``limit`` is 0 where none counts (SQLite).
+
+    ``error``: why it does not answer; ``refusal``: why it takes no writes. ``obstacle`` says of
+    SQLite what stands behind either: ``gone``, ``rights``, ``read_only``,
+    ``locked`` or ``damaged``;
+    ``journal`` is its mode (``wal``, ``delete``). ``is_local``: it is a server on this host.
+    """
+
+    at: float
+    kind: str
+    error: str
+    refusal: str = ""
+    obstacle: str = ""
+    limit: int = 0
+    reserved: int = 0
+    clients: int = 0
+    journal: str = ""
+    is_local: bool = False
+    server_address: str | None = None
+    has_epay_key: bool = False
+    cache: Cache | None = None
+
+
 def parse(url: str) -> Address:
     """The address of a URL in One API's own form; ValueError if it is none."""
     if url.startswith(("postgres://", "postgresql://")):

@@ -37,6 +37,14 @@ class Deviation:
     fault: str
 
 
+@dataclass(frozen=True)
+class Lacking:
+    """Users and Debian packages that are to be there and are not."""
+
+    users: tuple[str, ...]
+    packages: tuple[str, ...]
+
+
 def deviation(path: str, wanted: Entry, found: Entry | None) -> Deviation | None:
     """How a path differs from what was left there; of a secret only that it is not empty."""
     if found is None:

@@ -6,44 +6,16 @@ is here but whether they are there.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
+from one_api_infra.shared.acme import Attempt
 from one_api_infra.shared.backup import Backup
 from one_api_infra.shared.certificate import Certificate
-from one_api_infra.shared.manifest import Deviation
+from one_api_infra.shared.database import Database
+from one_api_infra.shared.manifest import Deviation, Lacking
 from one_api_infra.shared.place import Place
+from one_api_infra.shared.process import Holder, Process
+from one_api_infra.shared.unobserved import Unobserved
 from one_api_infra.shared.upgrade import Upgrade
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Unobserved:
-    """In the place of what could not be looked at: why not.
-
-    ``fault`` is the one of the check ``system.agent`` that tells of it, where all is unseen.
-    """
-
-    unseen: str
-    fault: str = ""
-
-
-NOBODY_ASKED = Unobserved("", "outside")
-
-
-class NotObservedError(Exception):
-    """A check needs what could not be looked at."""
-
-    def __init__(self, unseen: Unobserved) -> None:
-        super().__init__(unseen.unseen)
-        self.unseen = unseen
-
-
-def observed(part: T | Unobserved) -> T:
-    """What was seen; NotObservedError where it could not be."""
-    if isinstance(part, Unobserved):
-        raise NotObservedError(part)
-    return part
 
 
 @dataclass(frozen=True)
@@ -53,23 +25,6 @@ class Mount:
     free: float
     size: float
     inodes: float
-
-
-@dataclass(frozen=True)
-class Lacking:
-    """Users and Debian packages that are to be there and are not."""
-
-    users: tuple[str, ...]
-    packages: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Holder:
-    """Who listens on a port: the program, and its unit, or its process where it has none."""
-
-    program: str
-    process: int
-    unit: str
 
 
 @dataclass(frozen=True)
@@ -115,15 +70,6 @@ class Hook:
     ok: bool
     message: str
     can_run: bool
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """What became of a try at certbot; ``reason`` is empty if it succeeded (``acme.REASONS``)."""
-
-    at: float
-    reason: str
-    words: str = ""
 
 
 @dataclass(frozen=True)
@@ -209,38 +155,6 @@ class Callbacks:
 
 
 @dataclass(frozen=True)
-class Cache:
-    """One API's own cache (Redis, Valkey); ``error`` is empty where it answers."""
-
-    error: str
-
-
-@dataclass(frozen=True)
-class Database:
-    """What the database tells to One API's user; ``limit`` is 0 where none counts (SQLite).
-
-    ``error``: why it does not answer; ``refusal``: why it takes no writes. ``obstacle`` says of
-    SQLite what stands behind either: ``gone``, ``rights``, ``read_only``,
-    ``locked`` or ``damaged``;
-    ``journal`` is its mode (``wal``, ``delete``). ``is_local``: it is a server on this host.
-    """
-
-    at: float
-    kind: str
-    error: str
-    refusal: str = ""
-    obstacle: str = ""
-    limit: int = 0
-    reserved: int = 0
-    clients: int = 0
-    journal: str = ""
-    is_local: bool = False
-    server_address: str | None = None
-    has_epay_key: bool = False
-    cache: Cache | None = None
-
-
-@dataclass(frozen=True)
 class Payment:
     """A payment row; ``missing`` are the names of settings that its gateway needs."""
 
@@ -262,29 +176,6 @@ class StoredSettings:
     payments: tuple[Payment, ...]
     is_compliant: bool | None
     canary: str
-
-
-@dataclass(frozen=True)
-class Process:
-    """One API's main process; ``user`` is empty where it does not run.
-
-    ``is_loaded``: it was started from what is on disk now. ``is_release``: the program on disk is
-    the one that its folder is named after. ``restarts`` are systemd's own since the
-    last start by hand, ``age`` is seconds since the last of them, ``died_of`` what ended the one
-    before (``oom-kill``, ``exit-code``…). ``lost`` are files of its database that it holds open
-    while their names are gone, each with the handle by which root can still copy it; ``holders``
-    are other processes that have the database's file open.
-    """
-
-    user: str
-    is_loaded: bool
-    is_release: bool
-    restarts: int
-    age: float
-    died_of: str
-    lost: Mapping[str, str]
-    drop_ins: tuple[str, ...]
-    holders: tuple[Holder, ...]
 
 
 @dataclass(frozen=True)

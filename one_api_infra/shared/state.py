@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from one_api_infra.shared.certificate import Certificate
+from one_api_infra.shared.database import Database
 from one_api_infra.shared.place import Place
-from one_api_infra.shared.server_observation import NOBODY_ASKED, Database, Unobserved
+from one_api_infra.shared.unobserved import NOBODY_ASKED, Unobserved
 from one_api_infra.shared.upgrade import Upgrade
 
 

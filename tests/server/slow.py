@@ -17,7 +17,8 @@ from one_api_infra.desired.site import Site
 from one_api_infra.remote.probe_client import ProbeClient
 from one_api_infra.remote.ssh import address
 from one_api_infra.shared import paths
-from one_api_infra.shared.server_observation import Server, Unobserved
+from one_api_infra.shared.server_observation import Server
+from one_api_infra.shared.unobserved import Unobserved
 
 SECONDS = 5.0
 Ports = Mapping[int, Mapping[int, bool]]

@@ -14,7 +14,8 @@ from one_api_infra.checks.observation import Exchange, Observation, Port, Target
 from one_api_infra.checks.observers import dns, http, network, tls
 from one_api_infra.checks.observers.together import together
 from one_api_infra.shared import editions
-from one_api_infra.shared.server_observation import NOBODY_ASKED, Server, Unobserved
+from one_api_infra.shared.server_observation import Server
+from one_api_infra.shared.unobserved import NOBODY_ASKED, Unobserved
 
 TOTAL = 25.0
 ADDRESSES = 4  # the most of one name that are knocked at

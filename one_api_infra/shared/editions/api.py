@@ -10,7 +10,6 @@ a quarter of the server's work for it.
 import json
 from collections.abc import Mapping
 from http.client import HTTPException
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 from urllib.request import HTTPCookieProcessor, HTTPHandler, OpenerDirector, Request
 
@@ -45,6 +44,8 @@ class Api:
         if token:
             self._authorize(token)
         else:
+            from http.cookiejar import CookieJar, DefaultCookiePolicy  # noqa: PLC0415  # rarely needed
+
             # What a login answers. On loopback the cookie comes and goes without TLS.
             policy = DefaultCookiePolicy(secure_protocols=("http", "https"))
             self.opener.add_handler(HTTPCookieProcessor(CookieJar(policy)))

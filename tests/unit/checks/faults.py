@@ -4,7 +4,7 @@ from dataclasses import asdict, replace
 
 from one_api_infra.checks import attempts, backup, database
 from one_api_infra.checks.observation import Asked, Caa, Delegation, Exchange, Observation, Port
-from one_api_infra.shared.server_observation import Unobserved
+from one_api_infra.shared.unobserved import Unobserved
 from one_api_infra.shared.upgrade import Phase, Upgrade
 from tests.unit.checks.observations import (
     DAY,

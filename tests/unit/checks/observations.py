@@ -8,6 +8,7 @@ from one_api_infra.checks import catalogue, target
 from one_api_infra.checks.observation import Asked, Exchange, Handshake, Observation, Port
 from one_api_infra.checks.verdict import State, Verdict
 from one_api_infra.shared import plain
+from one_api_infra.shared.acme import Attempt
 from one_api_infra.shared.backup import (
     Backup,
     DrillState,
@@ -17,23 +18,20 @@ from one_api_infra.shared.backup import (
     StreamState,
 )
 from one_api_infra.shared.certificate import Certificate
+from one_api_infra.shared.database import Cache, Database
+from one_api_infra.shared.manifest import Lacking
+from one_api_infra.shared.process import Holder, Process
 from one_api_infra.shared.server_observation import (
-    Attempt,
-    Cache,
     CallbackLog,
     Callbacks,
     CallbacksState,
-    Database,
     Firewall,
-    Holder,
     Hook,
-    Lacking,
     Monitor,
     Mount,
     Nginx,
     OneApi,
     Payment,
-    Process,
     Renewal,
     Server,
     StoredSettings,

@@ -12,7 +12,8 @@ from one_api_infra.checks.name import form
 from one_api_infra.checks.observation import Asked, Caa, Exchange, Observation, Port
 from one_api_infra.checks.verdict import Check, Finding, Level, State
 from one_api_infra.shared import plain, silence
-from one_api_infra.shared.server_observation import OneApi, Server, Unobserved
+from one_api_infra.shared.server_observation import OneApi, Server
+from one_api_infra.shared.unobserved import Unobserved
 from tests.unit.checks.faults import FAULTS, everywhere, ports
 from tests.unit.checks.observations import (
     DOMAIN,

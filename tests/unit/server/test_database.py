@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from one_api_infra.server.database import limits, placed, reason
-from one_api_infra.shared.database import MYSQL, POSTGRESQL, SQLITE
-from one_api_infra.shared.server_observation import Database
+from one_api_infra.shared.database import MYSQL, POSTGRESQL, SQLITE, Database
 from tests.unit.examples import NOW
 
 FOUND = Database(NOW, SQLITE, "")

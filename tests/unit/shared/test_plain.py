@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from one_api_infra.checks.observation import Observation
 from one_api_infra.shared import plain
 from one_api_infra.shared.plain import PlainError, ShapeError
-from one_api_infra.shared.server_observation import Mount, Server, Unobserved
+from one_api_infra.shared.server_observation import Mount, Server
 from one_api_infra.shared.site_file import SiteFile
 from one_api_infra.shared.state import State
+from one_api_infra.shared.unobserved import Unobserved
 
 KINDS = (Server, Observation, SiteFile, State)
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
