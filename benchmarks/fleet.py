@@ -23,6 +23,7 @@ from one_api_infra.desired import manifest as declared
 from one_api_infra.desired import snapshot
 from one_api_infra.desired.site import Site
 from one_api_infra.lab.lab import Lab
+from one_api_infra.remote import compression
 from tests.lab.sites import PYINFRA, ROOT, LabSite
 
 # One site many times, for which a real inventory is refused, and as if from that of the real one.
@@ -65,7 +66,7 @@ def simulated(
 ) -> dict[str, dict[str, float]]:
     """Seconds and MiB by the number of hosts."""
     settings = {k: v for k, v in site.settings.items() if not k.startswith("ssh_")}
-    look = snapshot.script(declared.snapshot_spec(Site.parse(settings)))
+    look = compression.asked(snapshot.script(declared.snapshot_spec(Site.parse(settings))))
     data = folder / "fleet.json"
     (folder / "inventory").mkdir(parents=True)
     shutil.copy2(ROOT / "inventory.py", folder)

@@ -1,4 +1,4 @@
-"""Speed-ups beside the one snapshot (``target.gather``) and the connection (``transport.py``).
+"""Speed-ups beside the one snapshot (``snapshot.py``) and the connection (``transport.py``).
 
 pyinfra, for each host, looks twice through all installed packages for its connectors; and for each
 operation on each host it reads the source lines of every frame of the stack to number the operation
@@ -6,8 +6,10 @@ by file name and line, and evaluates the types of its own arguments: three quart
 machine's work for a host.
 """
 
+import atexit
 import copy
 import functools
+import gc
 import inspect
 import sys
 from collections.abc import Callable
@@ -15,6 +17,7 @@ from types import FrameType
 from typing import Any
 from weakref import WeakKeyDictionary
 
+OBJECTS = 50_000  # that are new; Python itself looks at 700
 OPTION = "ssh_paramiko_connect_kwargs"
 
 
@@ -39,6 +42,7 @@ def lighten() -> None:
     """
     if "pyinfra.api" not in sys.modules:
         return
+    _collect_rarely()
     from pyinfra.api import arguments, connectors, util  # noqa: PLC0415
     from pyinfra.api.host import HostData  # noqa: PLC0415
 
@@ -46,8 +50,16 @@ def lighten() -> None:
     arguments.all_global_arguments = functools.cache(arguments.all_global_arguments)
     vars(connectors).update(entry_points=functools.cache(connectors.entry_points))
     operation = sys.modules["pyinfra.api.operation"]  # `pyinfra.api.operation` is its decorator
-    vars(operation).update(pop_global_arguments=_global_arguments(arguments))
+    known = {"signature": functools.cache(inspect.signature)}
+    vars(operation).update(known, pop_global_arguments=_global_arguments(arguments))
     HostData.__getattr__ = _of_host  # type: ignore[method-assign]
+
+
+def _collect_rarely() -> None:
+    """What is imported stays to the end; to look through it again and again took a tenth."""
+    gc.freeze()
+    gc.set_threshold(OBJECTS)
+    atexit.register(gc.freeze)
 
 
 def _global_arguments(arguments: Any) -> Callable[..., tuple[dict[str, Any], list[str]]]:

@@ -7,6 +7,7 @@ operation runs: a value read while the deploy file is read would be that of befo
 import base64
 import time
 from collections.abc import Callable, Generator, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from pyinfra.api import FileUploadCommand, FunctionCommand, Host, State, StringCommand, operation
@@ -21,7 +22,8 @@ from one_api_infra.desired.changes import Change
 from one_api_infra.desired.resources import Directory, File
 from one_api_infra.desired.snapshot import PathState, Snapshot, path_state
 from one_api_infra.remote import inventory, lock, timeline
-from one_api_infra.remote.target import current_host, forget, gather
+from one_api_infra.remote.snapshot import AskingCommand, forget, gather
+from one_api_infra.remote.target import current_host
 from one_api_infra.shared.texts import _
 from one_api_infra.shared.validation import Problem, ValidationError
 
@@ -32,19 +34,21 @@ CONNECT_TRIES = 3
 CONNECT_PAUSE = 5.0  # seconds; three tries fit into the roll-back's time
 
 
-def _carry_out(change: Change | None, name: str) -> Commands:
+def _carry_out(
+    change: Change | None, name: str, kind: Callable[..., StringCommand] = StringCommand
+) -> Commands:
     """Yield a change, or say that there is none."""
     if change is None:
         current_host().noop(name)
         return
-    yield from lock.held(current_host())
-    yield _string(change)
+    command = yield from lock.first(current_host(), change.command)
+    yield _string(replace(change, command=command), kind)
 
 
-def _string(change: Change) -> StringCommand:
+def _string(change: Change, kind: Callable[..., StringCommand] = StringCommand) -> StringCommand:
     if change.stdin is None:
-        return StringCommand(change.command)
-    return StringCommand(change.command, _stdin=change.stdin)
+        return kind(change.command)
+    return kind(change.command, _stdin=change.stdin)
 
 
 @operation()
@@ -77,10 +81,10 @@ def together() -> Commands:
 
 
 @operation()
-def private(path: str) -> Commands:
-    """Let a file that the server has made be root's alone; one that is not there stays so."""
-    change = changes.private(gather(probes=False), path)
-    yield from _carry_out(change, path)
+def private(paths: tuple[str, ...]) -> Commands:
+    """Let files that the server has made be root's alone; one that is not there stays so."""
+    change = changes.private(gather(probes=False), paths)
+    yield from _carry_out(change, "they are")
     if change:
         forget()
 
@@ -146,6 +150,7 @@ def command(  # noqa: PLR0913  # one a kind of need
     keeps_files: bool = False,
     stays_due: bool = False,
     is_asked: bool = True,
+    asks: Asked | None = None,
 ) -> Commands:
     """Run a shell command when it is due; afterwards everything is looked at anew.
 
@@ -154,13 +159,17 @@ def command(  # noqa: PLR0913  # one a kind of need
     ``keeps_files``: it changes no file, user or unit that another operation compares, so that the
     next look can wait for one that asks a probe. ``stays_due``: nothing else does what it does, so
     that no look is needed where it was due before. ``is_asked``: another operation asks for what
-    it changes, so that it is to be looked at again.
+    it changes, so that it is to be looked at again. ``asks``: probes alone see what
+    it changes, and the next operation asks them, so that this command does on its way.
     """
     snapshot = gather(probes=False)
     if not (stays_due and due(snapshot)):
         snapshot = gather(files=follows is None)
     is_due = snapshot.written.intersection(follows or ()) or due(snapshot)
     change = Change(script, stdin(snapshot) if stdin else None) if is_due else None
+    if change and asks and asks(snapshot):
+        yield from _carry_out(change, "", AskingCommand)
+        return
     yield from _carry_out(change, "nothing to do")
     if change and keeps_files:
         snapshot.is_stale |= is_asked

@@ -9,7 +9,7 @@ from one_api_infra.desired import preflight, project, tiktoken
 from one_api_infra.desired.resources import File
 from one_api_infra.desired.site import INVENTORY, Site
 from one_api_infra.remote import inventory
-from one_api_infra.remote.target import gather
+from one_api_infra.remote.snapshot import gather
 from one_api_infra.shared.validation import ValidationError
 
 LOCK = "artifacts.lock.json"

@@ -1,35 +1,20 @@
-"""The host that a deploy file is being run for: its site, and its one snapshot."""
+"""The host that a deploy file is being run for, and its site."""
 
 from typing import cast
 from weakref import WeakKeyDictionary
 
-from pyinfra.api import FactBase, Host, State, StringCommand
+from pyinfra.api import Host, State
 from pyinfra.api.exceptions import DeployError
 from pyinfra.context import ctx_host, ctx_state
-from typing_extensions import override
 
-from one_api_infra.desired import manifest, snapshot
-from one_api_infra.desired.resources import SnapshotSpec
+from one_api_infra.desired import manifest
 from one_api_infra.desired.site import Site
-from one_api_infra.remote import fast, host_key, inventory, sudo, timeline
+from one_api_infra.remote import fast, host_key, inventory, snapshot, sudo, timeline
 from one_api_infra.shared.validation import Problem, ValidationError
 
 _sites: WeakKeyDictionary[Host, Site] = WeakKeyDictionary()
-_snapshots: WeakKeyDictionary[Host, dict[bool, snapshot.Snapshot]] = WeakKeyDictionary()
 _shared: WeakKeyDictionary[State, tuple[Problem, ...]] = WeakKeyDictionary()
 _asked: WeakKeyDictionary[Host, set[str]] = WeakKeyDictionary()
-
-
-class SnapshotFact(FactBase[snapshot.Snapshot]):
-    """Everything declared for a site, read by one command."""
-
-    @override
-    def command(self, wanted: SnapshotSpec) -> StringCommand:
-        return StringCommand(snapshot.script(wanted))
-
-    @override
-    def process(self, output: list[str]) -> snapshot.Snapshot:
-        return snapshot.parse(output)
 
 
 def site() -> Site:
@@ -46,6 +31,8 @@ def site() -> Site:
         sudo.prepare(host)
         fast.lighten()
         timeline.watch(cast(State, ctx_state.get()))
+        snapshot.begin(manifest.snapshot_spec(_sites[host]))
+    snapshot.go_on()
     return _sites[host]
 
 
@@ -58,30 +45,6 @@ def _check_inventory(state: State) -> None:
         raise ValidationError(problems)
 
 
-def gather(*, probes: bool = True, files: bool = False) -> snapshot.Snapshot:
-    """The current host's snapshot; read at the first call, and again where what it saw may be over.
-
-    An operation that compares nothing but paths says ``probes=False``. What probes saw is over
-    when a command has run, and for those who say ``files=True`` when a file was written, too.
-
-    What was seen while the run was prepared is not used while it is carried out: a human may
-    have taken minutes to say yes.
-    """
-    host = current_host()
-    seen = _snapshots.setdefault(host, {})
-    executing = cast(State, ctx_state.get()).is_executing
-    known = seen.get(executing)
-    is_over = known and ((probes and known.is_stale) or (files and bool(known.written)))
-    if known is None or is_over:
-        seen[executing] = host.get_fact(SnapshotFact, wanted=manifest.snapshot_spec(site()))
-    return seen[executing]
-
-
-def forget() -> None:
-    """Look anew at the next question, whatever it is: paths and units have changed."""
-    _snapshots.pop(current_host(), None)
-
-
 def is_first(name: str) -> bool:
     """Whether this is the first time that the current host's deploys ask for ``name``.
 
@@ -92,6 +55,11 @@ def is_first(name: str) -> bool:
         return False
     asked.add(name)
     return True
+
+
+def has(name: str) -> bool:
+    """Whether the current host's deploys have asked for ``name``."""
+    return name in _asked.get(current_host(), ())
 
 
 def current_host() -> Host:
