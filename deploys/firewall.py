@@ -10,7 +10,8 @@ site = target.site()
 if target.is_first("agent"):
     local.include("./agent.py")
 
-operations.packages(name=_("Install nftables"), names=lambda _snapshot: ("nftables",))
+if not target.has("system"):
+    operations.packages(name=_("Install nftables"), names=lambda _snapshot: ("nftables",))
 files = firewall.files(site)
 operations.files(name=_("Write the firewall's files"), files=files)
 operations.firewall(

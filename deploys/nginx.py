@@ -9,24 +9,25 @@ from one_api_infra.shared import paths
 from one_api_infra.shared.texts import _
 
 site = target.site()
-target.is_first("nginx")  # not again by tunnel.py
-if target.is_first("agent"):
-    local.include("./agent.py")
-
-operations.failure(name=_("This server has its site"), problems=move.gone, probes=False)
-operations.failure(name=_("The agent tells the server's state"), problems=system.agent_problems)
-operations.packages(name=_("Install nginx"), names=lambda _snapshot: ("nginx", nginx.NJS))
-operations.command(
-    name=_("Let nginx load njs"),
-    script=f"ln -sf {nginx.NJS_CONF} {nginx.NJS_MODULE}",
-    due=nginx.njs_is_off,
-    follows=(),
-)
-operations.files(
-    name=_("Write nginx' drop-ins"),
-    directories=(Directory(nginx.DROP_IN_FOLDER),),
-    files=nginx.notes(),
-)
+if target.is_first("nginx"):  # the certificate's deploy comes here once more
+    if target.is_first("agent"):
+        local.include("./agent.py")
+    if target.is_first("gone"):
+        operations.failure(name=_("This server has its site"), problems=move.gone, probes=False)
+    operations.failure(name=_("The agent tells the server's state"), problems=system.agent_problems)
+    if not target.has("system"):
+        operations.packages(name=_("Install nginx"), names=lambda _snapshot: ("nginx", nginx.NJS))
+    operations.command(
+        name=_("Let nginx load njs"),
+        script=f"ln -sf {nginx.NJS_CONF} {nginx.NJS_MODULE}",
+        due=nginx.njs_is_off,
+        follows=(),
+    )
+    operations.files(
+        name=_("Write nginx' drop-ins"),
+        directories=(Directory(nginx.DROP_IN_FOLDER),),
+        files=nginx.notes(),
+    )
 operations.command(
     name=_("Let nginx serve the site as configured"),
     script=paths.agent("nginx"),

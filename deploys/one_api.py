@@ -1,6 +1,6 @@
 """One API: its secrets and unit; root claimed while only loopback reaches it."""
 
-from pyinfra import host, local
+from pyinfra import local
 
 from one_api_infra.desired import one_api
 from one_api_infra.remote import operations, release, target
@@ -21,8 +21,7 @@ operations.command(
     stays_due=True,
 )
 # Before root is claimed: that notes the password's file as it is then.
-for path in host.loop(one_api.kept(site)):
-    operations.private(name=_("Let {path} be root's alone", path=path), path=path)
+operations.private(name=_("Let the secrets be root's alone"), paths=one_api.kept(site))
 operations.command(
     name=_("Let One API run from this release"),
     script=paths.agent(f"activate {one_api.release(artifact.sha256)}"),
@@ -30,6 +29,7 @@ operations.command(
     follows=started.READ_AT_START,
     keeps_files=True,
     stays_due=True,
+    asks=one_api.is_claimed,
 )
 operations.command(
     name=_("Claim root"),
@@ -38,6 +38,7 @@ operations.command(
     follows=(),
     keeps_files=True,
     stays_due=True,
+    asks=lambda _snapshot: True,
 )
 operations.command(
     name=_("Let SQLite write ahead"),

@@ -10,6 +10,7 @@ site = target.site()
 known = targets.of_settings(site.public())
 connected_to = address.of(target.current_host())
 
+target.is_first("gone")
 operations.failure(name=_("This server has its site"), problems=move.gone, probes=False)
 operations.failure(
     name=_("Preflight: the server and the domain are fit for a site"),

@@ -2,9 +2,9 @@
 
 from pyinfra import local
 
-from one_api_infra.desired import backup, move, one_api
+from one_api_infra.desired import backup, installation, move, one_api
 from one_api_infra.remote import operations, release, target
-from one_api_infra.shared import paths
+from one_api_infra.shared import paths, units
 from one_api_infra.shared.texts import _
 
 site = target.site()
@@ -13,7 +13,8 @@ if target.is_first("agent"):
     local.include("./agent.py")
 artifact = release.artifact(site)
 
-operations.failure(name=_("This server has its site"), problems=move.gone, probes=False)
+if target.is_first("gone"):
+    operations.failure(name=_("This server has its site"), problems=move.gone, probes=False)
 operations.failure(
     name=_("A site that moves here has come"),
     problems=lambda snapshot: move.lacks_site(site, snapshot),
@@ -35,3 +36,9 @@ operations.upload(
     due=lambda snapshot: one_api.is_release_due(artifact.sha256, snapshot),
 )
 operations.files(name=_("Bring tiktoken's data"), files=release.tiktoken_files(site))
+operations.command(
+    name=_("Python and nftables are there"),
+    script=installation.first_script(),
+    due=lambda snapshot: snapshot.is_active(units.INSTALLATION),
+    follows=(),
+)

@@ -2,12 +2,16 @@
 
 from pyinfra import local
 
+from one_api_infra.remote import target
+
+target.site()  # the look at the server begins, while all that follows is read
 local.include("./preflight.py")
 local.include("./install.py")
 local.include("./release.py")
-local.include("./system.py")
+# On a blank server these two run while it installs what only the others need.
 local.include("./firewall.py")
 local.include("./one_api.py")
+local.include("./system.py")
 local.include("./nginx.py")
 local.include("./certificate.py")
 local.include("./callback_domain.py")

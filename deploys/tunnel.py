@@ -40,7 +40,7 @@ if site.tunnels:
         beside=(units.TUNNEL,),
     )
 # Before anything is removed: without its certificate nginx would not start.
-if target.is_first("nginx"):
+if not target.has("nginx"):
     local.include("./nginx.py")
 operations.command(
     name=_("Remove tunnels that are no longer wanted"),

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from one_api_infra.desired.resources import Directory, File
-from one_api_infra.desired.snapshot import Snapshot, path_state
+from one_api_infra.desired.snapshot import PathState, Snapshot, path_state
 
 APT = "DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -q"
 # Nothing waits for the lock of the package lists but a loop: after a run that was killed, or
 # while the system updates itself, somebody else holds it for a while.
-UPDATE = f"for _try in 1 2 3 4 5 6 7 8 9; do {APT} update && break; sleep 10; done"
+UPDATE = "for _try in 1 2 3 4 5 6 7 8 9; do {update} && break; sleep 10; done"
 # dpkg first: after a power cut it refuses everything until it has finished its work.
 FINISH = "dpkg --configure -a --force-confold"
 # Written beside its target with owner and mode set first, then renamed: never half, never at the
@@ -91,12 +91,16 @@ def _step(path: str, wanted: File | Directory | None) -> str:
     )
 
 
-def private(snapshot: Snapshot, path: str) -> Change | None:
-    """Let a file that the server has made be root's alone; one that is not there stays so."""
-    there = snapshot.paths.get(path)
-    if there is None or (there.owner, there.group, there.mode) == ("root", "root", "600"):
-        return None
-    return Change(_fill("chown root:root {path} && chmod 600 {path}", path=path))
+def private(snapshot: Snapshot, paths: Iterable[str]) -> Change | None:
+    """Let files that the server has made be root's alone; one that is not there stays so."""
+    there = {path: snapshot.paths[path] for path in paths if path in snapshot.paths}
+    wrong = [path for path, found in there.items() if not _is_private(found)]
+    names = shlex.join(wrong)
+    return Change(f"chown root:root {names} && chmod 600 {names}") if wrong else None
+
+
+def _is_private(found: PathState) -> bool:
+    return (found.owner, found.group, found.mode) == ("root", "root", "600")
 
 
 def user(snapshot: Snapshot, user: str, home: str) -> Change | None:
@@ -111,7 +115,12 @@ def packages(snapshot: Snapshot, names: tuple[str, ...]) -> Change | None:
     missing = [name for name in names if name not in snapshot.packages]
     if not missing:
         return None
-    return Change(f"{FINISH}; {UPDATE} && {install(missing)}")
+    return Change(f"{FINISH}; {update()} && {install(missing)}")
+
+
+def update(options: str = "") -> str:
+    """The command that brings the package lists up to date."""
+    return UPDATE.format(update=f"{APT} {options} update")
 
 
 def install(names: Sequence[str]) -> str:
@@ -124,21 +133,23 @@ def unit(snapshot: Snapshot, unit: str, beside: tuple[str, ...] = ()) -> Change 
 
     ``beside`` are units that this one starts, and whose files may have changed too.
     """
-    steps = _steps(snapshot, unit)
+    # What systemd has never read it reads when it starts it; a reading of all takes a while.
+    is_new = all(snapshot.unit(each, "LoadState") == "not-found" for each in (unit, *beside))
+    steps = _steps(snapshot, unit, "--no-reload" if is_new else "")
     if not steps and not any(map(snapshot.is_unread, beside)):
         return None
-    # Enabling a unit lets systemd read all files anew by itself, and a reading takes a while.
+    # Enabling a unit lets systemd read all files anew by itself, unless it is told not to.
     reads = [] if any(" enable " in step for step in steps) else ["systemctl daemon-reload"]
     return Change(" && ".join([*reads, *steps]))
 
 
-def _steps(snapshot: Snapshot, unit: str) -> list[str]:
+def _steps(snapshot: Snapshot, unit: str, reading: str) -> list[str]:
     steps = []
     if snapshot.unit(unit, "LoadState") == "masked":
         steps.append(f"systemctl unmask --quiet {shlex.quote(unit)}")
         steps.append(f"systemctl unmask --quiet --runtime {shlex.quote(unit)}")
     if not snapshot.needs_no_enabling(unit):
-        steps.append(f"systemctl enable --quiet {shlex.quote(unit)}")
+        steps.append(f"systemctl enable --quiet {reading} {shlex.quote(unit)}".replace("  ", " "))
     if not snapshot.is_active(unit) or snapshot.is_unread(unit):
         steps.append(f"systemctl restart {shlex.quote(unit)}")
     return steps

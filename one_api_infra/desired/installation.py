@@ -9,14 +9,18 @@ import shlex
 from one_api_infra.desired import changes, manifest, system, watchdog
 from one_api_infra.desired.site import Site
 from one_api_infra.desired.snapshot import Snapshot
-from one_api_infra.shared import units
+from one_api_infra.shared import paths, units
 
-FIRST = ("ca-certificates", "python3", "python3-venv")  # all that the virtual environment needs
+# What pip needs, and One API and its firewall, which begin to serve beside it.
+FIRST = ("ca-certificates", "iproute2", "nftables", "python3", "python3-venv", "tzdata")
+BARE = f"{paths.AGENT}/venv-bare"  # without a package: enough for the agent's first commands
+# Translated descriptions are a third of what a first update brings; the next one brings them.
+UNTRANSLATED = "-o Acquire::Languages=none"
 STEP = 'step() { name=$1; shift; begin=$(date +%s.%N); "$@"; code=$?;'
 STEP += f' echo "$begin $(date +%s.%N) $name" >>{system.INSTALLATION_STEPS}; return $code; }}'
 WAIT = """
 unit={unit}
-while case $(systemctl show --property=ActiveState --value $unit) in
+while {also} case $(systemctl show --property=ActiveState --value $unit) in
     active|activating) true ;; *) false ;;
 esac do sleep 0.1; done
 systemctl is-failed --quiet $unit || exit 0
@@ -34,8 +38,9 @@ def packages(site: Site, snapshot: Snapshot) -> tuple[str, ...]:
 
 def is_due(site: Site, snapshot: Snapshot) -> bool:
     """Whether both are lacking, and nobody is about it."""
-    lacks = packages(site, snapshot) and not system.venv_is_complete(site, snapshot)
-    return bool(lacks) and not snapshot.is_active(units.INSTALLATION)
+    if system.venv_is_complete(site, snapshot) or snapshot.is_active(units.INSTALLATION):
+        return False
+    return bool(packages(site, snapshot))
 
 
 def script(site: Site, snapshot: Snapshot) -> str:
@@ -47,13 +52,15 @@ def script(site: Site, snapshot: Snapshot) -> str:
         STEP,
         f"rm -f {system.INSTALLATION_STEPS}; {changes.FINISH}",
         "step 'apt-get update' update || exit",
-        f"step 'apt-get install python3-venv' {changes.install(first)} || exit" if first else "",
+        f"step 'apt-get install python3' {changes.install(first)} || exit" if first else "",
+        f"[ -e {system.VENV} ] || {{ python3 -m venv --without-pip {BARE} &&"
+        f" ln -s {BARE} {system.VENV}; }}",
         "step 'virtual environment' environment & made=$!",
         f"step 'apt-get install' {changes.install(rest)}; code=$?" if rest else "code=0",
         "wait $made && exit $code",
     ]
     functions = [
-        f"update() {{ {changes.UPDATE}; }}",
+        f"update() {{ {changes.update(UNTRANSLATED)}; }}",
         f"environment() ( {system.venv_script(site)} )",
     ]
     command = shlex.quote("\n".join([*functions, *lines]))
@@ -64,6 +71,11 @@ def script(site: Site, snapshot: Snapshot) -> str:
     )
 
 
+def first_script() -> str:
+    """The command that waits until the agent's first commands can run."""
+    return WAIT.format(unit=units.INSTALLATION, also=f"[ ! -x {paths.PYTHON} ] &&")
+
+
 def wait_script() -> str:
     """The command that waits for its end; its last words where it failed."""
-    return WAIT.format(unit=units.INSTALLATION)
+    return WAIT.format(unit=units.INSTALLATION, also="")

@@ -47,11 +47,14 @@ CONCERNS: tuple[Callable[[Site], Concern], ...] = (
 )
 # What is rendered when the server is known.
 BY_SNAPSHOT: tuple[Callable[[Site, Snapshot], object], ...] = (firewall.rules, nginx.configuration)
+_last: list[tuple[Site, tuple[Concern, ...]]] = []
 
 
 def concerns(site: Site) -> tuple[Concern, ...]:
-    """All of a site."""
-    return tuple(concern(site) for concern in CONCERNS)
+    """All of a site; of the one that was asked for last they are known."""
+    if not (_last and _last[0][0] is site):
+        _last[:] = [(site, tuple(concern(site) for concern in CONCERNS))]
+    return _last[0][1]
 
 
 def snapshot_spec(site: Site) -> SnapshotSpec:

@@ -11,6 +11,11 @@ from one_api_infra.shared import database, environment_file, paths, started, uni
 from one_api_infra.shared.secret import Secret
 
 USER = "one-api"
+# systemd is asked where the kernel does not tell: it takes three times as long.
+PROCESS_USER = (
+    f"{{ read -r n </sys/fs/cgroup/system.slice/{units.ONE_API}/cgroup.procs; }} 2>/dev/null"
+    f" || n=$(systemctl show -P MainPID {units.ONE_API}); stat -c %U /proc/$n"
+)
 
 
 def directories() -> tuple[Directory, ...]:
@@ -208,7 +213,7 @@ def concern(site: Site) -> Concern:
                 "generated": names,
                 "read_at_start": started.FILES_SUM,
                 "started": f"cat {paths.STARTED} && {started.SUM}",
-                "process_user": f"stat -c %U /proc/$(systemctl show -P MainPID {units.ONE_API})",
+                "process_user": PROCESS_USER,
                 "architecture": "dpkg --print-architecture",
             },
         ),

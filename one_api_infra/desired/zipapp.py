@@ -41,6 +41,7 @@ def _zip(files: Mapping[str, bytes]) -> bytes:
     return stream.getvalue()
 
 
+@lru_cache
 def checksum() -> str:
     """What its bytecode is named by (``server/entry.py``)."""
     return f"{zlib.crc32(build()):08x}"

@@ -87,14 +87,17 @@ def test_cut_off_restore_stops_the_deploy() -> None:
 
 
 def test_rebuild_is_the_site_with_the_data_before_it() -> None:
-    """What the whole site includes, rebuild includes too, in the same order but for the data's."""
+    """What the whole site includes, rebuild includes too, in the same order but for what the data
+    need.
+    """
 
     def included(name: str) -> list[str]:
         text = (project.ROOT / f"deploys/{name}.py").read_text()
         return [line for line in text.splitlines() if line.startswith("local.include")]
 
     whole, again = included("site"), included("rebuild")
-    own = {f'local.include("./{name}.py")' for name in ("backup", "release")}
+    own = {f'local.include("./{name}.py")' for name in ("backup", "release", "system")}
+    assert set(again) == set(whole)
     assert [line for line in again if line not in own] == [
         line for line in whole if line not in own
     ]

@@ -162,10 +162,10 @@ def test_the_first_that_fails_ends_it(tmp_path: Path) -> None:
 
 def test_private_is_for_what_is_there(tmp_path: Path) -> None:
     path = tmp_path / NAME
-    assert changes.private(look(path), str(path)) is None
+    assert changes.private(look(path), [str(path)]) is None
     path.write_text("key")
     path.chmod(0o644)
-    assert changes.private(look(path), str(path))
+    assert changes.private(look(path), [str(path)])
 
 
 def test_placed_only_with_the_right_sum(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from one_api_infra.desired.preflight import concern, judge
 from one_api_infra.desired.resources import File
 from one_api_infra.desired.snapshot import Snapshot, path_state
 from one_api_infra.shared import paths, plain, units
-from one_api_infra.shared.server_observation import Database
+from one_api_infra.shared.database import Database
 from one_api_infra.shared.state import State
 from tests.unit.examples import NOW, site
 
