@@ -133,23 +133,21 @@ def unit(snapshot: Snapshot, unit: str, beside: tuple[str, ...] = ()) -> Change 
 
     ``beside`` are units that this one starts, and whose files may have changed too.
     """
-    # What systemd has never read it reads when it starts it; a reading of all takes a while.
-    is_new = all(snapshot.unit(each, "LoadState") == "not-found" for each in (unit, *beside))
-    steps = _steps(snapshot, unit, "--no-reload" if is_new else "")
+    steps = _steps(snapshot, unit)
     if not steps and not any(map(snapshot.is_unread, beside)):
         return None
-    # Enabling a unit lets systemd read all files anew by itself, unless it is told not to.
+    # Enabling a unit lets systemd read all files anew by itself, and a reading takes a while.
     reads = [] if any(" enable " in step for step in steps) else ["systemctl daemon-reload"]
     return Change(" && ".join([*reads, *steps]))
 
 
-def _steps(snapshot: Snapshot, unit: str, reading: str) -> list[str]:
+def _steps(snapshot: Snapshot, unit: str) -> list[str]:
     steps = []
     if snapshot.unit(unit, "LoadState") == "masked":
         steps.append(f"systemctl unmask --quiet {shlex.quote(unit)}")
         steps.append(f"systemctl unmask --quiet --runtime {shlex.quote(unit)}")
     if not snapshot.needs_no_enabling(unit):
-        steps.append(f"systemctl enable --quiet {reading} {shlex.quote(unit)}".replace("  ", " "))
+        steps.append(f"systemctl enable --quiet {shlex.quote(unit)}")
     if not snapshot.is_active(unit) or snapshot.is_unread(unit):
         steps.append(f"systemctl restart {shlex.quote(unit)}")
     return steps
