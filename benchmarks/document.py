@@ -54,7 +54,7 @@ def converge(figures: Figures) -> str:
         table(["away", "by", "nothing to do, s", "one setting changed, s", "first run, s"], rows),
         "![converge](performance-converge.svg)",
         f"A run without a change opens {ours['noop_sessions']} ssh sessions, one with a setting"
-        f" changed {ours['change_sessions']}: one for each command, one for the lock, two ahead."
+        f" changed {ours['change_sessions']}: one for each command, one for the lock, three ahead."
         f" Near: {', '.join(lines)}.{_start(near)}{_elsewhere(near)} The first run takes"
         f" {near[OURS]['first'] / near['shell script']['first']:.2f} of the shell script's, most"
         " of it in apt and pip, which vary by seconds from run to run. **Slower than others**: the"

@@ -21,7 +21,7 @@ from paramiko.common import cMSG_CHANNEL_REQUEST
 from typing_extensions import override
 
 SILENT_SECONDS = 15  # a cut network is an error by then, not a run that hangs
-READY = 2
+READY = 3
 PAUSES = (0.1, 0.3, 1.0)  # seconds
 # In braces: of a command that is cut off nothing is done. What follows it is its input.
 WAITING = 'sh -c \'read -r n && c=$(dd bs="$n" count=1 iflag=fullblock status=none) && eval "$c"\''
@@ -47,7 +47,8 @@ class EagerAuthentication(AuthHandler):
 class EagerTransport(Transport):
     """A connection that keeps open channels ready, in each of which a shell waits for a command.
 
-    Two: each takes two round trips to make, and commands that write take one.
+    Three: each takes two round trips to make, commands that write take one, and the first change
+    of a run takes a second channel for the lock.
     """
 
     _ready: "tuple[gevent.Greenlet, ...]" = ()
