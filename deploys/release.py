@@ -2,7 +2,7 @@
 
 from pyinfra import local
 
-from one_api_infra.desired import backup, installation, move, one_api
+from one_api_infra.desired import backup, installation, move, one_api, system
 from one_api_infra.remote import operations, release, target
 from one_api_infra.shared import paths, units
 from one_api_infra.shared.texts import _
@@ -41,4 +41,12 @@ operations.command(
     script=installation.first_script(),
     due=lambda snapshot: snapshot.is_active(units.INSTALLATION),
     follows=(),
+)
+# Of a site that stands, what is broken or of before; a blank server's is being built already.
+operations.command(
+    name=_("Build the virtual environment"),
+    script=system.venv_script(site),
+    due=lambda snapshot: system.is_venv_due(site, snapshot),
+    follows=(),
+    keeps_files=True,
 )

@@ -138,6 +138,11 @@ def venv_is_complete(site: Site, snapshot: Snapshot) -> bool:
     return len(lines) == 3 and lines[0] == f"{mark} {lines[1]} {lines[2]}"
 
 
+def is_venv_due(site: Site, snapshot: Snapshot) -> bool:
+    """Whether it is to be built, and nobody is about it."""
+    return not (venv_is_complete(site, snapshot) or snapshot.is_active(units.INSTALLATION))
+
+
 def _venv_sum(folder: str) -> str:
     """The shell command for the sum of the names and sizes of what stands in it."""
     files = f"find {folder}/ -name __pycache__ -prune -o -type f ! -name installed"

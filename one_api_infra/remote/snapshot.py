@@ -4,6 +4,7 @@ Meanwhile this machine reads the deploys and imports what they stand on.
 """
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 from weakref import WeakKeyDictionary, WeakSet
@@ -18,7 +19,8 @@ from typing_extensions import override
 from one_api_infra.desired import snapshot
 from one_api_infra.desired.resources import SnapshotSpec
 from one_api_infra.desired.snapshot import Snapshot
-from one_api_infra.remote import compression
+from one_api_infra.remote import compression, include
+from one_api_infra.shared.paths import STATE_LEFT
 
 _wanted: WeakKeyDictionary[Host, SnapshotSpec] = WeakKeyDictionary()
 _begun: WeakKeyDictionary[Host, gevent.Greenlet] = WeakKeyDictionary()
@@ -27,6 +29,15 @@ _at: WeakKeyDictionary[Host, float] = WeakKeyDictionary()
 _executing: WeakSet[Host] = WeakSet()
 
 FRESH = 60.0  # seconds
+CARRY_OUT_AND_ASK = f"""\
+export {STATE_LEFT}=$(mktemp) || exit
+trap 'rm -f "${STATE_LEFT}"' EXIT
+(
+{{command}}
+)
+code=$?
+[ $code = 0 ] || exit $code
+{{asks}}"""
 
 
 class SnapshotFact(FactBase[Snapshot]):
@@ -45,9 +56,7 @@ class AskingCommand(StringCommand):
     """A command and, if it succeeds, what probes see after it, in one journey."""
 
     def __init__(self, command: str, **options: Any) -> None:
-        asks = _script(SnapshotSpec(probes=_wanted[_host()].probes))
-        script = f"(\n{command}\n)\ncode=$?\n[ $code = 0 ] || exit $code\n{asks}"
-        super().__init__(script, **options)
+        super().__init__(asking(command, _wanted[_host()].probes), **options)
 
     @override
     def execute(
@@ -61,6 +70,13 @@ class AskingCommand(StringCommand):
         return done, output
 
 
+def asking(command: str, probes: Mapping[str, str]) -> str:
+    """The script that runs a command, and then asks probes; its exit code is the command's."""
+    left = f'[ -s "${STATE_LEFT}" ] && cat "${STATE_LEFT}" || {probes["state"]}'
+    asks = _script(SnapshotSpec(probes={**probes, "state": left}))
+    return CARRY_OUT_AND_ASK.format(command=command, asks=asks)
+
+
 def begin(wanted: SnapshotSpec) -> None:
     """Begin to look at the current host, for whoever is the first to ask."""
     host = _host()
@@ -71,7 +87,8 @@ def begin(wanted: SnapshotSpec) -> None:
 def go_on() -> None:
     """Let a look that has begun get a step further: who reads deploys waits for nobody."""
     if _host() in _begun:
-        gevent.sleep(0)
+        with include.kept():
+            gevent.sleep(0)
 
 
 def gather(*, probes: bool = True, files: bool = False) -> Snapshot:
@@ -90,7 +107,8 @@ def gather(*, probes: bool = True, files: bool = False) -> Snapshot:
     known = seen.get(phase)
     is_over = known and ((probes and known.is_stale) or (files and bool(known.written)))
     if known is None or is_over:
-        seen[phase] = _awaited(host) or _looked(host)
+        with include.kept():
+            seen[phase] = _awaited(host) or _looked(host)
     return seen[phase]
 
 

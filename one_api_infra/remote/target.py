@@ -9,7 +9,7 @@ from pyinfra.context import ctx_host, ctx_state
 
 from one_api_infra.desired import manifest
 from one_api_infra.desired.site import Site
-from one_api_infra.remote import fast, host_key, inventory, snapshot, sudo, timeline
+from one_api_infra.remote import fast, host_key, include, inventory, snapshot, sudo, timeline
 from one_api_infra.shared.validation import Problem, ValidationError
 
 _sites: WeakKeyDictionary[Host, Site] = WeakKeyDictionary()
@@ -28,7 +28,8 @@ def site() -> Site:
             manifest.check(_sites[host])
         except ValidationError as error:
             raise DeployError(f"{host.name}: {error}") from None
-        sudo.prepare(host)
+        with include.kept():
+            sudo.prepare(host)
         fast.lighten()
         timeline.watch(cast(State, ctx_state.get()))
         snapshot.begin(manifest.snapshot_spec(_sites[host]))

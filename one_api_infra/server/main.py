@@ -6,7 +6,7 @@ from importlib import import_module
 
 from one_api_infra.server import as_callbacks_user
 from one_api_infra.server.local import CommandError, locked
-from one_api_infra.shared import foreign
+from one_api_infra.shared import foreign, paths
 from one_api_infra.shared.editions.api import ApiError
 
 # Imported when asked for: a virtual environment of before lacks what only a new command needs.
@@ -122,6 +122,8 @@ def main() -> None:
     os.umask(0o022)  # nginx and One API read what is made here, whatever root's own umask is
     with locked():
         _run()
+    if path := os.environ.get(paths.STATE_LEFT):
+        import_module("one_api_infra.server.state").leave(path)
 
 
 def _run() -> None:

@@ -1,5 +1,6 @@
 """What only the server itself can see, as JSON for the snapshot."""
 
+import contextlib
 from pathlib import Path
 
 from one_api_infra.server import (
@@ -21,6 +22,16 @@ from one_api_infra.shared.state import OneApiState, State
 
 def show() -> None:
     """Print the state."""
+    print(_told())
+
+
+def leave(path: str) -> None:
+    """Write the state to a file that is there; nothing where it cannot be told."""
+    with contextlib.suppress(Exception):  # the command was carried out, whatever is wrong here
+        Path(path).write_text(_told())
+
+
+def _told() -> str:
     current = site()
     certificates = tuple(certificate.observe(current))
     renewal = certbot.renewal(current.domain)
@@ -36,7 +47,7 @@ def show() -> None:
         upgrade=serving.under_way(),
         one_api=_one_api(current),
     )
-    print(plain.write(made))
+    return plain.write(made)
 
 
 def _one_api(site: SiteFile) -> OneApiState:

@@ -15,6 +15,9 @@ DNS_PLUGIN = f"{CONFIG}/dns-multi.ini"
 DNS_CREDENTIALS = f"{CONFIG}/dns.env"
 ACME_CA = f"{CONFIG}/acme-ca.pem"
 STATE = "/var/lib/one-api-infra"
+# The variable that names a file in which an agent's command leaves what `state` would tell, as it
+# ends: to start the agent once more takes longer.
+STATE_LEFT = "ONE_API_INFRA_STATE"
 FORMER = f"{STATE}/former-domains"
 WEBROOT = f"{STATE}/acme"
 RESTART_DUE = f"{STATE}/restart-due"

@@ -40,3 +40,12 @@ def test_all_that_any_deploy_asks_for_is_in_it() -> None:
     lacking = installation.packages(given, BLANK)
     assert {"nginx", "nftables", "python3-venv", "apprise"} <= {*lacking}
     assert len(lacking) == len({*lacking})
+
+
+def test_a_broken_environment_is_built_anew_unless_somebody_is_about_it() -> None:
+    busy = Snapshot(units={units.INSTALLATION: {"ActiveState": "active"}})
+    assert system.is_venv_due(site(), BLANK)
+    assert not system.is_venv_due(site(), busy)
+    mark = system.requirements(site()).sha256
+    whole = Snapshot(probes={"venv": (f"{mark} Python 3.13.5 sum", "Python 3.13.5", "sum")})
+    assert not system.is_venv_due(site(), whole)
