@@ -50,7 +50,8 @@ def converge(figures: Figures) -> str:
         "A blank Debian 13 host comes to the same site by this project, by an Ansible playbook"
         " (`benchmarks/ansible`; pipelining and ControlPersist, and with mitogen) and by a shell"
         " script over one ssh (`benchmarks/shell`), which is the floor. The round trip is made by"
-        " a relay between the lab's bridges (`one_api_infra/lab/delay.py`).",
+        " a relay between the lab's bridges (`one_api_infra/lab/delay.py`). On 2026-11-30 these are"
+        " medians of three runs, Ansible's of one.",
         table(["away", "by", "nothing to do, s", "one setting changed, s", "first run, s"], rows),
         "![converge](performance-converge.svg)",
         f"A run without a change opens {ours['noop_sessions']} ssh sessions, one with a setting"
@@ -122,7 +123,7 @@ def fleet(figures: Figures) -> str:
         " cores with the run, and their own work (ssh, the look) is most of it. Each simulated host"
         f" beyond 50 costs {each_host:.0f} ms and {memory:.2f} MiB: a tenth are the preflight's"
         " questions to DNS, an eighth the lines on the screen, the rest pyinfra's and our own work"
-        " for 66 operations (processor time on 2026-11-29).",
+        " for 66 operations. Since 2026-11-29 there are 57.",
     ])  # fmt: skip
 
 
