@@ -156,6 +156,8 @@ class Host:
             return
         lower = ":".join(json.loads((self.directory / "layers.json").read_text()))
         options = f"lowerdir={lower},upperdir={self.directory}/upper,workdir={self.directory}/work"
+        # Where the clone is in memory and the image on disk, files of both are of one file system.
+        options += ",xino=on"
         process.run("mount", "-t", "overlay", "overlay", "-o", options, self.root)
 
     def _drop_interface(self) -> None:

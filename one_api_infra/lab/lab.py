@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from one_api_infra.lab import image, process, stand_in
+from one_api_infra.lab import image, memory, process, stand_in
 from one_api_infra.lab.ca import GATEWAY_NAMES, Ca
 from one_api_infra.lab.errors import LabError
 from one_api_infra.lab.host import Host
@@ -37,6 +37,10 @@ class Lab:
         self.key = STATE / "id_ed25519"
 
     @property
+    def _hosts(self) -> Path:
+        return self.directory / "hosts"
+
+    @property
     def network(self) -> Network:
         """The lab's network; its subnet is chosen when the lab first comes up."""
         number = int((self.directory / "subnet").read_text())
@@ -49,12 +53,17 @@ class Lab:
         network = self.network
         return Ca(self.directory / "ca", network.service("ca"), network.service("dns"))
 
-    def up(self, *, owner: int | None = None) -> None:
-        """Bring up the network and the services; with ``owner`` the lab dies with that process."""
+    def up(self, *, owner: int | None = None, in_memory: bool = False) -> None:
+        """Bring up the network and the services; with ``owner`` the lab dies with that process.
+
+        ``in_memory``: its hosts are kept there rather than on disk, where there is enough.
+        """
         self.directory.mkdir(parents=True, exist_ok=True)
         with process.alone(STATE / "lock"):  # labs come up side by side
             self._choose_subnet()
             self._make_key()
+        if in_memory:
+            memory.hold(self._hosts)
         self.network.up()
         if not (self.directory / "zone.json").exists():
             self.zone({})
@@ -73,6 +82,7 @@ class Lab:
         """Remove the lab with all its hosts; the images stay."""
         if not (self.directory / "subnet").exists():
             Network(self.name, ipaddress.IPv4Network("198.18.0.0/24")).down()  # it goes by names
+            memory.drop(self._hosts)
             shutil.rmtree(self.directory, ignore_errors=True)
             return
         for laptop in self.laptops():
@@ -85,15 +95,16 @@ class Lab:
         self.network.down()
         if not keep_reaper:  # last: it ends what a killed one has begun
             process.stop(self.directory, "reaper")
+        memory.drop(self._hosts)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def hosts(self) -> list[Host]:
         """The hosts of this lab, up or not."""
-        return [self.host(path.parent.name) for path in self.directory.glob("hosts/*/number")]
+        return [self.host(path.parent.name) for path in self._hosts.glob("*/number")]
 
     def host(self, name: str) -> Host:
         """The host of that name."""
-        directory = self.directory / "hosts" / name
+        directory = self._hosts / name
         if not (directory / "number").exists():
             raise LabError(f"{name}: no such host; `one-api-infra lab list` shows the hosts")
         number = int((directory / "number").read_text())
@@ -108,7 +119,7 @@ class Lab:
             raise LabError(f"{name}: expected a host's name of at most 8 letters and digits")
         layers = [of, *_below(of)] if of else []
         layers = layers if len(layers) > 1 else [*layers, self.image(system)]
-        directory = self.directory / "hosts" / name
+        directory = self._hosts / name
         if directory.exists():
             raise LabError(f"{name}: there is such a host; `one-api-infra lab down` removes it")
         host = Host(name, self._free_number(), self.network, directory, self.key)

@@ -12,7 +12,7 @@ from one_api_infra.lab.gateway import Gateway
 from one_api_infra.lab.host import Host
 from one_api_infra.lab.lab import Lab
 from one_api_infra.lab.process import wait_until
-from tests.lab import backups, journals, ledgers
+from tests.lab import backups, journals, layers, ledgers
 from tests.lab.backups import Elsewhere
 from tests.lab.sites import LabSite
 
@@ -20,6 +20,8 @@ SYSTEMS = ("debian-12", "debian-13")
 
 
 TURNS = 12  # long tests, and cases of long tables, come by turns
+# Begun first: whose turn comes last would leave the other workers without work for minutes.
+LARGEST = ("test_upgrade", "test_site", "test_server_checks", "test_done_hub")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,6 +42,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker("lab")
+    items.sort(key=lambda item: item.path.stem not in LARGEST)
     if (turn := config.getoption("--turn")) is None:
         return
     long = [item for item in items if item.get_closest_marker("long")]
@@ -67,7 +70,7 @@ def lab() -> Iterator[Lab]:
     # Each worker of pytest-xdist ("gw0", "gw1") has a lab of its own.
     current = Lab("test" + os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw"))
     current.down()
-    current.up(owner=os.getpid())
+    current.up(owner=os.getpid(), in_memory=True)
     yield current
     current.down()
 
@@ -80,6 +83,11 @@ def new_site(lab: Lab, name: str, system: str, domain: str, of: Path | None = No
     return LabSite(lab, host, settings)
 
 
+def packaged_site(lab: Lab, name: str, domain: str, system: str = "debian-13") -> LabSite:
+    """A host that has all packages and the virtual environment already, and no site."""
+    return new_site(lab, name, system, domain, of=layers.with_packages(lab, system))
+
+
 @pytest.fixture(scope="session")
 def prepared(lab: Lab) -> Callable[[str], Path]:
     """The layer of a host on which a site is deployed, made once for each system."""
@@ -87,7 +95,8 @@ def prepared(lab: Lab) -> Callable[[str], Path]:
 
     def layer(system: str) -> Path:
         if system not in layers:
-            site = new_site(lab, f"base{system[-2:]}", system, f"site{system[-2:]}.lab.test")
+            name, domain = f"base{system[-2:]}", f"site{system[-2:]}.lab.test"
+            site = packaged_site(lab, name, domain, system)
             site.converge()
             site.host.ssh("sync")
             site.host.stop()
@@ -125,17 +134,27 @@ def site(clone: Callable[[str], LabSite]) -> LabSite:
 @pytest.fixture
 def blank(lab: Lab) -> Iterator[Callable[[str], LabSite]]:
     """Makes blank hosts."""
-    made: list[Host] = []
+    yield from _makes(lambda name, system: new_site(lab, f"b{name}", system, f"b{name}.lab.test"))
+
+
+@pytest.fixture
+def packaged(lab: Lab) -> Iterator[Callable[[str], LabSite]]:
+    """Makes hosts that have all packages and the virtual environment already, and no site."""
+    yield from _makes(
+        lambda name, system: packaged_site(lab, f"p{name}", f"p{name}.lab.test", system)
+    )
+
+
+def _makes(site: Callable[[str, str], LabSite]) -> Iterator[Callable[[str], LabSite]]:
+    made: list[LabSite] = []
 
     def make(system: str) -> LabSite:
-        name = f"b{len(made)}x{system[-2:]}"
-        site = new_site(lab, name, system, f"{name}.lab.test")
-        made.append(site.host)
-        return site
+        made.append(site(f"{len(made)}x{system[-2:]}", system))
+        return made[-1]
 
     yield make
-    for host in made:
-        host.remove()
+    for each in made:
+        each.host.remove()
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ OPTIONS = {
 
 @pytest.mark.long
 @pytest.mark.parametrize("kind", databases.KINDS)
-def test_second_run_changes_nothing(blank: Callable[[str], LabSite], kind: str) -> None:
-    site = blank("debian-13")
+def test_second_run_changes_nothing(packaged: Callable[[str], LabSite], kind: str) -> None:
+    site = packaged("debian-13")
     site.use(databases.KINDS[kind](site.host))
     site.converge()
     assert site.store

@@ -8,7 +8,7 @@ import pytest
 
 from one_api_infra.lab.lab import Lab
 from one_api_infra.lab.process import wait_until
-from tests.lab.conftest import SYSTEMS, new_site
+from tests.lab.conftest import SYSTEMS, packaged_site
 from tests.lab.sites import LabSite
 from tests.lab.zones import ZoneServer
 
@@ -34,10 +34,10 @@ def zones(lab: Lab) -> Iterator[ZoneServer]:
 
 @pytest.fixture
 def site(lab: Lab, zones: ZoneServer, request: pytest.FixtureRequest) -> Iterator[LabSite]:
-    """A blank host whose name is in that zone."""
+    """A host without a site whose name is in that zone."""
     system = getattr(request, "param", "debian-13")
     name = f"d{system[-2:]}{secrets.token_hex(2)}"
-    made = new_site(lab, name, system, f"{name}.{ZONE}")
+    made = packaged_site(lab, name, f"{name}.{ZONE}", system)
     zones.point(made.domain, made.host)
     made.host.ssh(CLOSED)
     made.inventory(
@@ -106,10 +106,10 @@ def test_wildcard_and_several_names(site: LabSite, zones: ZoneServer) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(600)
 def test_challenges_are_delegated(
-    blank: Callable[[str], LabSite], lab: Lab, zones: ZoneServer
+    packaged: Callable[[str], LabSite], lab: Lab, zones: ZoneServer
 ) -> None:
     """The site's own zone can be changed by nobody; a CNAME leads to one for challenges alone."""
-    site = blank("debian-13")
+    site = packaged("debian-13")
     site.host.ssh(CLOSED)
     place = f"{site.host.name}.{CHALLENGES}"
     lab.records(**{f"_acme-challenge.{site.domain}": {"CNAME": [f"{place}."]}})

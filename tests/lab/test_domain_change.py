@@ -6,7 +6,7 @@ import pytest
 
 from one_api_infra.lab.lab import Lab
 from tests.lab import real
-from tests.lab.conftest import new_site
+from tests.lab.conftest import packaged_site
 from tests.lab.sites import LabSite
 
 SCAN = (
@@ -32,7 +32,7 @@ def test_everything_moves(site: LabSite) -> None:
 @pytest.mark.timeout(300)
 def test_everything_of_new_api_moves(lab: Lab) -> None:
     """Its passkeys, cookies, proxies and redirects name the domain too."""
-    site = new_site(lab, "moving", "debian-13", "moving.lab.test")
+    site = packaged_site(lab, "moving", "moving.lab.test")
     try:
         # A person has to accept New API's terms of payment.
         site.inventory(edition="new-api", waive=["backup.is_set", "payment.compliance"])

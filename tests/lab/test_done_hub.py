@@ -12,7 +12,7 @@ from one_api_infra.lab import epay
 from one_api_infra.lab.gateway import Gateway, Reply
 from one_api_infra.lab.lab import Lab
 from tests.lab import ledgers, logins, payments, real, streams
-from tests.lab.conftest import new_site
+from tests.lab.conftest import packaged_site
 from tests.lab.sites import LabSite
 
 QUOTA = 500_000  # of an order of one
@@ -52,7 +52,7 @@ def twice(site: LabSite, gateway: Gateway, order: dict[str, str]) -> list[Reply]
 @pytest.fixture(scope="module")
 def hub(lab: Lab) -> Iterator[LabSite]:
     """A site of One Hub's."""
-    site = new_site(lab, "hub", "debian-13", "hub.lab.test")
+    site = packaged_site(lab, "hub", "hub.lab.test")
     become(site, "one-hub")
     yield site
     site.host.remove()

@@ -19,7 +19,7 @@ OWNER = """
 import os, sys, time
 from one_api_infra.lab.lab import Lab
 lab = Lab("killed")
-lab.up(owner=os.getpid())
+lab.up(owner=os.getpid(), in_memory=True)
 lab.create("victim", "debian-13")
 lab.laptop("laptop").start("program", ["sleep", "599.25"])
 print("ready", flush=True)
@@ -64,6 +64,13 @@ def test_clones_do_not_see_each_other(lab: Lab) -> None:
     assert second.ssh("ls /etc/debian_version /root").split() == ["/etc/debian_version", "/root:"]
     first.remove()
     second.remove()
+
+
+def test_a_hosts_files_are_of_one_file_system(lab: Lab) -> None:
+    """Else restic with ``--one-file-system`` and ``find -xdev`` pass over what was written."""
+    host = lab.create("one")
+    assert len(set(host.ssh("stat -c %d / /etc/hostname /usr/bin/env").split())) == 1
+    host.remove()
 
 
 def test_process_lives_until_its_last_thread(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from one_api_infra.lab.gateway import Gateway
 from one_api_infra.lab.lab import Lab
 from one_api_infra.shared.test_payment import STEPS
 from tests.lab import ledgers, real
-from tests.lab.conftest import new_site
+from tests.lab.conftest import packaged_site
 from tests.lab.faults import table
 from tests.lab.faults.trial import act
 from tests.lab.payments import add_payment
@@ -31,7 +31,7 @@ QUOTA = "SELECT quota FROM users WHERE username = 'payment-test'"
 @pytest.fixture(scope="module")
 def shop(lab: Lab) -> Iterator[Shop]:
     """A site with all gateways of its edition."""
-    site = new_site(lab, "tested", "debian-13", "tested.lab.test")
+    site = packaged_site(lab, "tested", "tested.lab.test")
     edition = real.edition() or "one-hub"
     make = SHOPS[edition]
     site.settings |= {**make.settings, "edition": edition}
