@@ -1,6 +1,7 @@
 """Reaching a server of the inventory by the ssh program, as its host data say."""
 
 import base64
+import contextlib
 import hashlib
 import os
 import re
@@ -90,6 +91,16 @@ def address(name: str) -> str:
         return str(socket.getaddrinfo(name, None, proto=socket.IPPROTO_TCP)[0][4][0])
     except OSError:
         return name
+
+
+def connect(configuration: Path, name: str) -> None:
+    """Make the connection that all commands share; where it fails they try again, and say why."""
+    nothing = subprocess.DEVNULL  # a pipe would stay open as long as the connection
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        subprocess.run(
+            ["ssh", "-F", str(configuration), "-fN", name],
+            stdin=nothing, stdout=nothing, stderr=nothing, check=False, timeout=CONNECT_SECONDS,
+        )  # fmt: skip
 
 
 class Server:

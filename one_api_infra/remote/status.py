@@ -23,9 +23,10 @@ def observe(name: str, data: Mapping[str, Any], inventory: str = INVENTORY) -> O
     site = Site.parse(data, inventory)
     server = ssh.Server(name, data)
     with ThreadPoolExecutor(1) as beside:
-        # This opens the connection, which takes eight round trips, while others are asked.
+        # It takes eight round trips, while others are asked.
+        connected = beside.submit(ssh.connect, server.configuration, name)
         here = beside.submit(server.run, "hostname -I", SECONDS)
-        observation = gather(target.of_settings(site.public()), ask(server, here))
+        observation = gather(target.of_settings(site.public()), ask(server, connected))
     connected_to = address(data.get("ssh_hostname") or name)
     told, _error = here.result()
     # Without the server's word its IPv6 address is not known, and nothing can be "elsewhere".

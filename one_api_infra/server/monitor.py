@@ -18,21 +18,18 @@ from one_api_infra.checks import alerts, catalogue, host, message, target
 from one_api_infra.checks.alerts import Memory
 from one_api_infra.checks.host import Room
 from one_api_infra.checks.observation import Observation, Target
-from one_api_infra.server import metrics, notify
-from one_api_infra.server.local import read_of, run, site, write
-from one_api_infra.shared import foreign, paths, plain, units
+from one_api_infra.server import metrics, notify, observe_monitor
+from one_api_infra.server.local import run, site, write
+from one_api_infra.server.observe_monitor import STATES
+from one_api_infra.shared import paths, plain
 from one_api_infra.shared.plain import PlainError
-from one_api_infra.shared.server_observation import Monitor, Server
+from one_api_infra.shared.server_observation import Server
 from one_api_infra.shared.site_file import SiteFile
 from one_api_infra.shared.texts import _
 from one_api_infra.shared.unobserved import Unobserved
 
 LOOPBACK = ("127.0.0.1",)
-USER = "one-api-monitor"
-MOST_CHANNELS = 20
 FRESH = 170.0  # seconds: of this run of the monitor, not of the one before
-STATES = (Path(paths.MONITOR_STATE), Path(paths.MONITOR_STATE_IN_MEMORY))
-MOST = 1024 * 1024  # bytes of its own memory: messages wait in it
 
 
 def look() -> None:
@@ -64,7 +61,7 @@ def judge() -> None:
     """Judge what was seen, write the metrics, tell what has changed, and give a sign of life."""
     current = site()
     os.environ["ONE_API_INFRA_LANGUAGE"] = current.language
-    state, now = _state(), time.time()
+    state, now = observe_monitor.state(), time.time()
     observation, rooms = _observation(current, state["rooms"], now)
     verdicts = catalogue.judge(observation)
     memory, due = alerts.decide(
@@ -117,29 +114,6 @@ def _server(now: float) -> Server | Unobserved:
     )
 
 
-def _state() -> dict[str, Any]:
-    """What the last run knew; a file that cannot be read is as none."""
-    try:
-        return parse_state(_newest())
-    except OSError:
-        return parse_state("")
-
-
-def parse_state(text: str) -> dict[str, Any]:
-    """The state of a file's text; what is missing there, or no state at all, is as new."""
-    fresh = {"memory": {}, "outbox": [], "undelivered": [], "ran": 0, "rooms": []}
-    try:
-        return fresh | dict(json.loads(text))
-    except (ValueError, TypeError):
-        return fresh
-
-
-def _newest() -> str:
-    """What was saved last: on the disk, or, while that is full, beside it."""
-    there = [path for path in STATES if path.exists() and not path.is_symlink()]
-    return read_of(USER, max(there, key=lambda path: path.stat().st_mtime, default=STATES[0]), MOST)
-
-
 def _save(state: Mapping[str, Any]) -> None:
     """On the disk; while it is full in memory, so that people are told of that, and told once."""
     try:
@@ -147,17 +121,3 @@ def _save(state: Mapping[str, Any]) -> None:
     except OSError as error:
         print(_("The monitor's state is kept in memory: {error}", error=error), flush=True)
         write(STATES[1], json.dumps(state), 0o644)
-
-
-def observe() -> Monitor:
-    """How the monitor itself is: for ``observe``."""
-    state = _state()
-    failed = state["undelivered"] if isinstance(state["undelivered"], list) else []
-    return Monitor(
-        is_active=run("systemctl", "is-active", units.MONITOR_TIMER)[0] == 0,
-        # What everybody may read on this server holds nothing but what is meant for it.
-        ran=float(state["ran"]) if isinstance(state["ran"], int | float) else 0.0,
-        channels=len(notify.channels()),
-        is_watched=run("systemctl", "is-active", units.WATCHDOG_TIMER)[0] == 0,
-        undelivered=tuple(foreign.text(each) for each in failed[:MOST_CHANNELS]),
-    )

@@ -9,6 +9,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -19,9 +20,9 @@ from one_api_infra.server import (
     certbot,
     certificate,
     files,
-    monitor,
     nginx,
     observe_callbacks,
+    observe_monitor,
     observe_one_api,
     observe_tunnels,
 )
@@ -63,7 +64,7 @@ def keep() -> None:
     """Leave what is seen for the monitor, who has no rights to look itself."""
     mark = ""
     with contextlib.suppress(OSError):
-        mark = read_of(monitor.USER, paths.PROBE_MARK, MARK).strip()
+        mark = read_of(observe_monitor.USER, paths.PROBE_MARK, MARK).strip()
     seen = observe(mark if re.fullmatch("[0-9a-f]+", mark) else "")
     write(paths.OBSERVATION, plain.write(seen), 0o644)
 
@@ -71,32 +72,35 @@ def keep() -> None:
 def observe(mark: str = "", *, fresh: bool = False) -> Server:
     """Everything; ``fresh`` adds nginx -t, the resolver and a new database look."""
     current = site()
-    return Server(
-        now=time.time(),
-        uptime=_uptime(),
-        clock_is_kept=_seen(_clock_is_kept),
-        mounts=_seen(lambda: {mount: _mount(mount) for mount in _mounts()}),
-        memory_available=_seen(_memory),
-        reboot_for=_seen(_reboot_for),
-        holders=_seen(_holders),
-        failed_units=_seen(_failed_units),
-        idle_units=_seen(files.idle_units),
-        drop_ins=_seen(files.drop_ins),
-        lacking=_seen(files.lacking),
-        deviations=_seen(files.deviations),
-        firewall=_seen(_firewall),
-        nginx=_seen(lambda: _nginx(current, fresh=fresh)),
-        resolver=_seen(lambda: _resolver(current)) if fresh else "",
-        callback_log=_seen(lambda: CallbackLog(paths.CALLBACK_LOG, _probes(mark))),
-        acme_account=_seen(_account),
-        certificates=_seen(lambda: _certificates(current)),
-        renewal=_seen(lambda: _renewal(current)),
-        monitor=_seen(monitor.observe),
-        callbacks=_seen(lambda: observe_callbacks.observe(current)),
-        backup=_seen(lambda: backup.observe(current)),
-        tunnels=_seen(lambda: observe_tunnels.observe(current)),
-        one_api=_seen(lambda: observe_one_api.observe(current, fresh=fresh)),
-    )
+    with ThreadPoolExecutor(1) as beside:
+        # One API's database is looked at by another process: as long as all the rest.
+        api = beside.submit(_seen, lambda: observe_one_api.observe(current, fresh=fresh))
+        return Server(
+            now=time.time(),
+            uptime=_uptime(),
+            clock_is_kept=_seen(_clock_is_kept),
+            mounts=_seen(lambda: {mount: _mount(mount) for mount in _mounts()}),
+            memory_available=_seen(_memory),
+            reboot_for=_seen(_reboot_for),
+            holders=_seen(_holders),
+            failed_units=_seen(_failed_units),
+            idle_units=_seen(files.idle_units),
+            drop_ins=_seen(files.drop_ins),
+            lacking=_seen(files.lacking),
+            deviations=_seen(files.deviations),
+            firewall=_seen(_firewall),
+            nginx=_seen(lambda: _nginx(current, fresh=fresh)),
+            resolver=_seen(lambda: _resolver(current)) if fresh else "",
+            callback_log=_seen(lambda: CallbackLog(paths.CALLBACK_LOG, _probes(mark))),
+            acme_account=_seen(_account),
+            certificates=_seen(lambda: _certificates(current)),
+            renewal=_seen(lambda: _renewal(current)),
+            monitor=_seen(observe_monitor.observe),
+            callbacks=_seen(lambda: observe_callbacks.observe(current)),
+            backup=_seen(lambda: backup.observe(current)),
+            tunnels=_seen(lambda: observe_tunnels.observe(current)),
+            one_api=api.result(),
+        )
 
 
 def _seen(gather: Callable[[], T]) -> T | Unobserved:

@@ -67,6 +67,11 @@ def pytest_configure(config: pytest.Config) -> None:
         for name, data in chosen.items()
     )
 
+    if not config.option.collectonly:
+        pool = ThreadPoolExecutor(thread_name_prefix="connect")
+        for name in chosen:
+            Ssh.connect(name, configuration, pool)
+        pool.shutdown(wait=False)
     config.stash[ASKPASS] = {name: ssh.Server(name, data).make_askpass()
                              for name, data in chosen.items()}  # fmt: skip
     _let_sudo_ask(config.stash[ASKPASS])

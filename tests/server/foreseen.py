@@ -12,7 +12,7 @@ import re
 import subprocess
 import zlib
 from collections.abc import Iterable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future, wait
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,6 +20,7 @@ from testinfra.backend.base import CommandResult
 from testinfra.backend.ssh import SshBackend
 
 from one_api_infra.desired.site import Site
+from one_api_infra.remote import ssh
 
 QUESTIONS = Path(__file__).with_name("foreseen.json")
 OF_ONE_HOST = re.compile(r"/proc/\d|/releases/[0-9a-f]{16}")
@@ -49,6 +50,12 @@ class Ssh(SshBackend):  # type: ignore[misc]  # testinfra has no types
 
     answers: ClassVar[dict[str, "Future[Answers]"]] = {}
     asked: ClassVar[dict[str, list[str]]] = {}  # what was not foreseen, by host
+    connected: ClassVar[dict[str, "Future[Any]"]] = {}
+
+    @classmethod
+    def connect(cls, name: str, configuration: Path, pool: Executor) -> None:
+        """Begin the connection that all questions share: far away it takes two seconds."""
+        cls.connected[name] = pool.submit(ssh.connect, configuration, name)
 
     def run(self, command: str, *args: str, **kwargs: Any) -> CommandResult:
         """The answer that is there, or one of now."""
@@ -58,6 +65,7 @@ class Ssh(SshBackend):  # type: ignore[misc]  # testinfra has no types
             code, stdout, stderr = known[text]
             return self.result(code, self.encode(text), stdout, stderr)
         self.asked.setdefault(name, []).append(text)
+        self._wait()
         return self.run_ssh(self.get_command(command, *args))
 
     def ask(self, site: Site) -> Answers:
@@ -65,6 +73,7 @@ class Ssh(SshBackend):  # type: ignore[misc]  # testinfra has no types
         commands = questions(site)
         script = f"COMMANDS = {[self.get_command(each) for each in commands]!r}\n{ASK}"
         way, values = self._build_ssh_command("python3 -")
+        self._wait()
         try:
             done = subprocess.run(
                 self.quote(" ".join(way), *values), shell=True, input=script.encode(),
@@ -75,6 +84,10 @@ class Ssh(SshBackend):  # type: ignore[misc]  # testinfra has no types
             return {}
         pairs = zip(commands, found, strict=True)
         return {each: (code, *map(base64.b64decode, texts)) for each, (code, *texts) in pairs}
+
+    def _wait(self) -> None:
+        """Where it failed, ssh connects anew and says why."""
+        wait([self.connected[name] for name in (self.host.name,) if name in self.connected])
 
 
 def questions(site: Site) -> list[str]:

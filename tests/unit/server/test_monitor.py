@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from one_api_infra.server import attempt, monitor, notify
+from one_api_infra.server import attempt, notify, observe_monitor
 
 NEW = {"memory": {}, "outbox": [], "undelivered": [], "ran": 0, "rooms": []}
 
 
 @pytest.mark.parametrize("text", ["", "{", "null", "[1]", '"x"', "[[1, 2, 3]]", "\x00", "7"])
 def test_a_state_that_cannot_be_read_is_as_none(text: str) -> None:
-    assert monitor.parse_state(text) == NEW
+    assert observe_monitor.parse_state(text) == NEW
 
 
 def test_a_state_of_before_lacks_what_is_new() -> None:
-    assert monitor.parse_state('{"ran": 5}') == NEW | {"ran": 5}
+    assert observe_monitor.parse_state('{"ran": 5}') == NEW | {"ran": 5}
 
 
 class Channel(BaseHTTPRequestHandler):

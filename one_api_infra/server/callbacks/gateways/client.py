@@ -4,15 +4,8 @@ The address is judged on the connection itself: a name may lead elsewhere each t
 """
 
 import ipaddress
-import socket
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
-
-import requests
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError
+from typing import NamedTuple
 
 from one_api_infra.server.callbacks.gateways.gateway import AskError
 
@@ -55,19 +48,20 @@ def fetch(
     data: Mapping[str, str] | None = None,
 ) -> HttpAnswer:
     """The answer; AskError names the kind of failure, and no part of the URL."""
+    # Here: who only looks which keys a gateway lacks would wait for it.
+    from one_api_infra.server.callbacks.gateways import session  # noqa: PLC0415
+
     try:
         with (
-            _session() as session,
-            session.request(
+            session.make() as connection,
+            connection.request(
                 method, url, params=params, data=data,
                 timeout=TIMEOUT, stream=True, allow_redirects=False,
             ) as reply,
         ):  # fmt: skip
             body = bytes(reply.raw.read(MOST, decode_content=True))
             return HttpAnswer(reply.status_code, body)
-    except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-        raise AskError(type(error).__name__) from None
-    except ForbiddenAddressError as error:
+    except (*session.FAILURES, ForbiddenAddressError, OSError, ValueError) as error:
         raise AskError(type(error).__name__) from None
 
 
@@ -79,41 +73,3 @@ def _inner(address: Address) -> Address:
     if inner is None and address in NAT64:
         inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return inner or address
-
-
-def _judged(connection: socket.socket) -> socket.socket:
-    if not is_allowed(connection.getpeername()[0]):
-        connection.close()
-        raise ForbiddenAddressError
-    return connection
-
-
-class _Http(HTTPConnection):
-    def _new_conn(self) -> socket.socket:
-        return _judged(super()._new_conn())
-
-
-class _Https(HTTPSConnection):
-    def _new_conn(self) -> socket.socket:
-        return _judged(super()._new_conn())
-
-
-class _HttpPool(HTTPConnectionPool):
-    ConnectionCls = _Http
-
-
-class _HttpsPool(HTTPSConnectionPool):
-    ConnectionCls = _Https
-
-
-class _Adapter(HTTPAdapter):
-    def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, **options)
-        self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
-
-
-def _session() -> requests.Session:
-    session = requests.Session()
-    session.mount("http://", _Adapter())
-    session.mount("https://", _Adapter())
-    return session
