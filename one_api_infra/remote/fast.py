@@ -11,6 +11,7 @@ import copy
 import functools
 import gc
 import inspect
+import logging
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -43,6 +44,7 @@ def lighten() -> None:
     if "pyinfra.api" not in sys.modules:
         return
     _collect_rarely()
+    _log_less()
     from pyinfra.api import arguments, connectors, util  # noqa: PLC0415
     from pyinfra.api.host import HostData  # noqa: PLC0415
 
@@ -60,6 +62,12 @@ def _collect_rarely() -> None:
     gc.freeze()
     gc.set_threshold(OBJECTS)
     atexit.register(gc.freeze)
+
+
+def _log_less() -> None:
+    """A line on the screen names no file, thread or process, which are looked up for each."""
+    vars(logging).update(_srcfile=None, logThreads=False, logProcesses=False)
+    vars(logging).update(logMultiprocessing=False, logAsyncioTasks=False)
 
 
 def _global_arguments(arguments: Any) -> Callable[..., tuple[dict[str, Any], list[str]]]:

@@ -9,7 +9,7 @@ import json
 import types
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any, TypeVar
 
@@ -26,7 +26,8 @@ class ShapeError(PlainError):
 
 def write(value: Any) -> str:
     """A dataclass as JSON, with the stamp of its shape."""
-    return json.dumps({"shape": shape(type(value)), **asdict(value)}, indent=1) + "\n"
+    data = {"shape": shape(type(value)), **_plain(value)}
+    return json.dumps(data, indent=1, default=_plain) + "\n"
 
 
 def read(kind: type[T], text: str) -> T:
@@ -69,6 +70,16 @@ def _words(kind: Any) -> str:
 def _fields(kind: Any) -> dict[str, Any]:
     hints = typing.get_type_hints(kind)
     return {field.name: hints[field.name] for field in fields(kind) if field.init}
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    """A dataclass' own fields; ``asdict`` copies all that is below them, too."""
+    return {name: getattr(value, name) for name in _names(value.__class__)}
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 def _parse(kind: Any, data: Any, place: str) -> Any:

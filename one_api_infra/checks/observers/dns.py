@@ -4,7 +4,7 @@ import contextlib
 import ipaddress
 import itertools
 from collections.abc import Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 
 import dns.exception
 import dns.flags
@@ -86,6 +86,17 @@ def _resolver(by: str | None) -> dns.resolver.Resolver:
     return resolver
 
 
+@cache
+def _of_zones(by: str | None) -> dns.resolver.Resolver:
+    """A resolver that asks for what the names of one zone share once, while its time to live lasts.
+
+    A run over many servers asks for it for each.
+    """
+    resolver = _resolver(by)
+    resolver.cache = dns.resolver.Cache()
+    return resolver
+
+
 def _own(target: Target) -> list[tuple[str, str]]:
     return [] if target.lab else [("own", "")]
 
@@ -98,7 +109,7 @@ def _public(target: Target) -> list[tuple[str, str]]:
 
 def _zone_servers(target: Target) -> list[tuple[str, str]]:
     """The addresses of the zone's own servers."""
-    resolver = _resolver(target.resolvers[0] if target.lab and target.resolvers else None)
+    resolver = _of_zones(target.resolvers[0] if target.lab and target.resolvers else None)
     found: list[str] = []
     with contextlib.suppress(dns.exception.DNSException, OSError):
         zone = dns.resolver.zone_for_name(f"{target.domain}.", resolver=resolver, lifetime=SECONDS)
@@ -112,7 +123,7 @@ def _caa(name: str, by: str | None) -> Caa | None:
     """The closest CAA set at or above a name (RFC 8659, 3)."""
     for parent in _parents(name):
         try:
-            answer = _resolver(by).resolve(parent, "CAA", search=False)
+            answer = _of_zones(by).resolve(parent, "CAA", search=False)
         except NO_ANSWER:
             continue
         except (dns.exception.DNSException, OSError):
