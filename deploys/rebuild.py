@@ -15,6 +15,7 @@ operations.failure(
 )
 local.include("./preflight.py")
 local.include("./install.py")
+local.include("./environment.py")
 local.include("./system.py")
 local.include("./firewall.py")
 operations.user(name=_("Make the user one-api"), user=one_api.USER, home=paths.DATA)

@@ -8,12 +8,13 @@ target.site()  # the look at the server begins, while all that follows is read
 local.include("./preflight.py")
 local.include("./install.py")
 local.include("./release.py")
-# On a blank server these two run while it installs what only the others need.
+# On a blank server these run while it installs what only the others need.
 local.include("./firewall.py")
 local.include("./one_api.py")
-local.include("./system.py")
+local.include("./environment.py")
 local.include("./nginx.py")
 local.include("./certificate.py")
+local.include("./system.py")
 local.include("./callback_domain.py")
 local.include("./monitor.py")
 local.include("./watchdog.py")

@@ -1,10 +1,10 @@
-"""Packages, time, security updates, the journal's size, and the agent."""
+"""Packages, time, security updates, the journal's size, and the virtual environment."""
 
 from pyinfra import local
 
 from one_api_infra.desired import installation, logs, system
 from one_api_infra.remote import operations, target
-from one_api_infra.shared import paths, units
+from one_api_infra.shared import units
 from one_api_infra.shared.texts import _
 
 site = target.site()
@@ -50,19 +50,5 @@ operations.command(
 )
 operations.unit(name=_("Keep the time"), unit=system.TIMESYNCD, wanted=system.time_is_ours)
 operations.unit(name=_("Install security updates"), unit=system.UPDATER)
-operations.command(
-    name=_("Build the virtual environment"),
-    script=system.venv_script(site),
-    due=lambda snapshot: not system.venv_is_complete(site, snapshot),
-    follows=(paths.REQUIREMENTS,),
-    keeps_files=True,
-)
-operations.command(
-    name=_("Compile the agent"),
-    script=paths.agent("compile"),
-    due=lambda snapshot: not system.is_compiled(snapshot),
-    follows=(paths.ZIPAPP,),
-    keeps_files=True,
-    stays_due=True,
-    is_asked=False,
-)
+if target.is_first("environment"):
+    local.include("./environment.py")

@@ -5,6 +5,7 @@ it come to its end.
 """
 
 import shlex
+from collections.abc import Sequence
 
 from one_api_infra.desired import changes, manifest, system, watchdog
 from one_api_infra.desired.site import Site
@@ -13,11 +14,19 @@ from one_api_infra.shared import paths, units
 
 # What pip needs, and One API and its firewall, which begin to serve beside it.
 FIRST = ("ca-certificates", "iproute2", "nftables", "python3", "python3-venv", "tzdata")
+# What the certificate needs beside the virtual environment; it is obtained beside the rest.
+SERVING = ("certbot", "libnginx-mod-http-js", "logrotate", "nginx")
 BARE = f"{paths.AGENT}/venv-bare"  # without a package: enough for the agent's first commands
 # Translated descriptions are a third of what a first update brings; the next one brings them.
 UNTRANSLATED = "-o Acquire::Languages=none"
 STEP = 'step() { name=$1; shift; begin=$(date +%s.%N); "$@"; code=$?;'
-STEP += f' echo "$begin $(date +%s.%N) $name" >>{system.INSTALLATION_STEPS}; return $code; }}'
+STEP += f' [ $code != 0 ] || echo "$begin $(date +%s.%N) $name" >>{system.INSTALLATION_STEPS};'
+STEP += " return $code; }"
+PYTHON, ENVIRONMENT, NGINX = (
+    "apt-get install python3",
+    "virtual environment",
+    "apt-get install nginx",
+)
 WAIT = """
 unit={unit}
 while {also} case $(systemctl show --property=ActiveState --value $unit) in
@@ -47,16 +56,18 @@ def script(site: Site, snapshot: Snapshot) -> str:
     """The command that begins it."""
     lacking = packages(site, snapshot)
     first = [name for name in FIRST if name in lacking]
-    rest = [name for name in lacking if name not in first]
+    serving = [name for name in SERVING if name in lacking]
+    rest = [name for name in lacking if name not in {*first, *serving}]
     lines = [
         STEP,
-        f"rm -f {system.INSTALLATION_STEPS}; {changes.FINISH}",
+        changes.FINISH,
         "step 'apt-get update' update || exit",
-        f"step 'apt-get install python3' {changes.install(first)} || exit" if first else "",
+        _install(PYTHON, first, "|| exit"),
         f"[ -e {system.VENV} ] || {{ python3 -m venv --without-pip {BARE} &&"
         f" ln -s {BARE} {system.VENV}; }}",
-        "step 'virtual environment' environment & made=$!",
-        f"step 'apt-get install' {changes.install(rest)}; code=$?" if rest else "code=0",
+        f"step '{ENVIRONMENT}' environment & made=$!; code=0",
+        _install(NGINX, serving, "|| code=$?"),
+        _install("apt-get install", rest, "|| code=$?"),
         "wait $made && exit $code",
     ]
     functions = [
@@ -66,14 +77,28 @@ def script(site: Site, snapshot: Snapshot) -> str:
     command = shlex.quote("\n".join([*functions, *lines]))
     unit = f"--unit={units.INSTALLATION} --description='Packages and virtual environment'"
     return (
-        f"systemctl reset-failed {units.INSTALLATION} 2>/dev/null;"
+        f"rm -f {system.INSTALLATION_STEPS}; systemctl reset-failed {units.INSTALLATION}"
+        " 2>/dev/null;"
         f" systemd-run --quiet {unit} --setenv=LC_ALL=C.UTF-8 /bin/bash -c {command}"
     )
+
+
+def _install(step: str, names: Sequence[str], otherwise: str) -> str:
+    """The line of one step; one without packages is done."""
+    return f"step '{step}' {changes.install(names) if names else 'true'} {otherwise}"
 
 
 def first_script() -> str:
     """The command that waits until the agent's first commands can run."""
     return WAIT.format(unit=units.INSTALLATION, also=f"[ ! -x {paths.PYTHON} ] &&")
+
+
+def serving_script() -> str:
+    """The command that waits until the site can be served: nginx, and the virtual environment."""
+    done = " && ".join(
+        f"grep -q ' {step}$' {system.INSTALLATION_STEPS}" for step in (NGINX, ENVIRONMENT)
+    )
+    return WAIT.format(unit=units.INSTALLATION, also=f"! {{ {done}; }} 2>/dev/null &&")
 
 
 def wait_script() -> str:

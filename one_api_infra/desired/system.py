@@ -222,7 +222,9 @@ def concern(site: Site) -> Concern:
                 "mtu_probing": "cat /proc/sys/net/ipv4/tcp_mtu_probing",
                 "bytecode": _bytecode(),
                 "journal": f"stat -c %Y {JOURNAL}",
-                units.INSTALLATION: f"cat {INSTALLATION_STEPS} 2>/dev/null",
+                # The last line is the server's own time.
+                units.INSTALLATION: f"cat {INSTALLATION_STEPS} 2>/dev/null &&"
+                ' now=$(date +%s.%N) && echo "$now $now now"',
             },
         ),
     )

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import replace
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from pyinfra.api import FileUploadCommand, FunctionCommand, Host, State, StringCommand, operation
 from pyinfra.api.command import PyinfraCommand
@@ -30,6 +31,7 @@ from one_api_infra.shared.validation import Problem, ValidationError
 Commands = Generator[PyinfraCommand, None, None]
 Asked = Callable[[Snapshot], bool]
 
+_begun: WeakKeyDictionary[Host, set[str]] = WeakKeyDictionary()
 CONNECT_TRIES = 3
 CONNECT_PAUSE = 5.0  # seconds; three tries fit into the roll-back's time
 
@@ -106,17 +108,19 @@ def begun(unit: str, *, script: Callable[[Snapshot], str], due: Asked) -> Comman
     yield from _carry_out(change, unit)
     if change:
         snapshot.note_unit(unit)
+        _begun.setdefault(current_host(), set()).add(unit)
 
 
 @operation()
 def ended(unit: str, *, script: str) -> Commands:
     """Wait for what was begun, in this run or in one that was cut off."""
-    change = Change(script) if gather(probes=False).is_active(unit) else None
+    is_begun = unit in _begun.get(current_host(), ()) or gather(probes=False).is_active(unit)
+    change = Change(script) if is_begun else None
     yield from _carry_out(change, unit)
     if change:
-        until = time.monotonic()
         forget()
-        timeline.beside(current_host(), gather().probes.get(unit, ()), until=until)
+        steps = gather().probes.get(unit, ())
+        timeline.beside(current_host(), steps, until=time.monotonic())
 
 
 @operation()

@@ -46,7 +46,7 @@ def watch(state: State) -> None:
 def beside(host: Host, steps: Iterable[str], *, until: float) -> None:
     """Add what ran beside the run on the server: lines of begin, end and name, its own clock.
 
-    The last of them ended at ``until``, by this machine's clock.
+    The last of them is the server's time at ``until``, by this machine's clock.
     """
     found = list(spans(steps))
     if found:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from one_api_infra.server import credit_lock, database, notify, report, serving
 from one_api_infra.server.callbacks import journal, silent, summary, tests, worker
-from one_api_infra.server.callbacks.gateways import client
+from one_api_infra.server.callbacks.gateways import addresses
 from one_api_infra.server.callbacks.ledger import Ledger
 from one_api_infra.server.callbacks.loopback import Loopback
 from one_api_infra.server.callbacks.order_sources import ORDER_SOURCES
@@ -149,7 +149,7 @@ def source(site: SiteFile, known: Api | None = None) -> OrderSource:
         raise CommandError(
             _("The callback service cannot read the orders of {edition}.", edition=chosen.title)
         )
-    client.allow(site.gateway_networks)
+    addresses.allow(site.gateway_networks)
     return ORDER_SOURCES[chosen.order_source](known or api(site), _keys(chosen))
 
 

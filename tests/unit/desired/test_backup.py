@@ -96,7 +96,9 @@ def test_rebuild_is_the_site_with_the_data_before_it() -> None:
         return [line for line in text.splitlines() if line.startswith("local.include")]
 
     whole, again = included("site"), included("rebuild")
-    own = {f'local.include("./{name}.py")' for name in ("backup", "release", "system")}
+    own = {
+        f'local.include("./{name}.py")' for name in ("backup", "environment", "release", "system")
+    }
     assert set(again) == set(whole)
     assert [line for line in again if line not in own] == [
         line for line in whole if line not in own

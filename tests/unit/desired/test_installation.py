@@ -1,6 +1,7 @@
 """Packages and the virtual environment, side by side."""
 
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -49,3 +50,32 @@ def test_a_broken_environment_is_built_anew_unless_somebody_is_about_it() -> Non
     mark = system.requirements(site()).sha256
     whole = Snapshot(probes={"venv": (f"{mark} Python 3.13.5 sum", "Python 3.13.5", "sum")})
     assert not system.is_venv_due(site(), whole)
+
+
+def _waits_for(script: str, steps: Path, *, state: str) -> bool:
+    """Whether the script still waits after a moment, where the unit is in that state."""
+    fake = f"systemctl() {{ case $1 in show) echo {state} ;; is-failed) false ;; esac; }}"
+    shell = script.replace(system.INSTALLATION_STEPS, str(steps))
+    try:
+        subprocess.run(["bash", "-c", f"{fake}; {shell}"], check=True, timeout=0.5)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("done", "state", "waits"),
+    [
+        ((), "active", True),
+        ((installation.NGINX,), "active", True),
+        ((installation.ENVIRONMENT,), "active", True),
+        ((installation.NGINX, installation.ENVIRONMENT), "active", False),
+        ((), "failed", False),
+    ],
+)
+def test_the_site_waits_for_nginx_and_its_environment_alone(
+    tmp_path: Path, done: tuple[str, ...], state: str, *, waits: bool
+) -> None:
+    steps = tmp_path / "steps"
+    steps.write_text("".join(f"1.0 2.0 {each}\n" for each in done))
+    assert _waits_for(installation.serving_script(), steps, state=state) is waits

@@ -1,4 +1,4 @@
-"""A session of requests that talks to no address that ``client.is_allowed`` refuses."""
+"""A session of requests that talks to no address that ``addresses.is_allowed`` refuses."""
 
 import socket
 from typing import Any
@@ -9,15 +9,15 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 
-from one_api_infra.server.callbacks.gateways import client
+from one_api_infra.server.callbacks.gateways import addresses
 
 FAILURES = (requests.RequestException, HTTPError)
 
 
 def _judged(connection: socket.socket) -> socket.socket:
-    if not client.is_allowed(connection.getpeername()[0]):
+    if not addresses.is_allowed(connection.getpeername()[0]):
         connection.close()
-        raise client.ForbiddenAddressError
+        raise addresses.ForbiddenAddressError
     return connection
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from one_api_infra.server.callbacks import asking, audit, intake, schedule, timeline
 from one_api_infra.server.callbacks.audit import Facts
-from one_api_infra.server.callbacks.gateways import GATEWAYS, client, epay
+from one_api_infra.server.callbacks.gateways import GATEWAYS, addresses, client, epay
 from one_api_infra.server.callbacks.gateways.gateway import AskError, Claim, PaymentStatus, Reply
 from one_api_infra.server.callbacks.ledger import MOST_FORGED, MOST_LINES, MOST_OF_AN_ORDER, Ledger
 from one_api_infra.server.callbacks.order import Order, Status
@@ -187,15 +187,15 @@ def test_order_that_is_asked_for_is_noted_before(make: Callable[..., World]) -> 
      "::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "224.0.0.1", "0.0.0.0"],
 )  # fmt: skip
 def test_private_address_is_refused_unless_it_is_named(address: str) -> None:
-    client.allow([])
-    assert not client.is_allowed(address)
+    addresses.allow([])
+    assert not addresses.is_allowed(address)
 
 
 @given(st.ip_addresses(v=4))
 def test_named_network_is_allowed(address: ipaddress.IPv4Address) -> None:
-    client.allow([f"{address}/32"])
-    assert client.is_allowed(str(address))
-    client.allow([])
+    addresses.allow([f"{address}/32"])
+    assert addresses.is_allowed(str(address))
+    addresses.allow([])
 
 
 class _Redirect(http.server.BaseHTTPRequestHandler):
@@ -224,9 +224,9 @@ def redirecting() -> Iterator[str]:
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_no_redirect_is_followed(redirecting: str, method: str) -> None:
-    client.allow(["127.0.0.0/8"])
+    addresses.allow(["127.0.0.0/8"])
     client.fetch(method, f"{redirecting}/api.php")
-    client.allow([])
+    addresses.allow([])
     assert _Redirect.asked == ["/api.php"]
 
 
