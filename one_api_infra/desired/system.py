@@ -32,7 +32,8 @@ RESTARTS = "/etc/needrestart/restart.d"
 # Root runs pip: only wheels, which run no code at install, and only known hashes.
 PIP_SAFE = "--require-hashes --only-binary :all: --no-deps"
 # While the run goes on: it took a quarter of the time, and Python does without.
-COMPILE = "systemd-run --quiet --collect --nice=19 --property=CPUWeight=idle"
+COMPILE = f"systemd-run --quiet --collect --unit={units.BYTECODE} --nice=19"
+COMPILE += " --property=CPUWeight=idle"
 COMPILE += " $new/bin/python -m compileall -q -j 0"
 # Of Stripe's sixteen hundred modules a run loads few; their bytecode was a third of pip's time.
 UNCOMPILED = "/stripe/[a-z]"
@@ -162,8 +163,10 @@ def venv_script(site: Site) -> str:
         f" {done}"
         f' echo "{mark} $(python3 -V) $({_venv_sum("$new")})" >$new/installed;'
         f" ln -sfn $new {paths.AGENT}/venv.new && mv -fT {paths.AGENT}/venv.new {VENV};"
-        f" trap - EXIT; find {paths.AGENT} -maxdepth 1 -name 'venv-*' ! -path $new"
-        f" -exec rm -rf {{}} +; {COMPILE} -x '{UNCOMPILED}' $new/lib || :"
+        # Else it fills the folder of before while that is being removed.
+        f" trap - EXIT; systemctl stop {units.BYTECODE} 2>/dev/null || :;"
+        f" find {paths.AGENT} -maxdepth 1 -name 'venv-*' ! -path $new -exec rm -rf {{}} +;"
+        f" {COMPILE} -x '{UNCOMPILED}' $new/lib || :"
     )
 
 

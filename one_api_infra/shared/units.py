@@ -24,6 +24,7 @@ STREAM_DRILL, STREAM_DRILL_TIMER = "one-api-stream-drill.service", "one-api-stre
 TUNNEL, TUNNEL_TIMER = "one-api-tunnel.service", "one-api-tunnel.timer"
 DISK = "one-api-disk.service"
 INSTALLATION = "one-api-installation.service"  # transient: it has no file
+BYTECODE = "one-api-bytecode.service"  # transient, too
 LOGROTATE, LOGROTATE_TIMER = "one-api-logrotate.service", "one-api-logrotate.timer"
 LOGS = "one-api-logs.service"
 

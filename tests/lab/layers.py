@@ -13,10 +13,10 @@ from one_api_infra.desired.snapshot import Snapshot
 from one_api_infra.lab import process
 from one_api_infra.lab.inventory import STATE
 from one_api_infra.lab.lab import Lab
-from one_api_infra.shared import paths
+from one_api_infra.shared import paths, units
 
 LAYERS = STATE / "layers"
-COMPILES = "systemctl list-units --no-legend --type=service 'run-*'"  # in the background
+COMPILES = f"systemctl list-units --no-legend {units.BYTECODE}"  # in the background
 
 
 def with_packages(lab: Lab, system_name: str) -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from one_api_infra.remote import lock
+from one_api_infra.shared import units
 from tests.lab.sites import PYINFRA, ROOT, LabSite, Result
 
 INTERLEAVINGS = int(os.environ.get("ONE_API_TEST_INTERLEAVINGS", "3"))
@@ -54,7 +55,10 @@ def test_the_second_run_changes_nothing(blank: Callable[[str], LabSite]) -> None
         assert f"{os.environ.get('USER', 'root')}@" in second.stderr
         assert ended(first) == 0
         assert site.deploy("-y", "--json").changed == []
-        site.host.ssh("rm -f /opt/one-api-infra/venv; rm -rf /opt/one-api-infra/venv-*")
+        site.host.ssh(
+            f"systemctl stop {units.BYTECODE} 2>/dev/null;"
+            " rm -f /opt/one-api-infra/venv; rm -rf /opt/one-api-infra/venv-*"
+        )
     site.converge()
 
 
