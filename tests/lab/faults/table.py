@@ -134,7 +134,7 @@ HTTP = (
     Fault("301 on port 80 alone", "callback.no_redirect",
           edit(f"{NGINX}/site.conf", "0,/callbacks.conf/s|include .*callbacks.conf;||")),
     Fault("challenge page", "callback.no_challenge",
-          callbacks('default_type text/html; return 503 "<html>Just a moment...</html>";')),
+          callbacks('default_type text/html; return 503 "<html>Verify you are human</html>";')),
     Fault("blocked", "callback.no_challenge", callbacks("deny all;")),
     Fault("password", "callback.no_challenge",
           callbacks("add_header WWW-Authenticate Basic always; return 401;")),
