@@ -7,6 +7,8 @@ from one_api_infra.shared.texts import _
 
 site = target.site()
 
+if site.certbot == "distribution" and not target.has("system"):
+    operations.packages(name=_("Install certbot"), names=lambda _snapshot: ("certbot",))
 operations.files(
     name=_("Write certbot's files"),
     directories=certificate.directories(),
