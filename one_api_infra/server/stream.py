@@ -19,6 +19,8 @@ from one_api_infra.shared.texts import _
 
 SERVE = ("rclone", "serve", "webdav", f"--addr=127.0.0.1:{stream.PORT}", f"{stream.REMOTE}:",
          "--buffer-size=0", "--dir-cache-time=1m")  # fmt: skip
+# Left behind by a killed rebuild it kept the port, and the store's own unit never started.
+SERVE_MEANWHILE = ("setpriv", "--pdeathsig=TERM", *SERVE)
 SECONDS = 10.0  # for an answer of the store
 START_SECONDS = 30.0
 TRIES, RETRY_SECONDS = 3, 2.0  # of a restore: what a broken connection loses is an hour of users
@@ -198,7 +200,7 @@ def _served() -> Iterator[None]:
         return
     environment = _environment(restic_of.settings())
     with subprocess.Popen(
-        SERVE, env={**os.environ, **environment}, stdin=subprocess.DEVNULL,
+        SERVE_MEANWHILE, env={**os.environ, **environment}, stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     ) as serving:  # fmt: skip
         try:

@@ -7,6 +7,7 @@ import pytest
 
 from one_api_infra.lab.lab import Lab
 from one_api_infra.lab.process import wait_until
+from one_api_infra.shared import paths, stream, units
 from tests.lab import backups, ledgers
 from tests.lab.backups import Elsewhere
 from tests.lab.sites import LabSite
@@ -14,6 +15,17 @@ from tests.lab.test_backup import faults
 
 STORED = "/srv/backup/one-api-stream"
 NAMES = "SELECT username FROM users ORDER BY id"
+# The store as a rebuild has it, which is killed while it restores.
+KILLED_AT_RESTORE = f"""
+systemctl stop {units.STREAM_STORE}
+{paths.PYTHON} -c "
+import sys, time; sys.path.insert(0, '{paths.ZIPAPP}')
+from one_api_infra.server import stream
+with stream._served(): time.sleep(600)
+" >/dev/null 2>&1 &
+until ss -Htln | grep -q ':{stream.PORT} '; do sleep 0.1; done
+kill -KILL $!
+"""
 
 
 def add(site: LabSite, name: str) -> None:
@@ -76,6 +88,15 @@ def test_back_to_a_moment_between_two_backups(backed: LabSite) -> None:
     assert done.code == 0, done.stderr
     assert ["wanted"] in site.rows(NAMES)
     assert site.answers()
+
+
+def test_its_store_starts_after_a_rebuild_that_was_killed(backed: LabSite) -> None:
+    site = backed
+    site.host.ssh(KILLED_AT_RESTORE)
+    wait_until(lambda: f":{stream.PORT} " not in site.host.ssh("ss -Htln"), 10, "a free port")
+    site.host.ssh(f"systemctl start {units.STREAM_STORE}")
+    add(site, "after-the-killed")
+    wait_until(lambda: is_stored(site, "after-the-killed"), 60, "the stream")
 
 
 @pytest.mark.long
