@@ -19,6 +19,7 @@ from one_api_infra.lab.lab import Lab
 from one_api_infra.remote.probe_client import ProbeClient
 from one_api_infra.shared import editions
 from one_api_infra.shared.editions.api import Api
+from tests.lab import forkserver
 from tests.lab.databases import Database
 
 ROOT = Path(__file__).parents[2]
@@ -91,13 +92,9 @@ class LabSite:
     def deploy(self, *options: str, name: str = "site", **environment: str) -> Result:
         """The literal command, to its end."""
         self.inventory()
-        done = subprocess.run(
-            self.command(*options, name=name),
-            cwd=ROOT,
-            env=self.environment(**environment),
-            capture_output=True,
-            text=True,
-            check=False,
+        _python, _module, module, *arguments = self.command(*options, name=name)
+        done = forkserver.run(
+            module, *arguments, cwd=ROOT, environment=self.environment(**environment)
         )
         return Result(done.returncode, done.stdout, done.stderr)
 
@@ -118,16 +115,11 @@ class LabSite:
     def verify(self, *options: str) -> subprocess.CompletedProcess[str]:
         """``pytest tests/server`` against this site."""
         self.inventory()
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/server"]
         # Of this machine's plugins that one alone: the others take as long as the tests' start.
-        command += ["-p", "testinfra.plugin"]
-        return subprocess.run(
-            [*command, *options],
-            cwd=ROOT,
-            env=self.environment(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1"),
-            capture_output=True,
-            text=True,
-            check=False,
+        quiet = ("-q", "-p", "no:cacheprovider", "-p", "testinfra.plugin")
+        environment = self.environment(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
+        return forkserver.run(
+            "pytest", *quiet, "tests/server", *options, cwd=ROOT, environment=environment
         )
 
     def answers(self) -> bool:
