@@ -7,11 +7,13 @@ and the shell script's first run 200 ms away and over a link of 1 MB/s.
 """
 
 import argparse
+import contextlib
 import os
 import statistics
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ from benchmarks.contenders import SETTING, Ansible, Contender, Mitogen, Pyinfra,
 from one_api_infra.lab import delay
 from one_api_infra.lab.lab import Lab
 from tests.lab.sites import LabSite
+
+Figures = dict[str, dict[str, Any]]  # by the contender's name
 
 DOMAIN = "shop.lab.test"
 COUNT = "LogLevel VERBOSE"
@@ -64,18 +68,21 @@ def change(contender: Contender, site: LabSite, value: int) -> None:
     path.write_text("\n".join([*lines, f"RELAY_TIMEOUT={value}"]) + "\n")
 
 
-def near(lab: Lab, contender: Contender, runs: int) -> dict[str, Any]:
+def near(lab: Lab, contenders: Sequence[Contender], runs: int) -> Figures:
     """First runs on blank hosts; then runs without a change, and with one."""
-    first: list[float] = []
-    for number in range(runs):
-        site = make(lab, "shop")
-        first.append(results.seconds(partial(contender.run, site)))
+    first: dict[str, list[float]] = {each.name: [] for each in contenders}
+    sites: dict[str, LabSite] = {}
+    for number, each in product(range(runs), contenders):
+        site = make(lab, f"shop{len(sites)}")
+        first[each.name].append(results.seconds(partial(each.run, site)))
         if number == 0:
-            found = again(contender, site, runs)
-            if isinstance(contender, Pyinfra):
-                found["start"] = results.median(contender.start, runs)
+            sites[each.name] = site
+        else:
+            site.host.remove()
+    found = again(lab, contenders, sites, runs)
+    for site in sites.values():
         site.host.remove()
-    return {"first": statistics.median(first), **found}
+    return {name: each | {"first": statistics.median(first[name])} for name, each in found.items()}
 
 
 def first_elsewhere(lab: Lab, contender: Contender) -> dict[str, float]:
@@ -90,35 +97,66 @@ def first_elsewhere(lab: Lab, contender: Contender) -> dict[str, float]:
     return found
 
 
-def away(lab: Lab, contender: Contender, runs: int, seconds: float) -> dict[str, Any]:
-    """Runs far away on a host that was converged near."""
-    site = make(lab, "shop")
-    contender.run(site)
-    with delay.far(site.host, seconds):
-        found = again(contender, site, runs)
-    site.host.remove()
+def away(lab: Lab, contenders: Sequence[Contender], runs: int, seconds: float) -> Figures:
+    """Runs far away on hosts that were converged near."""
+    sites: dict[str, LabSite] = {}
+    with contextlib.ExitStack() as distances:
+        for each in contenders:
+            sites[each.name] = site = make(lab, f"shop{len(sites)}")
+            each.run(site)
+            distances.enter_context(delay.far(site.host, seconds))
+        found = again(lab, contenders, sites, runs)
+    for site in sites.values():
+        site.host.remove()
     return found
 
 
-def again(contender: Contender, site: LabSite, runs: int) -> dict[str, Any]:
+def again(
+    lab: Lab, contenders: Sequence[Contender], sites: Mapping[str, LabSite], runs: int
+) -> Figures:
     """A run that finds nothing to do, and one that changes a setting; and their ssh sessions."""
-    site.host.ssh(f"echo '{COUNT}' >/etc/ssh/sshd_config.d/count.conf; systemctl restart ssh")
-    noop = results.median(lambda: contender.run(site), runs)
-    sessions = int(site.host.ssh(SESSIONS, check=False) or 0)
-    changed = []
-    for number in range(runs):
-        change(contender, site, 4000 + number)
-        changed.append(results.seconds(lambda: contender.run(site)))
-    after = int(site.host.ssh(SESSIONS, check=False) or 0)
-    return {
-        "noop": noop,
-        "change": statistics.median(changed),
-        "noop_sessions": sessions // runs,
-        "change_sessions": (after - sessions) // runs,
-    }
+    for site in sites.values():
+        site.host.ssh(f"echo '{COUNT}' >/etc/ssh/sshd_config.d/count.conf; systemctl restart ssh")
+    found: Figures = {name: {} for name in sites}
+    before = {name: _sessions(site) for name, site in sites.items()}
+    for what, begins_with in (("noop", _nothing), ("change", change)):
+        seen = _in_turns(lab, contenders, sites, runs, begins_with)
+        for name, site in sites.items():
+            after = _sessions(site)
+            found[name] |= {what: seen[name], f"{what}_sessions": (after - before[name]) // runs}
+            before[name] = after
+        if what == "noop" and Pyinfra.name in found:
+            found[Pyinfra.name]["start"] = results.median(Pyinfra.start, runs)
+    return found
 
 
-def keep(distance: str, seen: dict[str, dict[str, Any]]) -> None:
+def _in_turns(
+    lab: Lab,
+    contenders: Sequence[Contender],
+    sites: Mapping[str, LabSite],
+    runs: int,
+    begins_with: Callable[[Contender, LabSite, int], None],
+) -> dict[str, float]:
+    """The median of each one's seconds; in turns: a machine is not equally quick all the time."""
+    seen: dict[str, list[float]] = {name: [] for name in sites}
+    for number, each in product(range(runs), contenders):
+        site = sites[each.name]
+        lab.point(DOMAIN, site.host)
+        begins_with(each, site, 4000 + number)
+        seen[each.name].append(results.seconds(partial(each.run, site)))
+    return {name: statistics.median(seconds) for name, seconds in seen.items()}
+
+
+def _nothing(_contender: Contender, _site: LabSite, _value: int) -> None:
+    """What a run begins with that is to find nothing to do."""
+
+
+def _sessions(site: LabSite) -> int:
+    """The ssh sessions that a host has counted so far; this question is one."""
+    return int(site.host.ssh(SESSIONS, check=False) or 0)
+
+
+def keep(distance: str, seen: Figures) -> None:
     """Keep what this run came to: the whole takes long enough to be interrupted."""
     figures = results.read().get("converge", {"figures": {}})["figures"]
     figures[distance] = seen
@@ -139,17 +177,15 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             contenders = prepared(lab, Path(folder), options.only)
             for rtt in map(int, options.rtt.split(",")):
-                seen = {}
-                for contender in contenders:
-                    if rtt:
-                        found = away(lab, contender, options.runs, rtt / 1000)
-                    else:
-                        found = near(lab, contender, options.runs)
-                        if isinstance(contender, Pyinfra | Shell):
-                            found |= first_elsewhere(lab, contender)
-                    print(rtt, contender.name, found, flush=True)
-                    seen[contender.name] = found
-                    keep(str(rtt), seen)
+                if rtt:
+                    seen = away(lab, contenders, options.runs, rtt / 1000)
+                else:
+                    seen = near(lab, contenders, options.runs)
+                    for each in contenders:
+                        if isinstance(each, Pyinfra | Shell):
+                            seen[each.name] |= first_elsewhere(lab, each)
+                print(rtt, seen, flush=True)
+                keep(str(rtt), seen)
     finally:
         lab.down()
 
