@@ -7,7 +7,8 @@ takes. All operations of all deploys compare against one snapshot.
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
+from sys import intern
 
 from one_api_infra.desired.resources import Directory, File, SnapshotSpec
 from one_api_infra.shared import paths, plain, units
@@ -172,7 +173,10 @@ def _sections(wanted: SnapshotSpec) -> Iterator[tuple[str, str]]:
 
 
 def parse(lines: Iterable[str]) -> Snapshot:
-    """The snapshot that the script's output describes."""
+    """The snapshot that the script's output describes.
+
+    Servers have most of it in common, and so what is the same is kept once.
+    """
     sections = _split(lines)
     hashes = dict(_hash(line) for line in sections.get("sha256", []))
     snapshot = Snapshot(
@@ -188,8 +192,13 @@ def parse(lines: Iterable[str]) -> Snapshot:
     for line in sections.get("paths", []):
         kind, owner, group, mode, path, target = line.split("|", 5)
         sha256 = hashes.get(path, "") if kind == "f" else ""
-        snapshot.paths[path] = PathState(kind, owner, group, mode, sha256, target)
+        snapshot.paths[intern(path)] = _path_state(kind, owner, group, mode, sha256, target)
     return snapshot
+
+
+@lru_cache(maxsize=10_000)
+def _path_state(*told: str) -> PathState:
+    return PathState(*told)
 
 
 def _split(lines: Iterable[str]) -> dict[str, list[str]]:
@@ -214,7 +223,7 @@ def _packages(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
     for line in lines:
         name, status, version = line.split("|")
         if status == "installed":
-            yield name, version
+            yield intern(name), intern(version)
 
 
 def _blocks(lines: Iterable[str]) -> Iterator[dict[str, str]]:
@@ -224,5 +233,5 @@ def _blocks(lines: Iterable[str]) -> Iterator[dict[str, str]]:
             yield block
             block = {}
         elif "=" in line:
-            key, value = line.split("=", 1)
+            key, value = map(intern, line.split("=", 1))
             block[key] = f"{block[key]}\n{value}" if key in block else value  # a socket's Listen

@@ -123,7 +123,12 @@ def requirements(site: Site) -> File:
     """What the virtual environment is made of; certbot's plugin for dns-01 only where it is used,
     since it is as large as all the rest.
     """
-    more = render.text(DNS_REQUIREMENTS) if site.acme_challenge == "dns-01" else ""
+    return _requirements(has_dns=site.acme_challenge == "dns-01")
+
+
+@cache
+def _requirements(*, has_dns: bool) -> File:
+    more = render.text(DNS_REQUIREMENTS) if has_dns else ""
     return File(paths.REQUIREMENTS, (render.text(paths.REQUIREMENTS) + more).encode())
 
 
