@@ -11,6 +11,7 @@ import importlib
 import json
 import os
 import runpy
+import signal
 import socket
 import subprocess
 import sys
@@ -37,7 +38,12 @@ def run(
             descriptors = [nothing.fileno(), out.fileno(), err.fileno(), ends]
             socket.send_fds(_server(module), [request], descriptors)
             os.close(ends)
-            code = os.waitstatus_to_exitcode(int(status.read()))
+            program = int(status.readline())
+            try:
+                code = os.waitstatus_to_exitcode(int(status.readline()))
+            except BaseException:  # a test that takes too long: its program ends with it
+                os.kill(program, signal.SIGKILL)
+                raise
         out.seek(0)
         err.seek(0)
         said = out.read().decode(), err.read().decode()
@@ -71,12 +77,15 @@ def serve(requests: socket.socket) -> tuple[str, list[str]] | None:
 
 
 def _is_program(ends: int) -> bool:
-    """True in one more fork; this one waits for its end, tells it, and is no more."""
+    """True in one more fork; this one tells its number and, when it ends, its status."""
     program = fork()
     if program == 0:
         os.close(ends)
         return True
-    os.write(ends, str(waitpid(program, 0)[1]).encode())
+    os.write(ends, f"{program}\n".encode())
+    status = waitpid(program, 0)[1]
+    with contextlib.suppress(BrokenPipeError):  # who asked is no more
+        os.write(ends, f"{status}\n".encode())
     os._exit(0)
 
 
