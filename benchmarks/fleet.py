@@ -2,7 +2,8 @@
 
 A run that finds nothing to do on 1, 2, 4 and 8 real hosts of the lab; and on 50, 200 and 500
 simulated ones, which answer at once with what a real one answered (pyinfra's ``@fake``): what is
-left is this machine's own work for each, in seconds and memory.
+left is this machine's own work for each, in seconds and memory. Last, pyinfra alone with as many
+operations that do nothing.
 """
 
 import argparse
@@ -36,6 +37,22 @@ found = json.loads(Path({path!r}).read_text())
 answers = {{"fake_responses": {{"": found["answer"]}}, "fake_delay": 0, "fake_delay_jitter": 0}}
 hosts = [(f"@fake/shop{{n}}", {{**found["settings"], **answers}}) for n in range({count})]
 """
+# As many operations that do nothing: what pyinfra itself takes, and with our speed-ups.
+BARE_INVENTORY = """at_once = {{"fake_delay": 0, "fake_delay_jitter": 0}}
+hosts = [(f"@fake/shop{{n}}", at_once) for n in range({count})]
+"""
+BARE_DEPLOY = """from pyinfra import host
+from pyinfra.api import operation
+{speed_ups}
+@operation()
+def nothing():
+    host.noop("nothing")
+    return
+    yield
+for number in range({operations}):
+    nothing(name=f"Nothing, number {{number}}")
+"""
+SPEED_UPS = "from one_api_infra.remote import fast; fast.lighten()"
 REAL = (1, 2, 4, 8)
 SIMULATED = (1, 50, 200, 500)
 
@@ -88,6 +105,20 @@ def simulated(
     return found
 
 
+def bare(site: LabSite, folder: Path) -> dict[str, float]:
+    """Seconds of one run each: pyinfra's own work for as many hosts and operations."""
+    environment = site.environment(PYTHONPATH=str(ROOT))
+    operations = int(_converge(site.command("-y"), site.environment())[0][0])
+    inventory, deploy = folder / "bare_inventory.py", folder / "bare.py"
+    inventory.write_text(BARE_INVENTORY.format(count=max(SIMULATED)))
+    found: dict[str, float] = {"operations": operations}
+    for name, speed_ups in (("pyinfra", ""), ("with our speed-ups", SPEED_UPS)):
+        deploy.write_text(BARE_DEPLOY.format(speed_ups=speed_ups, operations=operations))
+        found[name] = _settled([*PYINFRA, str(inventory), str(deploy), "-y"], environment)[0]
+        print(f"{max(SIMULATED)} hosts, nothing but {name}: {found[name]:.2f} s", flush=True)
+    return found
+
+
 def _settled(command: list[str], environment: dict[str, str]) -> tuple[float, float]:
     """Seconds and MiB of a run without a change."""
     begun = time.perf_counter()
@@ -125,6 +156,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             figures["real"], first = real(lab, options.runs)
             figures["simulated"] = simulated(first, Path(folder), options.runs)
+            figures["bare"] = bare(first, Path(folder))
     finally:
         lab.down()
     results.keep("fleet", figures, results.versions("pyinfra"))
