@@ -15,14 +15,11 @@ if target.is_first("nginx"):  # the certificate's deploy comes here once more
     if target.is_first("gone"):
         operations.failure(name=_("This server has its site"), problems=move.gone, probes=False)
     operations.failure(name=_("The agent tells the server's state"), problems=system.agent_problems)
+    operations.command(
+        name=_("Let nginx load njs"), script=nginx.njs_script(), due=nginx.njs_is_off, follows=()
+    )
     if not target.has("system"):
         operations.packages(name=_("Install nginx"), names=lambda _snapshot: ("nginx", nginx.NJS))
-    operations.command(
-        name=_("Let nginx load njs"),
-        script=f"ln -sf {nginx.NJS_CONF} {nginx.NJS_MODULE}",
-        due=nginx.njs_is_off,
-        follows=(),
-    )
     operations.files(
         name=_("Write nginx' drop-ins"),
         directories=(Directory(nginx.DROP_IN_FOLDER),),

@@ -7,7 +7,7 @@ it come to its end.
 import shlex
 from collections.abc import Sequence
 
-from one_api_infra.desired import changes, manifest, system, watchdog
+from one_api_infra.desired import changes, manifest, nginx, system, watchdog
 from one_api_infra.desired.site import Site
 from one_api_infra.desired.snapshot import Snapshot
 from one_api_infra.shared import paths, units
@@ -46,8 +46,12 @@ def packages(site: Site, snapshot: Snapshot) -> tuple[str, ...]:
 
 
 def is_due(site: Site, snapshot: Snapshot) -> bool:
-    """Whether both are lacking, and nobody is about it."""
-    if system.venv_is_complete(site, snapshot) or snapshot.is_active(units.INSTALLATION):
+    """Whether both are lacking, and nobody is about it.
+
+    Without Python's package no environment is whole, also where its program still starts.
+    """
+    is_whole = system.venv_is_complete(site, snapshot) and "python3" in snapshot.packages
+    if is_whole or snapshot.is_active(units.INSTALLATION):
         return False
     return bool(packages(site, snapshot))
 
@@ -66,6 +70,7 @@ def script(site: Site, snapshot: Snapshot) -> str:
         f"[ -e {system.VENV} ] || {{ python3 -m venv --without-pip {BARE} &&"
         f" ln -s {BARE} {system.VENV}; }}",
         f"step '{ENVIRONMENT}' environment & made=$!; code=0",
+        f"[ ! -e {nginx.INCLUDES[0]} ] || {{ {nginx.njs_script()}; }}",
         _install(NGINX, serving, "|| code=$?"),
         _install("apt-get install", rest, "|| code=$?"),
         "wait $made && exit $code",
@@ -90,17 +95,23 @@ def _install(step: str, names: Sequence[str], otherwise: str) -> str:
 
 def first_script() -> str:
     """The command that waits until the agent's first commands can run."""
-    return WAIT.format(unit=units.INSTALLATION, also=f"[ ! -x {paths.PYTHON} ] &&")
+    return _wait_for(f"[ -x {paths.PYTHON} ]", _is_done(PYTHON))  # a former one may be broken
 
 
 def serving_script() -> str:
     """The command that waits until the site can be served: nginx, and the virtual environment."""
-    done = " && ".join(
-        f"grep -q ' {step}$' {system.INSTALLATION_STEPS}" for step in (NGINX, ENVIRONMENT)
-    )
-    return WAIT.format(unit=units.INSTALLATION, also=f"! {{ {done}; }} 2>/dev/null &&")
+    return _wait_for(_is_done(NGINX), _is_done(ENVIRONMENT))
 
 
 def wait_script() -> str:
     """The command that waits for its end; its last words where it failed."""
     return WAIT.format(unit=units.INSTALLATION, also="")
+
+
+def _is_done(step: str) -> str:
+    return f"grep -q ' {step}$' {system.INSTALLATION_STEPS}"
+
+
+def _wait_for(*conditions: str) -> str:
+    done = " && ".join(conditions)
+    return WAIT.format(unit=units.INSTALLATION, also=f"! {{ {done}; }} 2>/dev/null &&")

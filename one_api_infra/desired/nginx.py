@@ -80,8 +80,18 @@ CONF_OWNER = (
 
 
 def njs_is_off(snapshot: Snapshot) -> bool:
-    """Whether the module's package is there and nginx does not load it."""
-    return NJS in snapshot.packages and NJS_MODULE not in snapshot.paths
+    """Whether nginx would not load the module, whose package or whose use is there.
+
+    dpkg configures nginx before the module's package, which would enable it: where the site's
+    configuration is there already, nginx would not start, and dpkg would fail for ever.
+    """
+    is_asked_for = NJS in snapshot.packages or INCLUDES[0] in snapshot.paths
+    return is_asked_for and NJS_MODULE not in snapshot.paths
+
+
+def njs_script() -> str:
+    """The command that lets nginx load the module, as soon as it is there."""
+    return f"mkdir -p {paths.NGINX}/modules-enabled && ln -sf {NJS_CONF} {NJS_MODULE}"
 
 
 @dataclass(frozen=True)
