@@ -6,9 +6,10 @@ from one_api_infra.shared import units
 from one_api_infra.shared.texts import _
 
 site = target.site()
+target.is_first("certbot")  # not again by certificate.py
 
 if site.certbot == "distribution" and not target.has("system"):
-    operations.packages(name=_("Install certbot"), names=lambda _snapshot: ("certbot",))
+    operations.packages(name=_("Install certbot"), names=certificate.packages)
 operations.files(
     name=_("Write certbot's files"),
     directories=certificate.directories(),
@@ -19,7 +20,7 @@ if site.acme_challenge == "dns-01":  # its plugin is part of it
     operations.command(
         name=_("Build the virtual environment"),
         script=system.venv_script(site),
-        due=lambda snapshot: not system.venv_is_complete(site, snapshot),
+        due=lambda snapshot: system.is_venv_due(site, snapshot),
         follows=(),
         keeps_files=True,
     )

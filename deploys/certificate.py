@@ -24,6 +24,7 @@ if site.certificate == "acme":
         name=_("No cloud stands before the domain"),
         problems=lambda snapshot: filing.problems(site, snapshot, gather.fronts),
         waive=site.waive,
+        probes=False,  # whether nginx runs is all that this run has changed of them
     )
     operations.command(
         name=_("Obtain the certificate"),

@@ -29,7 +29,7 @@ operations.command(
     name=_("Compile the agent"),
     script=paths.agent("compile"),
     due=lambda snapshot: not system.is_compiled(snapshot),
-    follows=(paths.ZIPAPP,),
+    follows=(),
     keeps_files=True,
     stays_due=True,
     is_asked=False,

@@ -5,7 +5,7 @@ from pyinfra import local
 from one_api_infra.desired import move, nginx, system
 from one_api_infra.desired.resources import Directory
 from one_api_infra.remote import operations, target
-from one_api_infra.shared import paths
+from one_api_infra.shared import paths, units
 from one_api_infra.shared.texts import _
 
 site = target.site()
@@ -32,4 +32,5 @@ operations.command(
     due=lambda snapshot: nginx.is_due(site, snapshot),
     follows=tuple(file.path for file in nginx.notes()),
     keeps_files=True,
+    starts=units.NGINX,
 )

@@ -4,13 +4,15 @@ from pyinfra import local
 
 from one_api_infra.remote import target
 
-target.site()  # the look at the server begins, while all that follows is read
+site = target.site()  # the look at the server begins, while all that follows is read
 local.include("./preflight.py")
 local.include("./install.py")
 local.include("./release.py")
 # On a blank server these run while it installs what only the others need.
 local.include("./firewall.py")
 local.include("./one_api.py")
+if site.certificate == "acme":
+    local.include("./certbot.py")
 local.include("./environment.py")
 local.include("./nginx.py")
 local.include("./certificate.py")

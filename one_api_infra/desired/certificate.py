@@ -21,6 +21,11 @@ WRITES = (
 )
 
 
+def packages(snapshot: Snapshot) -> tuple[str, ...]:
+    """The distribution's certbot, unless a blank server is getting it along with the rest."""
+    return () if snapshot.is_active(units.INSTALLATION) else ("certbot",)
+
+
 def directories() -> tuple[Directory, ...]:
     """certbot's directories, and the one that nginx serves its challenges from."""
     hooks = HOOK.rsplit("/", 1)[0]

@@ -69,7 +69,7 @@ def script(site: Site, snapshot: Snapshot) -> str:
         _install(PYTHON, first, "|| exit"),
         f"[ -e {system.VENV} ] || {{ python3 -m venv --without-pip {BARE} &&"
         f" ln -s {BARE} {system.VENV}; }}",
-        f"step '{ENVIRONMENT}' environment & made=$!; code=0",
+        f"python3 {paths.ZIPAPP} compile & step '{ENVIRONMENT}' environment & made=$!; code=0",
         f"[ ! -e {nginx.INCLUDES[0]} ] || {{ {nginx.njs_script()}; }}",
         _install(NGINX, serving, "|| code=$?"),
         _install("apt-get install", rest, "|| code=$?"),

@@ -115,6 +115,11 @@ class Snapshot:
             **self.units.get(name, {}), **RUNS, "UnitFileState": state,
         }  # fmt: skip
 
+    def note_running(self, name: str) -> None:
+        """Remember that a unit runs; nothing where there is no name."""
+        if name:
+            self.units[name] = {**self.units.get(name, {}), "ActiveState": "active"}
+
     def note(self, path: str, state: PathState | None) -> None:
         """Remember what an operation has just made of a path."""
         self.written.add(path)

@@ -192,8 +192,9 @@ def is_compiled(snapshot: Snapshot) -> bool:
 def _bytecode() -> str:
     """The shell command that names the bytecode, if there is one that fits."""
     stem = f"{paths.ZIPAPP.removesuffix('.pyz')}.{zipapp.checksum()}"
-    newer = f"-newer {VENV}/installed -name '{stem.rpartition('/')[2]}.*.pyz'"
-    return f"find {paths.AGENT} -maxdepth 1 {newer} -size +0"
+    # Its own time says when it was built, not when it came; and a link's says nothing of Python.
+    newer = f"-newermc {paths.PYTHON} -name '{stem.rpartition('/')[2]}.*.pyz'"
+    return f"find -H {paths.AGENT} -maxdepth 1 {newer} -size +0"
 
 
 def time_is_ours(snapshot: Snapshot) -> bool:

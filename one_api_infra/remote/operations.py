@@ -155,6 +155,7 @@ def command(  # noqa: PLR0913  # one a kind of need
     stays_due: bool = False,
     is_asked: bool = True,
     asks: Asked | None = None,
+    starts: str = "",
 ) -> Commands:
     """Run a shell command when it is due; afterwards everything is looked at anew.
 
@@ -165,6 +166,7 @@ def command(  # noqa: PLR0913  # one a kind of need
     that no look is needed where it was due before. ``is_asked``: another operation asks for what
     it changes, so that it is to be looked at again. ``asks``: probes alone see what
     it changes, and the next operation asks them, so that this command does on its way.
+    ``starts``: a unit that runs afterwards, for operations that ask for nothing else.
     """
     snapshot = gather(probes=False)
     if not (stays_due and due(snapshot)):
@@ -177,6 +179,7 @@ def command(  # noqa: PLR0913  # one a kind of need
     yield from _carry_out(change, "nothing to do")
     if change and keeps_files:
         snapshot.is_stale |= is_asked
+        snapshot.note_running(starts)
     elif change:
         forget()
 

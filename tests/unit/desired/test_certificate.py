@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from one_api_infra.desired.certificate import external_problems, is_due, is_obsolete
+from one_api_infra.desired.certificate import external_problems, is_due, is_obsolete, packages
 from one_api_infra.desired.snapshot import Snapshot
-from one_api_infra.shared import plain
+from one_api_infra.shared import plain, units
 from one_api_infra.shared.certificate import Certificate
 from one_api_infra.shared.state import State
 from tests.unit.examples import NOW, certificate, site
@@ -90,3 +90,9 @@ def test_another_wish_means_another_certificate(
     state = replace(snapshot.state(), renewal=noted, has_account=True)
     snapshot = Snapshot(probes=snapshot.probes | {"state": (plain.write(state),)})
     assert is_due(site(**settings), snapshot) == due
+
+
+def test_a_blank_server_gets_the_distributions_certbot_along_with_the_rest() -> None:
+    busy = Snapshot(units={units.INSTALLATION: {"ActiveState": "active"}})
+    assert packages(busy) == ()
+    assert packages(Snapshot()) == ("certbot",)

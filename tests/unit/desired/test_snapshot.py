@@ -81,3 +81,12 @@ def test_state_that_is_no_json_is_empty() -> None:
     told = State(renewal={"server": "x"})
     assert Snapshot(probes={"state": (plain.write(told),)}).state() == told
     assert not Snapshot().is_state_lost
+
+
+def test_a_unit_that_a_command_has_started_runs_and_the_rest_is_as_it_was_seen() -> None:
+    seen = Snapshot(units={"nginx.service": {"UnitFileState": "disabled"}})
+    seen.note_running("nginx.service")
+    seen.note_running("")
+    assert seen.is_active("nginx.service")
+    assert seen.unit("nginx.service", "UnitFileState") == "disabled"
+    assert [*seen.units] == ["nginx.service"]

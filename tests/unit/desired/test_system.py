@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -32,19 +33,21 @@ def test_journal_older_than_its_configuration_is_stale(
 
 def test_bytecode_of_another_agent_or_older_than_its_python_is_not_taken(tmp_path: Path) -> None:
     command = system.concern(site()).spec.probes["bytecode"].replace(paths.AGENT, str(tmp_path))
-    (tmp_path / "venv").mkdir()
-    named = f"one-api-infra.{zipapp.checksum()}.cpython-313.0.pyz"
+    (tmp_path / "venv/bin").mkdir(parents=True)
+    (tmp_path / "venv/bin/python").symlink_to(tmp_path / "python3.13")
+    (tmp_path / "python3.13").touch()
+    os.utime(tmp_path / "python3.13", (1e9, 1e9))  # when it was built: it has come just now
+    now, named = time.time(), f"one-api-infra.{zipapp.checksum()}.cpython-313.0.pyz"
 
     def is_compiled(name: str, size: int, age: int) -> bool:
         for path in tmp_path.glob("*.pyz"):
             path.unlink()
-        for path, then in ((tmp_path / "venv/installed", 50), (tmp_path / name, age)):
-            path.write_bytes(b"x" * size)
-            os.utime(path, (1e9 - then, 1e9 - then))
+        (tmp_path / name).write_bytes(b"x" * size)
+        os.utime(tmp_path / name, (now - age, now - age))
         told = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
         return system.is_compiled(Snapshot(probes={"bytecode": tuple(told.stdout.splitlines())}))
 
-    assert is_compiled(named, 9, 10)
-    assert not is_compiled(named, 9, 60)
-    assert not is_compiled(named, 0, 10)
-    assert not is_compiled("one-api-infra.00000000.cpython-313.0.pyz", 9, 10)
+    assert is_compiled(named, 9, -10)
+    assert not is_compiled(named, 9, 10)
+    assert not is_compiled(named, 0, -10)
+    assert not is_compiled("one-api-infra.00000000.cpython-313.0.pyz", 9, -10)
