@@ -19,7 +19,7 @@ from typing_extensions import override
 from one_api_infra.desired import snapshot
 from one_api_infra.desired.resources import SnapshotSpec
 from one_api_infra.desired.snapshot import Snapshot
-from one_api_infra.remote import compression, include
+from one_api_infra.remote import compression
 from one_api_infra.shared.paths import STATE_LEFT
 
 _wanted: WeakKeyDictionary[Host, SnapshotSpec] = WeakKeyDictionary()
@@ -87,8 +87,7 @@ def begin(wanted: SnapshotSpec) -> None:
 def go_on() -> None:
     """Let a look that has begun get a step further: who reads deploys waits for nobody."""
     if _host() in _begun:
-        with include.kept():
-            gevent.sleep(0)
+        gevent.sleep(0)
 
 
 def gather(*, probes: bool = True, files: bool = False) -> Snapshot:
@@ -107,8 +106,7 @@ def gather(*, probes: bool = True, files: bool = False) -> Snapshot:
     known = seen.get(phase)
     is_over = known and ((probes and known.is_stale) or (files and bool(known.written)))
     if known is None or is_over:
-        with include.kept():
-            seen[phase] = _awaited(host) or _looked(host)
+        seen[phase] = _awaited(host) or _looked(host)
     return seen[phase]
 
 

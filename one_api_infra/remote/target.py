@@ -28,8 +28,8 @@ def site() -> Site:
             manifest.check(_sites[host])
         except ValidationError as error:
             raise DeployError(f"{host.name}: {error}") from None
-        with include.kept():
-            sudo.prepare(host)
+        include.keep_apart()
+        sudo.prepare(host)
         fast.lighten()
         timeline.watch(cast(State, ctx_state.get()))
         snapshot.begin(manifest.snapshot_spec(_sites[host]))
