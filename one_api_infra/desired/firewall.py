@@ -97,6 +97,20 @@ def is_due(site: Site, snapshot: Snapshot) -> bool:
     return not (loaded and written and runs)
 
 
+def track_script() -> str:
+    """Let the kernel know the connections that are open, in the place of the rules to come.
+
+    The rules let established ones live. One that the kernel has not seen is none: the next packet
+    of a transfer that pauses just then would be dropped, and each that repeats it.
+    """
+    table = "inet one_api_infra"
+    return (
+        f"nft list table {table} >/dev/null 2>&1 || nft 'add table {table};"
+        f" add chain {table} output {{ type filter hook output priority filter; policy accept; }};"
+        f" add rule {table} output ct state established accept'"
+    )
+
+
 def apply_script() -> str:
     """Read rules from standard input (base64), check them, arm the roll-back, load them."""
     back = "nft delete table inet one_api_infra;"
