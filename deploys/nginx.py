@@ -9,15 +9,20 @@ from one_api_infra.shared import paths, units
 from one_api_infra.shared.texts import _
 
 site = target.site()
-if target.is_first("nginx"):  # the certificate's deploy comes here once more
-    if target.is_first("agent"):
-        local.include("./agent.py")
-    if target.is_first("gone"):
-        operations.failure(name=_("This server has its site"), problems=move.gone, probes=False)
-    operations.failure(name=_("The agent tells the server's state"), problems=system.agent_problems)
-    operations.command(
-        name=_("Let nginx load njs"), script=nginx.njs_script(), due=nginx.njs_is_off, follows=()
-    )
+is_first = target.is_first("nginx")  # the certificate's deploy comes here once more
+if is_first and target.is_first("agent"):
+    local.include("./agent.py")
+if is_first and target.is_first("gone"):
+    operations.failure(name=_("This server has its site"), problems=move.gone, probes=False)
+operations.failure(name=_("The agent tells the server's state"), problems=system.agent_problems)
+if is_first:
+    if target.is_first("njs"):
+        operations.command(
+            name=_("Let nginx load njs"),
+            script=nginx.njs_script(),
+            due=nginx.njs_is_off,
+            follows=(),
+        )
     if not target.has("system"):
         operations.packages(name=_("Install nginx"), names=lambda _snapshot: ("nginx", nginx.NJS))
     operations.files(

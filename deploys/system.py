@@ -2,7 +2,7 @@
 
 from pyinfra import local
 
-from one_api_infra.desired import installation, logs, system
+from one_api_infra.desired import installation, logs, nginx, system
 from one_api_infra.remote import operations, target
 from one_api_infra.shared import units
 from one_api_infra.shared.texts import _
@@ -22,6 +22,10 @@ operations.ended(
     unit=units.INSTALLATION,
     script=installation.wait_script(),
 )
+if target.is_first("njs"):
+    operations.command(
+        name=_("Let nginx load njs"), script=nginx.njs_script(), due=nginx.njs_is_off, follows=()
+    )
 operations.packages(
     name=_("Install Debian packages"),
     names=lambda snapshot: system.packages(site, snapshot),

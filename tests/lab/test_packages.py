@@ -24,3 +24,14 @@ def test_comes_back(clone: Callable[[str], LabSite], names: str, how: str) -> No
     assert site.deploy("-y", "--json").changed == []
     verified = site.verify()
     assert verified.returncode == 0, verified.stdout
+
+
+@pytest.mark.long
+def test_nginx_comes_back_with_the_packages_alone(clone: Callable[[str], LabSite]) -> None:
+    """dpkg configures it before the module that the site's configuration asks for."""
+    site = clone("debian-13")
+    site.host.ssh("DEBIAN_FRONTEND=noninteractive apt-get -qq remove -y nginx")
+    done = site.deploy("-y", name="system")
+    assert done.code == 0, done.stderr
+    site.converge()
+    assert site.deploy("-y", "--json").changed == []
