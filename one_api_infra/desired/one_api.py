@@ -184,8 +184,12 @@ def journal_script() -> str:
 
 
 def is_journal_due(site: Site, snapshot: Snapshot) -> bool:
-    """Whether SQLite still uses a rollback journal instead of WAL."""
-    return site.database_url is None and snapshot.state().journal == "rollback"
+    """Whether SQLite still uses a rollback journal instead of WAL, or nobody can tell.
+
+    On a blank server the state can need a package that has not arrived yet.
+    """
+    is_wal = snapshot.state().journal != "rollback" and not snapshot.is_state_lost
+    return site.database_url is None and not is_wal
 
 
 def is_claimed(snapshot: Snapshot) -> bool:

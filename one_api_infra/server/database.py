@@ -4,6 +4,7 @@ update of no row.
 """
 
 import contextlib
+import importlib.util
 import os
 import sqlite3
 import ssl
@@ -22,6 +23,7 @@ from one_api_infra.shared.unobserved import Unobserved
 
 DAMAGED = ("malformed", "not a database", "no such table", "disk I/O error")
 WAL, USER = "wal", "one-api"
+DRIVERS = ("pg8000", "pymysql", "redis")
 PATIENCE = 30.0  # seconds for whoever holds a lock
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 TIMEOUT = 3  # seconds for a query; a hostile view would never end
@@ -271,7 +273,17 @@ def state(*, fresh: bool = False) -> Database | Unobserved:
     try:
         return left(Path(paths.DATABASE_STATE)).database
     except (OSError, ValueError, PlainError) as error:
-        return Unobserved(str(error)) if fresh else state(fresh=True)
+        if fresh or not has_drivers():
+            return Unobserved(str(error))
+        return state(fresh=True)
+
+
+def has_drivers() -> bool:
+    """Whether what the databases are asked by is there; on a blank server One API runs before it.
+
+    A look without it would be left as one at a database that does not answer.
+    """
+    return not Path(paths.GIVEN).exists() or all(map(importlib.util.find_spec, DRIVERS))
 
 
 def left(path: Path) -> Left:

@@ -7,6 +7,11 @@ import pytest
 from tests.lab.sites import LabSite
 
 LIVE = "/etc/one-api-infra/letsencrypt/live"
+EXTERNAL = {
+    "certificate": "external",
+    "certificate_file": "/etc/ssl/site.pem",
+    "certificate_key_file": "/etc/ssl/site.key",
+}
 
 
 @pytest.mark.long
@@ -17,15 +22,28 @@ def test_external_certificate(site: LabSite) -> None:
         f" && cp -L {LIVE}/{site.domain}/privkey.pem /etc/ssl/site.key"
         " && chmod 600 /etc/ssl/site.key"
     )
-    site.inventory(
-        certificate="external",
-        certificate_file="/etc/ssl/site.pem",
-        certificate_key_file="/etc/ssl/site.key",
-    )
+    site.inventory(**EXTERNAL)
     site.converge()
     assert "ssl_certificate /etc/ssl/site.pem;" in site.host.ssh("nginx -T 2>/dev/null")
     assert site.deploy("-y", "--json").changed == []
     assert site.host.ssh("systemctl is-enabled one-api-certificate.timer || true") == "disabled\n"
+    verified = site.verify()
+    assert verified.returncode == 0, verified.stdout
+
+
+@pytest.mark.long
+def test_external_certificate_of_a_blank_server(
+    blank: Callable[[str], LabSite], clone: Callable[[str], LabSite]
+) -> None:
+    """It comes before all that could read it."""
+    other, site = clone("debian-13"), blank("debian-13")
+    for name, path in (("fullchain", "site.pem"), ("privkey", "site.key")):
+        content = other.host.ssh(f"cat {LIVE}/{other.domain}/{name}.pem")
+        site.host.ssh(f"umask 077; cat >/etc/ssl/{path}", stdin=content)
+    site.lab.point(other.domain, site.host)
+    site.inventory(domain=other.domain, **EXTERNAL)
+    site.converge()
+    assert site.deploy("-y", "--json").changed == []
     verified = site.verify()
     assert verified.returncode == 0, verified.stdout
 

@@ -17,7 +17,17 @@ OPTIONS = {
 @pytest.mark.long
 @pytest.mark.parametrize("kind", databases.KINDS)
 def test_second_run_changes_nothing(packaged: Callable[[str], LabSite], kind: str) -> None:
-    site = packaged("debian-13")
+    _converges(packaged("debian-13"), kind)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", databases.KINDS)
+def test_of_a_blank_server(blank: Callable[[str], LabSite], kind: str) -> None:
+    """One API asks it before the checks' drivers are there."""
+    _converges(blank("debian-13"), kind)
+
+
+def _converges(site: LabSite, kind: str) -> None:
     site.use(databases.KINDS[kind](site.host))
     site.converge()
     assert site.store

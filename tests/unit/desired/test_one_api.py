@@ -60,3 +60,19 @@ def test_new_api_leads_payers_back_to_the_site_and_where_the_admin_says(
         environment=given,
     )  # fmt: skip
     assert dict(one_api.variables(made))["TRUSTED_REDIRECT_DOMAINS"] == expected
+
+
+@pytest.mark.parametrize(
+    ("told", "is_due"),
+    [
+        ((plain.write(State(journal="rollback")),), True),
+        ((plain.write(State(journal="wal")),), False),
+        (("ModuleNotFoundError: No module named 'cryptography'",), True),  # nobody can tell
+        ((), False),
+    ],
+)
+def test_sqlite_is_let_write_ahead_unless_it_does(told: tuple[str, ...], *, is_due: bool) -> None:
+    seen = Snapshot(probes={"state": told})
+    assert one_api.is_journal_due(site(), seen) is is_due
+    on_another = site(database_url="postgres://a:b@db.example.com/c")
+    assert not one_api.is_journal_due(on_another, seen)

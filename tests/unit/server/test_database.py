@@ -1,10 +1,13 @@
 """What a database tells of itself, and what is told of its errors."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from one_api_infra.server import database
 from one_api_infra.server.database import limits, placed, reason
+from one_api_infra.shared import paths
 from one_api_infra.shared.database import MYSQL, POSTGRESQL, SQLITE, Database
 from tests.unit.examples import NOW
 
@@ -63,3 +66,15 @@ def test_whose_database_it_is(url: str, kind: str, local: bool) -> None:
 )  # fmt: skip
 def test_an_error_is_one_line_of_the_servers_own(error: Exception, told: str) -> None:
     assert reason(error) == told
+
+
+def test_a_look_waits_for_the_drivers_where_a_database_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paths, "GIVEN", str(tmp_path / "given.env"))
+    monkeypatch.setattr(database, "DRIVERS", ("json", "no_such_driver"))
+    assert database.has_drivers()
+    (tmp_path / "given.env").touch()
+    assert not database.has_drivers()
+    monkeypatch.setattr(database, "DRIVERS", ("json",))
+    assert database.has_drivers()
