@@ -26,7 +26,7 @@ t=$(mktemp {temporary})
 {content}.
 {{ rm -f "$t"; exit 1; }}"""
 MAKE = "mkdir -p {path}\nchown {owner} {path}\nchmod {mode} {path}"
-# A command costs a round trip, and one with an input two; an argument has 128 KiB at most.
+# An input waits for the shell that reads it; an argument has 128 KiB at most.
 LONGEST = 96 * 1024
 # A deleted user gets its old uid back, that of its home, unless another user has it now.
 USER_ADD = (
@@ -148,9 +148,17 @@ def _steps(snapshot: Snapshot, unit: str) -> list[str]:
         steps.append(f"systemctl unmask --quiet --runtime {shlex.quote(unit)}")
     if not snapshot.needs_no_enabling(unit):
         steps.append(f"systemctl enable --quiet {shlex.quote(unit)}")
-    if not snapshot.is_active(unit) or snapshot.is_unread(unit):
+    # For a timer it is enough that its file was read.
+    is_outdated = unit in snapshot.outdated and unit.endswith(".service")
+    if not snapshot.is_active(unit) or snapshot.is_unread(unit) or is_outdated:
         steps.append(f"systemctl restart {shlex.quote(unit)}")
     return steps
+
+
+def forgotten(snapshot: Snapshot, unit: str) -> Change | None:
+    """Let systemd forget that a transient unit has failed."""
+    has_failed = snapshot.unit(unit, "ActiveState") == "failed"
+    return Change(f"systemctl reset-failed {shlex.quote(unit)}") if has_failed else None
 
 
 def placed(path: str, arrival: str, sha256: str, mode: str) -> Change:

@@ -7,7 +7,7 @@ it come to its end.
 import shlex
 from collections.abc import Sequence
 
-from one_api_infra.desired import changes, manifest, nginx, system, watchdog
+from one_api_infra.desired import changes, firewall, manifest, nginx, system, watchdog
 from one_api_infra.desired.site import Site
 from one_api_infra.desired.snapshot import Snapshot
 from one_api_infra.shared import paths, units
@@ -19,7 +19,7 @@ SERVING = ("certbot", "libnginx-mod-http-js", "logrotate", "nginx")
 BARE = f"{paths.AGENT}/venv-bare"  # without a package: enough for the agent's first commands
 # Translated descriptions are a third of what a first update brings; the next one brings them.
 UNTRANSLATED = "-o Acquire::Languages=none"
-STEP = 'step() { name=$1; shift; begin=$(date +%s.%N); "$@"; code=$?;'
+STEP = 'step() { local name=$1 begin code; shift; begin=$(date +%s.%N); "$@"; code=$?;'
 STEP += f' [ $code != 0 ] || echo "$begin $(date +%s.%N) $name" >>{system.INSTALLATION_STEPS};'
 STEP += " return $code; }"
 PYTHON, ENVIRONMENT, NGINX = (
@@ -67,6 +67,7 @@ def script(site: Site, snapshot: Snapshot) -> str:
         changes.FINISH,
         "step 'apt-get update' update || exit",
         _install(PYTHON, first, "|| exit"),
+        firewall.track_script(),
         f"[ -e {system.VENV} ] || {{ python3 -m venv --without-pip {BARE} &&"
         f" ln -s {BARE} {system.VENV}; }}",
         f"python3 {paths.ZIPAPP} compile & step '{ENVIRONMENT}' environment & made=$!; code=0",

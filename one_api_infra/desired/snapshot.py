@@ -1,7 +1,7 @@
 """One look at a server: the state of everything declared, read by a single command.
 
-A command over ssh costs 2.4 round trips, so the number of commands is the time that a run
-takes. All operations of all deploys compare against one snapshot.
+A command over ssh costs a round trip, so the number of commands is the time that a run takes. All
+operations of all deploys compare against one snapshot.
 """
 
 import shlex
@@ -49,6 +49,7 @@ class Snapshot:
     probes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     written: set[str] = field(default_factory=set)
     unread: set[str] = field(default_factory=set)  # by systemd
+    outdated: set[str] = field(default_factory=set)  # units that run as their files were before
     is_stale: bool = False  # a command has run since: probes may see something else now
 
     def has_file(self, file: File) -> bool:
@@ -105,6 +106,8 @@ class Snapshot:
     def note_unit(self, name: str) -> None:
         """Remember that systemd has just read all files, and that a unit runs and is enabled."""
         self.written.add(name)
+        self.outdated.update(filter(self.is_unread, self.units))
+        self.outdated.discard(name)
         self.unread.clear()
         self.units = {
             each: {**found, "NeedDaemonReload": "no"} for each, found in self.units.items()

@@ -160,16 +160,19 @@ def venv_script(site: Site) -> str:
     mark = requirements(site).sha256
     new = f"{paths.AGENT}/venv-{mark[:12]}-$(date +%s)"
     unpack, source, done = _wheels(site)
+    # Left behind, they would be taken for those of other requirements.
+    brought = WHEELS if site.pip_wheels == "admin" else ""
     return (
         f"set -e; exec 9>{paths.AGENT}/venv.lock; flock 9; new={new};"
-        f" trap 'rm -rf $new' EXIT; python3 -m venv --without-pip $new; {unpack}"
+        f" trap 'rm -rf $new {brought}' EXIT; python3 -m venv --without-pip $new; {unpack}"
         f" PYTHONPATH=$(echo {PIP}) $new/bin/python -m pip install"
         f" -q --disable-pip-version-check --no-compile {source} {PIP_SAFE} -r {paths.REQUIREMENTS};"
         f" {done}"
         f' echo "{mark} $(python3 -V) $({_venv_sum("$new")})" >$new/installed;'
         f" ln -sfn $new {paths.AGENT}/venv.new && mv -fT {paths.AGENT}/venv.new {VENV};"
+        f" trap - EXIT; rm -f {brought};"
         # Else it fills the folder of before while that is being removed.
-        f" trap - EXIT; systemctl stop {units.BYTECODE} 2>/dev/null || :;"
+        f" systemctl stop {units.BYTECODE} 2>/dev/null || :;"
         f" find {paths.AGENT} -maxdepth 1 -name 'venv-*' ! -path $new -exec rm -rf {{}} +;"
         f" {COMPILE} -x '{UNCOMPILED}' $new/lib || :"
     )
@@ -181,7 +184,7 @@ def _wheels(site: Site) -> tuple[str, str, str]:
         return "", f"--index-url {shlex.quote(site.pip_index)}" if site.pip_index else "", ""
     folder = "$new/wheels"
     unpack = f"mkdir {folder} && tar -xf {WHEELS} -C {folder};"
-    return unpack, f"--no-index --find-links {folder}", f"rm -rf {folder} {WHEELS};"
+    return unpack, f"--no-index --find-links {folder}", f"rm -rf {folder};"
 
 
 def is_compiled(snapshot: Snapshot) -> bool:

@@ -102,11 +102,15 @@ def user(user: str, home: str) -> Commands:
 
 @operation()
 def begun(unit: str, *, script: Callable[[Snapshot], str], due: Asked) -> Commands:
-    """Begin in a transient unit what takes long; see ``ended``."""
+    """Begin in a transient unit what takes long; see ``ended``.
+
+    One that has failed in a run that was cut off is forgotten, also where nothing is due any more.
+    """
     snapshot = gather()
-    change = Change(script(snapshot)) if due(snapshot) else None
+    is_due = due(snapshot)
+    change = Change(script(snapshot)) if is_due else changes.forgotten(snapshot, unit)
     yield from _carry_out(change, unit)
-    if change:
+    if is_due:
         snapshot.note_unit(unit)
         _begun.setdefault(current_host(), set()).add(unit)
 

@@ -236,6 +236,32 @@ def test_unit_whose_file_this_run_has_written_is_read_anew_without_a_look(path: 
     assert changes.unit(seen, UNIT, beside=("a.timer",)) is None
 
 
+@pytest.mark.parametrize("is_known_before", [True, False])
+def test_a_service_whose_file_was_read_along_with_anothers_is_restarted(
+    *, is_known_before: bool
+) -> None:
+    told = {"NeedDaemonReload": "yes"} if is_known_before else {}
+    seen = Snapshot(units=dict.fromkeys((UNIT, "b.service", "b.timer"), WELL | told))
+    if not is_known_before:
+        for each in seen.units:
+            seen.note(units.path(each), None)
+    seen.note_unit(UNIT)
+    change = changes.unit(seen, "b.service")
+    assert change
+    assert "systemctl restart b.service" in change.command
+    seen.note_unit("b.service")
+    assert changes.unit(seen, "b.service") is changes.unit(seen, UNIT) is None
+    assert changes.unit(seen, "b.timer") is None
+
+
+def test_a_transient_unit_that_has_failed_is_forgotten() -> None:
+    seen = Snapshot(units={"a.service": {"ActiveState": "failed"}})
+    change = changes.forgotten(seen, "a.service")
+    assert change
+    assert change.command == "systemctl reset-failed a.service"
+    assert changes.forgotten(Snapshot(), "a.service") is None
+
+
 def test_unit_that_was_brought_up_is_known_to_run() -> None:
     seen = Snapshot(units={UNIT: WELL | {"ActiveState": "failed", "UnitFileState": "static"}})
     seen.note_unit(UNIT)

@@ -79,3 +79,11 @@ def test_the_site_waits_for_nginx_and_its_environment_alone(
     steps = tmp_path / "steps"
     steps.write_text("".join(f"1.0 2.0 {each}\n" for each in done))
     assert _waits_for(installation.serving_script(), steps, state=state) is waits
+
+
+def test_a_step_that_has_failed_is_not_forgotten_by_the_next(tmp_path: Path) -> None:
+    step = installation.STEP.replace(system.INSTALLATION_STEPS, str(tmp_path / "steps"))
+    lines = [step, "code=0", "step 'first' false || code=$?", "step 'second' true || code=$?"]
+    done = subprocess.run(["bash", "-c", "\n".join([*lines, "exit $code"])], check=False)
+    assert done.returncode == 1
+    assert (tmp_path / "steps").read_text().split()[2:] == ["second"]

@@ -1,11 +1,14 @@
 """The wheels that a server needs, named on another machine."""
 
 import hashlib
+import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
 
 from one_api_infra.desired import system, systems, wheels
+from one_api_infra.shared import paths
 from tests.unit.examples import site
 
 TEXT = """# a comment
@@ -60,3 +63,15 @@ def test_they_are_fetched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(wheels, "CACHE", tmp_path)
     found = wheels.obtain(made, systems.OLDEST, "amd64")
     assert (found.path, found.sha256) == (kept, hashlib.sha256(b"kept").hexdigest())
+
+
+def test_wheels_that_were_of_no_use_are_not_left_behind(tmp_path: Path) -> None:
+    script = system.venv_script(site(pip_wheels="admin")).replace(paths.AGENT, str(tmp_path))
+    wheels_of_before = tmp_path / "wheels.tar"
+    with tarfile.open(wheels_of_before, "w"):
+        pass
+    done = subprocess.run(
+        ["bash", "-c", script.replace(system.PIP, "/nonexistent")], capture_output=True, check=False
+    )
+    assert done.returncode != 0
+    assert [path.name for path in tmp_path.iterdir()] == ["venv.lock"]
