@@ -90,7 +90,7 @@ hosts = [
             # file of them, or "cloudflare". Only by these does a header tell the client's address.
             # "trusted_proxies": ["10.0.0.5", "cloudflare", "/path/ranges.txt"],
             # "proxy_protocol": False,                 # True: they speak it; nobody else comes in
-            # "dns_resolvers": [],                     # else: this machine's
+            # "dns_resolvers": [],                     # else: public ones beside this machine's
             # "pip_index": "https://mirror.example.com/simple",  # where PyPI is slow
             # "pip_wheels": "admin",                   # fetched here and uploaded: 29 MB
             # "log_days": 180,                         # how long callbacks are kept

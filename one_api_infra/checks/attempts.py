@@ -45,6 +45,14 @@ FAULTS: Mapping[str, Fault] = {
         N_("CAA records of the domain forbid the CA: {words}"),
         N_("set the domain's CAA record as the check dns.caa says, then `{again}`"),
     ),
+    "caa_silent": Fault(
+        N_("the domain's DNS does not answer the CA's question for CAA records: {words}"),
+        N_("wait, then `{again}`; if it stays so, let the DNS host mend it, or change to another"),
+    ),
+    "dns_silent": Fault(
+        N_("the domain's DNS does not answer the CA: {words}"),
+        N_("wait, then `{again}`; if it stays so, let the DNS host mend it, or change to another"),
+    ),
     "dns": Fault(
         N_("the CA cannot look up the domain: {words}"),
         N_("let the domain's A and AAAA records name this server, then `{again}`"),

@@ -86,7 +86,9 @@ def _skipped(check: Check, failed: str) -> Verdict:
 
 def _judge(check: Check, judge: Judge, observation: Observation) -> Verdict:
     try:
-        found = verdict(check, judge(observation))
+        is_theirs = observation.target.is_external and check.level is Level.TLS
+        is_by_hand = observation.target.is_foreign or is_theirs
+        found = verdict(check, judge(observation), is_by_hand=is_by_hand)
     except NotObservedError as error:
         found = _unseen(check, error.unseen)
     except Exception as error:  # whatever it is: a check that died has not passed

@@ -1,21 +1,21 @@
 """Level 2: every resolver that a gateway could ask leads to this server.
 
-Sources: RFC 8659 (CAA), RFC 8657 (accounturi), RFC 4035 4.3 (bogus answers), cloudflare.com/ips.
+Sources: RFC 4035 4.3 (bogus answers), cloudflare.com/ips.
 """
 
 import ipaddress
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import chain
 
-from one_api_infra.checks.observation import Asked, Caa, Observation
+from one_api_infra.checks import caa
+from one_api_infra.checks.observation import ALIAS, Asked, Observation
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
 from one_api_infra.shared import cloudflare
 from one_api_infra.shared.texts import N_, _
-from one_api_infra.shared.unobserved import observed
 
 CDN = {"Cloudflare": tuple(map(ipaddress.ip_network, cloudflare.RANGES))}
-METHODS = re.compile(r"validationmethods=([^;]*)")
+# Of proxies that answer DNS themselves (Clash, Surge: "fake-ip"); RFC 2544 keeps it for benchmarks.
+FAKE = ipaddress.ip_network("198.18.0.0/15")
 POINT = N_("set the {kind} record of {name} to {here}, and remove every other {kind} record")
 
 
@@ -59,6 +59,8 @@ def _resolves(observation: Observation) -> Finding:
         here = [
             each for each in observation.asked if each.name == name and each.role != "authoritative"
         ]
+        if fault := _unusable(observation, name, here):
+            return fault
         if any(each.addresses for each in here):
             continue
         silent = all(each.error == "timeout" for each in here)
@@ -67,10 +69,33 @@ def _resolves(observation: Observation) -> Finding:
     return None
 
 
+def _unusable(observation: Observation, name: str, asked: Sequence[Asked]) -> Found | None:
+    """Addresses that are none to go by: a proxy's of the observer's own, or IPv6 ones alone."""
+    for each in asked:
+        is_ours = each.role == "own" and not observation.target.lab
+        if is_ours and any(ipaddress.ip_address(a) in FAKE for a in each.addresses if "." in a):
+            return Found("fake", _shown([each]), {"name": name})
+    found = {address for each in asked for address in each.addresses}
+    if name == observation.target.callback_domain and found and not _family(found, 4):
+        values = {"name": name, "here": _here(observation, 4)}
+        return Found("no_ipv4", _shown(asked), values)
+    return None
+
+
+def _is_global(address: str) -> bool:
+    """Whether the world can reach it; a name of ssh's own is none."""
+    try:
+        return ipaddress.ip_address(address).is_global
+    except ValueError:
+        return False
+
+
 def _here(observation: Observation, version: int) -> str:
     """The address that a record should have, as far as it is known."""
-    known = (a for a in observation.target.addresses if (":" in a) == (version == 6))
-    return next(known, _("this server's address"))
+    target = observation.target
+    known = sorted(_family(target.addresses, version), key=target.addresses.index)
+    public = (each for each in known if target.lab or _is_global(each))
+    return next(public, _("this server's address"))
 
 
 def _is_public(observation: Observation) -> Finding:
@@ -92,9 +117,16 @@ def _points_here(observation: Observation) -> Finding:
     here = {_plain(address) for address in observation.target.addresses}
     for each in observation.asked:
         for address in each.addresses:
-            if _plain(address) not in here and not _may_stand_before(observation, each, address):
+            is_right = _plain(address) in here or _may_stand_before(observation, each, address)
+            if not (is_right or _is_unknown(observation, address)):
                 return _elsewhere(observation, each, address)
     return None
+
+
+def _is_unknown(observation: Observation, address: str) -> bool:
+    """Whether the server cannot know by which address of that family the world reaches it."""
+    version, target = 6 if ":" in address else 4, observation.target
+    return version in target.behind_nat and not _family(target.addresses, version)
 
 
 def _may_stand_before(observation: Observation, asked: Asked, address: str) -> bool:
@@ -131,7 +163,7 @@ def _resolvers_agree(observation: Observation) -> Finding:
         asked = [each for each in observation.asked if each.name == name and each.is_whole]
         if any(map(observation.target.is_behind, chain(*(each.addresses for each in asked)))):
             continue  # a CDN tells each resolver other addresses
-        answers = {frozenset(each.addresses) for each in asked if each.role != "authoritative"}
+        answers = _answers(asked)
         first = {frozenset(each.addresses) for each in asked if each.role == "authoritative"}
         if len(answers) > 1:
             return Found("differ", _shown(asked), {"name": name})
@@ -140,47 +172,34 @@ def _resolvers_agree(observation: Observation) -> Finding:
     return None
 
 
+def _answers(asked: Iterable[Asked]) -> set[frozenset[str]]:
+    """What resolvers say; of the observer's own each family that it tells: some filter AAAA."""
+    others = {frozenset(each.addresses) for each in asked if each.role in {"public", "server"}}
+    own = {frozenset(each.addresses) for each in asked if each.role == "own"}
+    if len(others) != 1:
+        return others | own
+    (theirs,) = others
+    told = {frozenset(_family(theirs, version) or ()) for version in (4, 6)}
+    return others | {each for each in own if each not in told or not each}
+
+
+def _family(addresses: Iterable[str], version: int) -> frozenset[str]:
+    """Those of one version of IP."""
+    return frozenset(each for each in addresses if (":" in each) == (version == 6))
+
+
 def _authoritative(observation: Observation) -> Finding:
     for name in observation.target.domains:
         asked = [
             each for each in observation.asked if each.name == name and each.role == "authoritative"
         ]
         for each in asked:
-            if each.error and each.error != "NXDOMAIN" and not each.addresses:
+            if each.error not in {"", "NXDOMAIN", ALIAS} and not each.addresses:
                 return Found("silent", _shown([each]), {"server": each.by, "name": name})
         whole = [each for each in asked if each.is_whole]
         if len({frozenset(each.addresses) for each in whole}) > 1:
             return Found("differ", _shown(asked), {"name": name})
     return None
-
-
-def _caa(observation: Observation) -> Finding:
-    allowed = set(observation.target.ca_identities)
-    if not allowed:
-        return Skip(_("the CA is not known"))
-    for each in observation.caa:
-        issuers = [value.partition(";")[0].strip() for _f, tag, value in each.records
-                   if tag.lower() == "issue"]  # fmt: skip
-        if issuers and not allowed & set(issuers):
-            ca = observation.target.ca_identities[0]
-            values = {"name": each.name, "at": each.at, "ca": ca, "found": ", ".join(issuers)}
-            return Found("forbidden", _caa_shown(each), values)
-        if methods := _other_methods(each, allowed, observation.target.challenge):
-            values = {"at": each.at, "methods": methods, "challenge": observation.target.challenge}
-            return Found("method", _caa_shown(each), values)
-    return None
-
-
-def _other_methods(caa: Caa, allowed: set[str], challenge: str) -> str:
-    """The methods to which records bind our CA, if ours is none of them (RFC 8657, 4)."""
-    found = [
-        METHODS.search(value)
-        for _flags, tag, value in caa.records
-        if tag.lower() == "issue" and value.partition(";")[0].strip() in allowed
-    ]
-    named = [each[1].strip() for each in found if each]
-    is_free = len(named) < len(found) or any(challenge in each.split(",") for each in named)
-    return "" if is_free else ", ".join(named)
 
 
 def _delegation(observation: Observation) -> Finding:
@@ -191,23 +210,6 @@ def _delegation(observation: Observation) -> Finding:
             values = {"name": each.name, "to": each.to, "error": each.error}
             return Found("dangling", f"_acme-challenge.{each.name} CNAME {each.to}", values)
     return None
-
-
-def _account(observation: Observation) -> Finding:
-    account = observed(observation.on_server.acme_account)
-    if not account:
-        return Skip(_("the ACME account is not known"))
-    for each in observation.caa:
-        bound = [value for _f, tag, value in each.records if tag.lower() == "issue"
-                 and "accounturi=" in value.replace(" ", "")]  # fmt: skip
-        if bound and not any(account in value for value in bound):
-            values = {"at": each.at, "account": account}
-            return Found("other", _caa_shown(each), values)
-    return None
-
-
-def _caa_shown(caa: Caa) -> str:
-    return "; ".join(f'{caa.at} CAA {flags} {tag} "{value}"' for flags, tag, value in caa.records)
 
 
 CHECKS = (
@@ -232,6 +234,16 @@ CHECKS = (
             "silent": Fault(
                 N_("no resolver answers for {name}"),
                 N_("look whether this machine reaches its resolver: `dig {name}`"),
+            ),
+            "fake": Fault(
+                N_(
+                    "a proxy on this machine answers for {name} (fake-ip): DNS itself was not asked"
+                ),
+                N_("leave {name} out of the proxy's fake-ip, or end the proxy, and run it again"),
+            ),
+            "no_ipv4": Fault(
+                N_("{name} has IPv6 addresses alone: gateways that call over IPv4 never arrive"),
+                N_("add an A record: {name} → {here}"),
             ),
         },
         _resolves,
@@ -286,7 +298,13 @@ CHECKS = (
         Level.DNS,
         N_("The domain leads to this server and to no other"),
         {
-            "elsewhere": Fault(N_("the {kind} record of {name} leads to {address}"), POINT),
+            "elsewhere": Fault(
+                N_("the {kind} record of {name} leads to {address}"),
+                N_(
+                    "set the {kind} record of {name} to {here}, and remove every other {kind}"
+                    ' record; if {address} leads here (NAT), add it to "public_addresses"'
+                ),
+            ),
             "no_such_family": Fault(
                 N_("the {kind} record of {name} leads to {address}; this server has no such one"),
                 N_("remove the {kind} record of {name}"),
@@ -317,22 +335,6 @@ CHECKS = (
         ("dns.resolves",),
     ),
     Check(
-        "dns.caa",
-        Level.DNS,
-        N_("CAA records allow the CA"),
-        {
-            "forbidden": Fault(
-                N_("the CAA record at {at} allows {found}, not {ca}: no certificate is issued"),
-                N_('add to {at}: CAA 0 issue "{ca}"'),
-            ),
-            "method": Fault(
-                N_("the CAA record at {at} lets the CA issue by {methods}, not by {challenge}"),
-                N_("put {challenge} into its validationmethods, or leave them out"),
-            ),
-        },
-        _caa,
-    ),
-    Check(
         "dns.delegation",
         Level.DNS,
         N_("Where another zone takes the challenges of dns-01, that zone is there"),
@@ -344,17 +346,5 @@ CHECKS = (
         },
         _delegation,
     ),
-    Check(
-        "dns.caa_account",
-        Level.DNS,
-        N_("A CAA record that names an ACME account names ours"),
-        {
-            "other": Fault(
-                N_("the CAA record at {at} names another ACME account than {account}"),
-                N_("put accounturi={account} into the record, or leave accounturi out"),
-            )
-        },
-        _account,
-        ("dns.caa",),
-    ),
+    *caa.CHECKS,
 )

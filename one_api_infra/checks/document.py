@@ -19,6 +19,7 @@ def text() -> str:
     lines = ["# " + _("The checks"), "", _("Made from the checks themselves; do not edit."), ""]
     lines += [
         _("Each fault is shown with its cause and its remedy; braces hold what was seen."),
+        _("“By hand” is the remedy of a site or certificate that somebody else set up."),
         "",
     ]
     for level in Level:
@@ -43,7 +44,8 @@ def _table(faults: Iterable[Fault]) -> Iterator[str]:
     yield "|---|---|"
     for fault in faults:
         mark = " (" + _("warning") + ")" if fault.is_warning else ""
-        yield f"| {_(fault.cause)}{mark} | {_(fault.remedy)} |"
+        by_hand = f" · {_('By hand')}: {_(fault.by_hand)}" if fault.by_hand else ""
+        yield f"| {_(fault.cause)}{mark} | {_(fault.remedy)}{by_hand} |"
     yield ""
 
 

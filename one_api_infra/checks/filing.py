@@ -17,8 +17,8 @@ from one_api_infra.shared.texts import N_, _
 ID = "network.is_filed"
 REMEDY = N_(
     "file the name with that cloud (ICP 备案), or connect a filing from elsewhere to it"
-    " (接入备案): it counts within a day; or serve it from outside mainland China."
-    " No certificate and no other port helps"
+    " (接入备案); the authority takes up to 20 working days. Or serve it from outside mainland"
+    " China. No certificate and no other port helps"
 )
 
 

@@ -192,11 +192,17 @@ CHECKS = (
         {
             "off": Fault(
                 N_("the server's clock is {seconds} s off"),
-                N_("set it: `timedatectl set-ntp true`"),
+                N_(
+                    "`timedatectl set-ntp true`, and let UDP 123 out; if it is this machine's clock"
+                    " that is wrong, set that"
+                ),
             ),
             "unkept": Fault(
                 N_("nothing keeps the server's clock right"),
-                N_("`timedatectl set-ntp true`"),
+                N_(
+                    "`timedatectl set-ntp true`, and let UDP 123 out, or name a server that answers"
+                    " (NTP=ntp.aliyun.com) in /etc/systemd/timesyncd.conf"
+                ),
                 is_warning=True,
             ),
         },
@@ -219,7 +225,11 @@ CHECKS = (
                     " callback service"
                     " no payment gateway"
                 ),
-                N_("let /etc/resolv.conf name a server that answers, e.g. nameserver 223.5.5.5"),
+                N_(
+                    "let /etc/resolv.conf name a server that answers, e.g. nameserver 223.5.5.5;"
+                    " where it is a link to systemd-resolved's file: DNS=223.5.5.5 in"
+                    " /etc/systemd/resolved.conf, then `systemctl restart systemd-resolved`"
+                ),
             )
         },
         _resolver,

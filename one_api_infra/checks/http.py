@@ -19,6 +19,10 @@ DOWN = {502, 503, 504}
 CHALLENGE = re.compile(r"just a moment|challenge|captcha|verify you are human|人机|安全验证", re.I)
 REQUEST_ID = "x-oneapi-request-id"
 NGINX = N_("`pyinfra inventory.py deploys/nginx.py` writes the callback routes anew")
+NGINX_BY_HAND = N_(
+    "let nginx hand {url} to One API on ports 80 and 443 as it comes: no `return 301`, password,"
+    " limit_req, gzip, error_page or other location before it; then `systemctl reload nginx`"
+)
 ANSWERED = ("callback.answered",)
 
 
@@ -108,6 +112,7 @@ CHECKS = (
                     "`pyinfra inventory.py deploys/nginx.py`, `systemctl restart nginx`;"
                     " then read /var/log/nginx/error.log"
                 ),
+                by_hand=N_("`systemctl restart nginx`; then read /var/log/nginx/error.log"),
             ),
             "down": Fault(
                 N_("nginx answers {status} to {url}: it does not reach One API"),
@@ -115,6 +120,7 @@ CHECKS = (
                     "`systemctl restart one-api`, `pyinfra inventory.py deploys/nginx.py`;"
                     " then read `journalctl -u one-api`"
                 ),
+                by_hand=N_("start One API, let `proxy_pass` name its port, then read its log"),
             ),
         },
     ),
@@ -122,7 +128,7 @@ CHECKS = (
         "callback.no_redirect",
         N_("The callback routes answer without a redirect: gateways follow none"),
         ANSWERED,
-        {"redirect": Fault(N_("{url} is redirected to {location}"), NGINX)},
+        {"redirect": Fault(N_("{url} is redirected to {location}"), NGINX, by_hand=NGINX_BY_HAND)},
     ),
     _check(
         "callback.no_challenge",
@@ -135,6 +141,10 @@ CHECKS = (
                     "`pyinfra inventory.py deploys/nginx.py`; if it stays so, something stands"
                     " before the server: let the name lead here directly (DNS only)"
                 ),
+                by_hand=N_(
+                    "take the page away for /api/; if it stays so, something stands before the"
+                    " server: let the name lead to it directly (DNS only)"
+                ),
             ),
             "forbidden": Fault(
                 N_("{url} is refused with {status} before it reaches One API"),
@@ -142,6 +152,7 @@ CHECKS = (
                     "`pyinfra inventory.py deploys/nginx.py`; remove the deny or WAF rule for the"
                     " path /api/"
                 ),
+                by_hand=N_("remove the deny or WAF rule for the path /api/"),
             ),
         },
     ),
@@ -156,6 +167,7 @@ CHECKS = (
                     "`pyinfra inventory.py deploys/one_api.py` sets One API's limits,"
                     " `pyinfra inventory.py deploys/nginx.py` nginx'"
                 ),
+                by_hand=N_("take the callback routes out of nginx' limit_req and One API's limits"),
             )
         },
     ),
@@ -163,19 +175,23 @@ CHECKS = (
         "callback.methods",
         N_("GET and POST are taken, as the gateways send them"),
         ANSWERED,
-        {"method": Fault(N_("{method} {url} is answered 405"), NGINX)},
+        {"method": Fault(N_("{method} {url} is answered 405"), NGINX, by_hand=NGINX_BY_HAND)},
     ),
     _check(
         "callback.no_html",
         N_("The callback routes are answered by One API, not by a web page"),
         ANSWERED,
-        {"html": Fault(N_("{url} is answered by a web page"), NGINX)},
+        {"html": Fault(N_("{url} is answered by a web page"), NGINX, by_hand=NGINX_BY_HAND)},
     ),
     _check(
         "callback.not_compressed",
         N_("The answer is plain bytes: gateways do not unpack it"),
         ANSWERED,
-        {"compressed": Fault(N_("the answer to {url} is compressed"), NGINX)},
+        {
+            "compressed": Fault(
+                N_("the answer to {url} is compressed"), NGINX, by_hand=NGINX_BY_HAND
+            )
+        },
     ),
     _check(
         "callback.refusal",
@@ -183,11 +199,14 @@ CHECKS = (
         ANSWERED,
         {
             "not_one_api": Fault(
-                N_("{method} {url} is answered {status} by something else than One API"), NGINX
+                N_("{method} {url} is answered {status} by something else than One API"),
+                NGINX,
+                by_hand=NGINX_BY_HAND,
             ),
             "server_error": Fault(
                 N_("One API answers {status} to {url}"),
                 N_("read `journalctl -u one-api`; `systemctl restart one-api`"),
+                by_hand=N_("read One API's log, and start it anew"),
             ),
         },
     ),
@@ -199,6 +218,7 @@ CHECKS = (
             "no_answer": Fault(
                 N_("{url} is not answered as One API answers it"),
                 N_("`systemctl restart one-api`, then read `journalctl -u one-api`"),
+                by_hand=N_("read One API's log, and start it anew"),
             )
         },
         _status,

@@ -2,6 +2,7 @@
 
 from one_api_infra.checks.observation import Observation, Port
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Judge, Level, Skip
+from one_api_infra.shared import units
 from one_api_infra.shared.process import Holder
 from one_api_infra.shared.texts import N_, _
 from one_api_infra.shared.unobserved import observed
@@ -10,14 +11,20 @@ OPEN_ALSO = N_(
     "`systemctl restart nginx`, `systemctl reload-or-restart one-api-firewall`; open TCP {port} in"
     " the cloud's security group"
 )
+BY_HAND = N_(
+    "let nginx listen on port {port}; open TCP {port} in the server's firewall (ufw, firewalld,"
+    " iptables) and in the cloud's security group"
+)
 FAULTS = {
-    "closed": Fault(N_("{address} refuses connections to port {port}"), OPEN_ALSO),
+    "closed": Fault(N_("{address} refuses connections to port {port}"), OPEN_ALSO, by_hand=BY_HAND),
     "filtered": Fault(
         N_("{address} does not answer on port {port}: a firewall swallows it"),
         N_(
             "open TCP {port} in the cloud's security group;"
-            " `systemctl reload-or-restart one-api-firewall`"
+            " `systemctl reload-or-restart one-api-firewall`; another firewall on the server (ufw,"
+            " firewalld, fail2ban, a panel's) must let it in too"
         ),
+        by_hand=BY_HAND,
     ),
 }
 
@@ -61,9 +68,14 @@ def _holder(observation: Observation) -> Finding:
     holders = observed(observation.on_server.holders)
     for port in ("80", "443"):
         holder = holders.get(port)
-        if holder and holder.program != "nginx":
+        if holder and not is_nginx(holder):
             return Found(kind(holder), f"ss: {port} {holder.program}", stop(holder, port))
     return None
+
+
+def is_nginx(holder: Holder) -> bool:
+    """Whether it is Debian's nginx, or one that was started by hand: a panel's is another one."""
+    return holder.program == "nginx" and holder.unit in {"", units.NGINX}
 
 
 def kind(holder: Holder) -> str:
@@ -129,6 +141,7 @@ CHECKS = (
             "open": Fault(
                 N_("One API's port {port} answers the world, past nginx"),
                 N_("`systemctl reload-or-restart one-api-firewall`"),
+                by_hand=N_("close TCP {port} in the server's firewall and in the security group"),
             )
         },
         _one_api_closed,

@@ -4,8 +4,11 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from one_api_infra.shared import paths
 from one_api_infra.shared.server_observation import Server
 from one_api_infra.shared.unobserved import NOBODY_ASKED, Unobserved, observed
+
+ALIAS = "CNAME"
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,8 @@ class Target:
     ``connect_to`` are addresses to connect to in the place of those that DNS tells: the server
     itself need not reach its own public address. ``reboots``: the server does so by itself where an
     update asks for it. ``proxies`` are the networks of those that stand before it. ``challenge`` is
-    the CA's. ``inventory`` is named in remedies.
+    the CA's. ``behind_nat`` are the versions of IP by which the server itself knows private
+    addresses alone. ``inventory`` is named in remedies.
     """
 
     domain: str
@@ -42,6 +46,7 @@ class Target:
     reboots: bool = False
     proxies: tuple[str, ...] = ()
     challenge: str = "http-01"
+    behind_nat: tuple[int, ...] = ()
     inventory: str = "inventory.py"
 
     def is_behind(self, address: str) -> bool:
@@ -63,6 +68,12 @@ class Target:
         return not self.edition
 
     @property
+    def is_external(self) -> bool:
+        """Whether somebody else manages the site's certificate."""
+        ours = f"{paths.LETSENCRYPT}/"
+        return bool(self.certificate_file) and not self.certificate_file.startswith(ours)
+
+    @property
     def domains(self) -> tuple[str, ...]:
         """Both names, each once."""
         return tuple(dict.fromkeys((self.domain, self.callback_domain)))
@@ -74,7 +85,8 @@ class Asked:
 
     ``role``: ``own`` (the observer's resolver), ``public``, ``authoritative`` or ``server`` (the
     resolver of the server under test). ``error``: ``NXDOMAIN``, ``SERVFAIL``, ``timeout``…; beside
-    addresses it says that the other kind of address was not told.
+    addresses it says that the other kind of address was not told. ``ALIAS``: the zone's server
+    knows that the name leads into another zone, and no more.
     """
 
     name: str
@@ -91,11 +103,15 @@ class Asked:
 
 @dataclass(frozen=True)
 class Caa:
-    """The CAA records that hold for a name: ``(flags, tag, value)``, and where they stand."""
+    """The CAA records that hold for a name: ``(flags, tag, value)``, and where they stand.
+
+    ``error``: ``SERVFAIL`` or ``timeout``; no CA issues for a name whose records it cannot read.
+    """
 
     name: str
     at: str
-    records: tuple[tuple[int, str, str], ...]
+    records: tuple[tuple[int, str, str], ...] = ()
+    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -130,6 +146,7 @@ class Port:
 class Handshake:
     """A TLS handshake. Times are seconds since 1970; ``errors`` are OpenSSL's verify codes.
 
+    ``is_linked``: each certificate of the chain is issued by the next one.
     ``application`` is the protocol that ALPN chose (``h2``); ``is_narrow``: it hung, and succeeds
     with small packets. ``is_reset_by_name``: it was cut off, and for another name it is not.
     """
@@ -144,6 +161,7 @@ class Handshake:
     issuer: str = ""
     is_self_signed: bool = False
     chain_length: int = 0
+    is_linked: bool = True
     errors: tuple[int, ...] = ()
     protocols: tuple[str, ...] = ()
     serial_without_sni: str = ""

@@ -16,6 +16,7 @@ from one_api_infra.shared.unobserved import observed
 
 SELF_SIGNED = {18}
 UNTRUSTED = {2, 19, 20, 21, 24}
+WITHOUT_ISSUER, EXPIRED = {20, 21}, 10
 # Renewal is due when a third is left (a half for the shortest); below this it has failed twice.
 LIFE_WARNING, LIFE_FAILED = 0.25, 0.1
 NEW, OLD = ("TLSv1.2", "TLSv1.3"), ("TLSv1", "TLSv1.1")
@@ -25,6 +26,23 @@ RENEW = N_(
     "`systemctl start one-api-certificate`, then read `journalctl -u one-api-certificate`;"
     " `pyinfra inventory.py deploys/certificate.py` lets nginx serve what is right"
 )
+
+
+RENEW_BY_HAND = N_(
+    "let whoever manages the certificate renew it, put it with its whole chain and its key where"
+    " nginx reads them, then `systemctl reload nginx`"
+)
+ISSUE_BY_HAND = N_(
+    "let a public CA, such as Let's Encrypt, issue one for {name}, put it with its whole chain and"
+    " its key where nginx reads them, then `systemctl reload nginx`"
+)
+CHAIN = N_("`pyinfra inventory.py deploys/certificate.py` serves the chain as the CA sent it")
+CHAIN_BY_HAND = N_(
+    "put the certificate and, below it in the same file, the intermediates that its CA names today"
+    " (fullchain.pem, not cert.pem) where nginx reads them, then `systemctl reload nginx`"
+)
+
+PROTOCOLS_BY_HAND = N_("`ssl_protocols TLSv1.2 TLSv1.3;` in nginx' http block, then reload it")
 
 
 def _shown(shake: Handshake) -> str:
@@ -81,8 +99,12 @@ def _names(observation: Observation) -> Finding:
 
 def _chain(observation: Observation) -> Finding:
     for each in _served(observation):
-        if {20, 21} & set(each.errors) and each.chain_length == 1:
+        if WITHOUT_ISSUER & set(each.errors) and each.chain_length == 1:
             return Found("incomplete", _shown(each), {"issuer": each.issuer})
+        if WITHOUT_ISSUER & set(each.errors) and not each.is_linked:
+            return Found("broken", _shown(each), {"issuer": each.issuer})
+        if EXPIRED in each.errors and observation.now < each.not_after:
+            return Found("expired", _shown(each), {"issuer": each.issuer})
     return None
 
 
@@ -181,6 +203,7 @@ CHECKS = (
                 N_(
                     "`pyinfra inventory.py deploys/certificate.py` obtains a certificate, serves it"
                 ),
+                by_hand=ISSUE_BY_HAND,
             ),
             "timeout": Fault(
                 N_("port 443 answers, but not with TLS for {name}"),
@@ -197,6 +220,7 @@ CHECKS = (
             "self_signed": Fault(
                 N_("the certificate for {name} is self-signed: no gateway accepts it"),
                 N_("`pyinfra inventory.py deploys/certificate.py` obtains one from the CA"),
+                by_hand=ISSUE_BY_HAND,
             )
         },
         _self_signed,
@@ -205,7 +229,11 @@ CHECKS = (
         "certificate.in_time",
         N_("The certificate is in its time"),
         {
-            "expired": Fault(N_("the certificate for {name} expired {days} days ago"), RENEW),
+            "expired": Fault(
+                N_("the certificate for {name} expired {days} days ago"),
+                RENEW,
+                by_hand=RENEW_BY_HAND,
+            ),
             "early": Fault(
                 N_("the certificate for {name} is not valid yet"),
                 N_("set the clock: `timedatectl set-ntp true`"),
@@ -220,6 +248,7 @@ CHECKS = (
             "missing": Fault(
                 N_("the certificate does not name {name}; it names {found}"),
                 N_("`pyinfra inventory.py deploys/certificate.py` obtains one for both names"),
+                by_hand=ISSUE_BY_HAND,
             )
         },
         _names,
@@ -230,8 +259,19 @@ CHECKS = (
         {
             "incomplete": Fault(
                 N_("the intermediate certificate of {issuer} is not sent"),
-                N_("let `ssl_certificate` name fullchain.pem, not cert.pem; `nginx -s reload`"),
-            )
+                CHAIN,
+                by_hand=CHAIN_BY_HAND,
+            ),
+            "broken": Fault(
+                N_("another intermediate certificate is sent than that of {issuer}"),
+                CHAIN,
+                by_hand=CHAIN_BY_HAND,
+            ),
+            "expired": Fault(
+                N_("a certificate of the chain behind {issuer} has expired"),
+                RENEW,
+                by_hand=CHAIN_BY_HAND,
+            ),
         },
         _chain,
         "certificate.self_signed",
@@ -243,6 +283,10 @@ CHECKS = (
             "untrusted": Fault(
                 N_("the certificate's issuer {issuer} is not publicly trusted"),
                 N_('remove "acme_server" (Let\'s Encrypt is the default), then deploy again'),
+                by_hand=N_(
+                    "let a CA that browsers trust issue it, such as Let's Encrypt, then"
+                    " `systemctl reload nginx`"
+                ),
             )
         },
         _trusted,
@@ -257,9 +301,12 @@ CHECKS = (
                 N_("{percent} % of the life of the certificate for {name} is left"),
                 RENEW,
                 is_warning=True,
+                by_hand=RENEW_BY_HAND,
             ),
             "failed": Fault(
-                N_("{percent} % of the life of the certificate for {name} is left"), RENEW
+                N_("{percent} % of the life of the certificate for {name} is left"),
+                RENEW,
+                by_hand=RENEW_BY_HAND,
             ),
         },
         _life_left,
@@ -272,6 +319,7 @@ CHECKS = (
             "differs": Fault(
                 N_("{path} is not the key of the certificate beside it"),
                 N_("`pyinfra inventory.py deploys/certificate.py` obtains both anew"),
+                by_hand=RENEW_BY_HAND,
             )
         },
         _key_matches,
@@ -298,6 +346,7 @@ CHECKS = (
             "gone": Fault(
                 N_("{path} or its key cannot be read: at its next start nginx has none to serve"),
                 N_("`pyinfra inventory.py deploys/certificate.py` obtains both anew"),
+                by_hand=RENEW_BY_HAND,
             ),
         },
         _served_is_on_disk,
@@ -309,10 +358,12 @@ CHECKS = (
             "missing": Fault(
                 N_("{protocol} is not spoken: some gateways cannot connect"),
                 N_("`pyinfra inventory.py deploys/nginx.py` writes ssl_protocols anew"),
+                by_hand=PROTOCOLS_BY_HAND,
             ),
             "old": Fault(
                 N_("{protocol} is still spoken"),
                 N_("`pyinfra inventory.py deploys/nginx.py` writes ssl_protocols anew"),
+                by_hand=PROTOCOLS_BY_HAND,
                 is_warning=True,
             ),
         },

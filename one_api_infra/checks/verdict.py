@@ -52,11 +52,16 @@ class Verbatim(str):
 
 @dataclass(frozen=True)
 class Fault:
-    """One way in which a check fails; both texts are message ids with ``{placeholders}``."""
+    """One way in which a check fails; its texts are message ids with ``{placeholders}``.
+
+    ``by_hand`` is the remedy where no deploy of ours heals it: of a site that somebody else set up,
+    of a certificate that somebody else manages.
+    """
 
     cause: str
     remedy: str
     is_warning: bool = False
+    by_hand: str = ""
 
 
 @dataclass(frozen=True)
@@ -136,7 +141,7 @@ class Verdict:
         return shown | {name: text for name, text in told.items() if text}
 
 
-def verdict(check: Check, finding: Finding) -> Verdict:
+def verdict(check: Check, finding: Finding, *, is_by_hand: bool = False) -> Verdict:
     """The verdict that a finding makes."""
     if finding is None:
         return Verdict(check.id, check.level, State.OK)
@@ -150,5 +155,6 @@ def verdict(check: Check, finding: Finding) -> Verdict:
         name: value if isinstance(value, Verbatim | int | float) else foreign.line(value)
         for name, value in finding.values.items()
     }
-    cause, remedy = _(fault.cause, **values), _(fault.remedy, **values)
+    remedy = (is_by_hand and fault.by_hand) or fault.remedy
+    cause, remedy = _(fault.cause, **values), _(remedy, **values)
     return Verdict(check.id, check.level, state, cause, remedy, foreign.text(finding.evidence))

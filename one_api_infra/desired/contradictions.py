@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from one_api_infra.desired import proxies, variables
-from one_api_infra.shared import editions, repository
+from one_api_infra.shared import callback, editions, move, repository
 from one_api_infra.shared.texts import _
 from one_api_infra.shared.validation import Problem
 
+LOCAL_PORTS = (move.GATE_PORT, callback.REPLAY_PORT)  # nginx' own, on loopback
+NEEDS_BINDING = ("zerossl.com", "sectigo.com", "ssl.com", "digicert.com", "goog")
 OWN_PORTS = {"one_api_port": 3000, "one_api_second_port": 3001}
 
 
@@ -21,6 +24,10 @@ def _external(values: Mapping[str, Any]) -> Iterable[Problem]:
         if not values["acme_email"]:
             expected = _("the CA needs an address to write to")
             yield Problem("acme_email", expected, _('add "acme_email": "you@DOMAIN"'))
+        host = urlsplit(values["acme_server"]).hostname or ""
+        if f".{host}".endswith(tuple(f".{each}" for each in NEEDS_BINDING)):
+            expected = _("a CA that wants no external account (EAB), for which there is no setting")
+            yield Problem("acme_server", expected, _("leave it out: Let's Encrypt is right"))
         return
     for name in ("certificate_file", "certificate_key_file"):
         if not values[name]:
@@ -40,7 +47,7 @@ def _plain_downloads(values: Mapping[str, Any]) -> Iterable[Problem]:
 def _ports(values: Mapping[str, Any]) -> Iterable[Problem]:
     for name, right in OWN_PORTS.items():
         port = values[name]
-        if port in {22, 80, 443}:
+        if port in {22, 80, 443, *LOCAL_PORTS}:
             expected = _("a port that ssh and nginx do not use")
             yield Problem(name, expected, _("leave it out: {port} is right", port=right))
         if port in values["open_ports"]:

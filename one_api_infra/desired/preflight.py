@@ -23,7 +23,6 @@ from one_api_infra.shared.validation import Problem
 ARCHITECTURES = {"amd64", "arm64"}
 FREE_MIB = 1024
 ADDRESSES = "ip -o addr show scope global"
-OUR_PROGRAMS = {"nginx"}
 
 SHARED_NAMES = (units.path(units.ONE_API), f"{paths.NGINX}/conf.d/one-api.conf")
 
@@ -102,7 +101,7 @@ def _disk(_site: Site, snapshot: Snapshot) -> Iterable[Problem]:
 def _ports(_site: Site, snapshot: Snapshot) -> Iterable[Problem]:
     for port in (80, 443):
         holder = _holder(snapshot, port) if port in firewall.listeners(snapshot) else None
-        if holder and holder.program not in OUR_PROGRAMS:
+        if holder and not network.is_nginx(holder):
             held = network.stop(holder, str(port))
             yield catalogue.problem("network.port_taken", network.kind(holder), **held)
 

@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,10 @@ def _target(site: SiteFile) -> Target:
     """The site as this server can see it: behind a NAT it may not reach its own address."""
     words = run("ip", "-o", "addr", "show", "scope", "global")[1]
     own = [word.split("/")[0] for line in words.splitlines() for word in line.split()[3:4]]
-    known = own if site.lab or any(target.is_global(each) for each in own) else []
-    found = target.of_settings(site, known)
+    known = [each for each in own if site.lab or target.is_global(each)]
+    behind_nat = {ip_address(each).version for each in own}
+    behind_nat -= {ip_address(each).version for each in known}
+    found = replace(target.of_settings(site, known), behind_nat=tuple(sorted(behind_nat)))
     roots = paths.TRUSTED_CA if found.trusted_ca_file else None
     # From inside, the firewall is not passed: whether ports are closed is for others to see.
     return replace(found, trusted_ca_file=roots, connect_to=LOOPBACK, one_api_ports=())

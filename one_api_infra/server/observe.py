@@ -8,7 +8,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -44,6 +44,7 @@ from one_api_infra.shared.site_file import SiteFile
 from one_api_infra.shared.unobserved import Unobserved
 
 T = TypeVar("T")
+FIRST_ANSWER = 600.0  # seconds after the start
 
 UNUSED = "example.com"
 MARK = 100  # bytes
@@ -113,7 +114,14 @@ def _seen(gather: Callable[[], T]) -> T | Unobserved:
 def _clock_is_kept() -> bool:
     if run("systemd-detect-virt", "--container")[0] == 0:
         return True  # its host keeps it
-    return run("timedatectl", "show", "--property=NTP", "--value")[1] == "yes"
+    told = run("timedatectl", "show", "--property=NTP", "--property=NTPSynchronized")[1]
+    uptime = float(Path("/proc/uptime").read_text().split()[0])
+    return clock_is_kept(told.splitlines(), uptime)
+
+
+def clock_is_kept(told: Sequence[str], uptime: float) -> bool:
+    """Whether NTP is on, and some server has answered since the start."""
+    return "NTP=yes" in told and ("NTPSynchronized=yes" in told or uptime < FIRST_ANSWER)
 
 
 def _mounts() -> list[str]:

@@ -99,7 +99,7 @@ def _payment(row: Mapping[str, Any]) -> Payment:
     except (ValueError, TypeError):
         config = {}
     gateway = GATEWAYS.get(str(row["type"]))
-    needed = gateway.needed if gateway else ()
+    needed = (*gateway.needed, *gateway.verified_by) if gateway else ()
     return Payment(
         id=int(row["id"]),
         type=str(row["type"]),

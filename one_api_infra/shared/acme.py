@@ -16,7 +16,9 @@ REASONS: dict[str, str] = {
     "plugin": r"plugin does not appear to be installed|Could not choose appropriate plugin"
     r"|Missing command line flag or config entry|Could not bind TCP port",
     "limited": r"rateLimited|too many certificates|too many failed|too many new orders",
+    "caa_silent": r"looking up CAA",
     "caa": r"Type:\s+caa|error:caa|CAA record",
+    "dns_silent": r"query timed out|SERVFAIL looking up|server failure at resolver",
     "dns": r"Type:\s+dns|error:dns|DNS problem|NXDOMAIN|SERVFAIL",
     "closed": r"Type:\s+connection|error:connection|Timeout during connect",
     "challenge": r"Type:\s+(?:unauthorized|incorrectResponse)|error:unauthorized|Invalid response",

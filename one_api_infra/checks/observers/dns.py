@@ -16,7 +16,7 @@ import dns.rdatatype
 import dns.resolver
 from dns.rdtypes.ANY.CAA import CAA
 
-from one_api_infra.checks.observation import Asked, Caa, Delegation, Names, Target
+from one_api_infra.checks.observation import ALIAS, Asked, Caa, Delegation, Names, Target
 from one_api_infra.checks.observers.together import together
 
 SECONDS = 2.4  # for one question, all tries
@@ -24,13 +24,18 @@ TRIES = 3
 TOTAL = 6.0
 TOP = 2  # labels of a top-level domain, the root's among them
 AUTHORITATIVE = 4  # the most that are asked
+OWN = "resolv.conf"
 NO_ANSWER = (dns.resolver.NoAnswer, dns.resolver.NXDOMAIN)
 
 
 def gather(target: Target) -> Names:
     """Ask everybody at once."""
-    servers = [*_own(target), *_public(target), *_zone_servers(target)]
-    questions = [(name, role, by) for name in target.domains for role, by in servers]
+    everybody = [*_own(target), *_public(target)]
+    questions = [
+        (name, role, by)
+        for name in target.domains
+        for role, by in [*everybody, *_zone_servers(target, name)]
+    ]
     looks = [partial(ask, name, role, by) for name, role, by in questions]
     late = [Asked(name, role, by, error="timeout") for name, role, by in questions]
     asked = tuple(together(looks, late, TOTAL))
@@ -39,13 +44,13 @@ def gather(target: Target) -> Names:
     caa = together([partial(_caa, name, resolver) for name in names], [None] * len(names), TOTAL)
     # Servers of the zone do not validate: one that refuses says nothing of DNSSEC.
     told = [each for each in asked if each.role != "authoritative"]
-    failed = {each.name for each in told if each.error == "SERVFAIL"}
-    bogus = tuple(name for name in names if name in failed and _is_bogus(name, resolver))
+    failed = {(each.name, each.by) for each in told if each.error == "SERVFAIL"}
+    bogus = {name for name, by in sorted(failed) if _is_bogus(name, by)}
     where = names if target.is_proved_by_dns else ()
     delegated = [partial(_delegation, name, resolver) for name in where]
     sent = together(delegated, [None] * len(delegated), TOTAL)
     delegations = tuple(each for each in sent if each)
-    return Names(asked, tuple(each for each in caa if each), bogus, delegations)
+    return Names(asked, tuple(each for each in caa if each), tuple(sorted(bogus)), delegations)
 
 
 def addresses(names: Sequence[str], resolvers: Sequence[str] = ()) -> tuple[Asked, ...]:
@@ -56,7 +61,7 @@ def addresses(names: Sequence[str], resolvers: Sequence[str] = ()) -> tuple[Aske
 
 def ask(name: str, role: str, by: str) -> Asked:
     """The A and AAAA records of a name by one server; an empty ``by`` is this machine's own."""
-    shown = by or "resolv.conf"
+    shown = by or OWN
     found: list[str] = []
     error = ""
     for kind in ("A", "AAAA"):
@@ -64,8 +69,10 @@ def ask(name: str, role: str, by: str) -> Asked:
             answer = _resolver(by).resolve(f"{name}.", kind, search=False)
         except dns.resolver.NXDOMAIN:
             return Asked(name, role, shown, error="NXDOMAIN")
-        except dns.resolver.NoAnswer:
-            continue
+        except dns.resolver.NoAnswer as none:
+            # The servers of its zone know that it leads into another, and no more.
+            is_alias = role == "authoritative" and none.kwargs["response"].answer
+            error = ALIAS if is_alias else error
         except dns.resolver.NoNameservers:
             error = "SERVFAIL"
         except dns.exception.Timeout:
@@ -107,12 +114,12 @@ def _public(target: Target) -> list[tuple[str, str]]:
     return list(zip(roles, target.resolvers, strict=False))
 
 
-def _zone_servers(target: Target) -> list[tuple[str, str]]:
-    """The addresses of the zone's own servers."""
+def _zone_servers(target: Target, name: str) -> list[tuple[str, str]]:
+    """The addresses of the own servers of a name's zone."""
     resolver = _of_zones(target.resolvers[0] if target.lab and target.resolvers else None)
     found: list[str] = []
     with contextlib.suppress(dns.exception.DNSException, OSError):
-        zone = dns.resolver.zone_for_name(f"{target.domain}.", resolver=resolver, lifetime=SECONDS)
+        zone = dns.resolver.zone_for_name(f"{name}.", resolver=resolver, lifetime=SECONDS)
         for record in resolver.resolve(zone, "NS"):
             with contextlib.suppress(dns.exception.DNSException):
                 found.append(str(resolver.resolve(record.target, "A")[0]))
@@ -126,6 +133,10 @@ def _caa(name: str, by: str | None) -> Caa | None:
             answer = _of_zones(by).resolve(parent, "CAA", search=False)
         except NO_ANSWER:
             continue
+        except dns.resolver.NoNameservers:
+            return Caa(name, parent.rstrip("."), error="SERVFAIL")
+        except dns.exception.Timeout:
+            return Caa(name, parent.rstrip("."), error="timeout")
         except (dns.exception.DNSException, OSError):
             return None
         records = tuple(
@@ -175,13 +186,18 @@ def _parents(name: str) -> Iterator[str]:
         yield ".".join(labels[start:]) + "."
 
 
-def _is_bogus(name: str, by: str | None) -> bool:
-    """Whether a resolver that refuses the name answers as soon as it need not validate."""
+def _is_bogus(name: str, by: str) -> bool:
+    """Whether a resolver answers as soon as it need not validate, and refuses the name again."""
+    server = str(_resolver("" if by == OWN else by).nameservers[0])
+    answers = [_rcode(name, server, flags) for flags in (dns.flags.CD, 0)]
+    return answers == [dns.rcode.NOERROR, dns.rcode.SERVFAIL]
+
+
+def _rcode(name: str, server: str, flags: int) -> int | None:
+    """How a server answers; None if it does not."""
     query = dns.message.make_query(f"{name}.", "A")
-    query.flags |= dns.flags.CD
-    server = str(_resolver(by).nameservers[0])
+    query.flags |= flags
     try:
-        reply = dns.query.udp(query, server, timeout=SECONDS)
+        return int(dns.query.udp(query, server, timeout=SECONDS).rcode())
     except (dns.exception.DNSException, OSError, ValueError):
-        return False
-    return reply.rcode() == dns.rcode.NOERROR
+        return None

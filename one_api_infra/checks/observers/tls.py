@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from typing import Any, cast
 
 from cryptography import x509
@@ -15,6 +16,7 @@ from OpenSSL import SSL, crypto
 
 from one_api_infra.checks.observation import Handshake
 from one_api_infra.checks.observers.together import together
+from one_api_infra.shared.texts import _
 
 SECONDS = 4.0
 CLOSED = "closed"
@@ -117,6 +119,8 @@ def _verify(chain: list[crypto.X509], roots: str | None) -> tuple[int, ...]:
     """OpenSSL's verify code; nothing if the chain is trusted by the store or by ``roots``."""
     store = crypto.X509Store()
     paths = ssl.get_default_verify_paths()
+    if not (roots or paths.cafile or paths.capath):
+        raise ValueError(_("this machine has no CA roots (Debian's are in ca-certificates)"))
     store.load_locations(roots or paths.cafile, None if roots else paths.capath)
     try:
         crypto.X509StoreContext(store, chain[0], chain[1:]).verify_certificate()
@@ -173,6 +177,7 @@ def _parsed(
             issuer=leaf.issuer.rfc4514_string(),
             is_self_signed=leaf.issuer == leaf.subject and bool(leaf.issuer.rdns),
             chain_length=len(chain),
+            is_linked=all(one.issuer == other.subject for one, other in pairwise(chain)),
             errors=errors,
         )
     except (ValueError, TypeError, x509.DuplicateExtension) as error:

@@ -4,6 +4,7 @@ from dataclasses import asdict, replace
 
 from one_api_infra.checks import attempts, backup, database
 from one_api_infra.checks.observation import Asked, Caa, Delegation, Exchange, Observation, Port
+from one_api_infra.shared.process import Holder
 from one_api_infra.shared.unobserved import Unobserved
 from one_api_infra.shared.upgrade import Phase, Upgrade
 from tests.unit.checks.observations import (
@@ -166,6 +167,8 @@ FAULTS: list[tuple[Observation, str]] = [
     (replace(SOUND, bogus=(DOMAIN,)), "dns.dnssec"),
     (everywhere(error="NXDOMAIN"), "dns.resolves"),
     (everywhere(error="timeout"), "dns.resolves"),
+    (asked("198.18.0.7"), "dns.resolves"),
+    (everywhere("2606:2800:21f::9"), "dns.resolves"),
     (everywhere("10.0.0.1"), "dns.is_public"),
     (everywhere("151.101.1.1"), "dns.points_here"),
     (everywhere(HERE, "2606:2800:21f::9"), "dns.points_here"),
@@ -175,11 +178,13 @@ FAULTS: list[tuple[Observation, str]] = [
     (caa('issue ca.example'), "dns.caa"),
     (caa("issue ;"), "dns.caa"),
     (caa("issue letsencrypt.org; validationmethods=dns-01"), "dns.caa"),
+    (replace(SOUND, caa=(Caa(DOMAIN, DOMAIN, error="SERVFAIL"),)), "dns.caa"),
     (delegated("acme.example-zone.net", "SERVFAIL"), "dns.delegation"),
     (caa("issue letsencrypt.org; accounturi=https://ca/acct/2"), "dns.caa_account"),
     (server(one_api={"is_active": False}), "one_api.runs"),
     (server(one_api={"error": "timeout"}), "one_api.runs"),
     (server(holders={"80": held("caddy")}), "network.port_taken"),
+    (server(holders={"80": Holder("nginx", 9, "bt.service")}), "network.port_taken"),
     (server(holders={"3000": held("perl")}), "one_api.port"),
     (server(lacking={"users": ["one-api"]}), "system.users"),
     (server(lacking={"packages": ["nftables"]}), "system.packages"),
@@ -248,6 +253,8 @@ FAULTS: list[tuple[Observation, str]] = [
     (shake(names=("x.com",)), "certificate.names"),
     (shake(names=()), "certificate.names"),
     (shake(errors=(20,), chain_length=1), "certificate.chain"),
+    (shake(errors=(20,), is_linked=False), "certificate.chain"),
+    (shake(errors=(10,)), "certificate.chain"),
     (shake(errors=(20,)), "certificate.trusted"),
     (shake(errors=(19,)), "certificate.trusted"),
     (shake(not_after=NOW + 2 * DAY), "certificate.life_left"),

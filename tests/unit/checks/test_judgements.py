@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from one_api_infra.checks import agent, catalogue
+from one_api_infra.checks import agent, catalogue, target
 from one_api_infra.checks.dns import proxy
 from one_api_infra.checks.name import form
-from one_api_infra.checks.observation import Asked, Caa, Exchange, Observation, Port
+from one_api_infra.checks.observation import ALIAS, Asked, Caa, Exchange, Observation, Port
 from one_api_infra.checks.verdict import Check, Finding, Level, State
 from one_api_infra.shared import plain, silence
 from one_api_infra.shared.server_observation import OneApi, Server
-from one_api_infra.shared.unobserved import Unobserved
+from one_api_infra.shared.unobserved import NOBODY_ASKED, Unobserved
 from tests.unit.checks.faults import FAULTS, everywhere, ports
 from tests.unit.checks.observations import (
     DOMAIN,
@@ -231,3 +231,73 @@ def test_nothing_that_is_seen_hurts_the_judgement(
     )
     assert len(catalogue.judge(observation)) == len(catalogue.judge(SOUND))
     assert plain.read(Observation, plain.write(observation)) == observation
+
+
+SIX = "2606:2800:21f::9"
+BOTH = replace(SOUND, target=replace(SOUND.target, addresses=(HERE, SIX)))
+
+
+@pytest.mark.parametrize(
+    ("own", "verdicts"),
+    [
+        (Asked(DOMAIN, "own", "x", (HERE,)), ()),  # a router that filters AAAA
+        (Asked(DOMAIN, "own", "x", (HERE, SIX)), ()),
+        (Asked(DOMAIN, "own", "x", ("93.184.215.15",)), ("dns.points_here", "dns.resolvers_agree")),
+    ],
+)
+def test_of_its_own_resolver_each_family_that_it_tells_counts(
+    own: Asked, verdicts: tuple[str, ...]
+) -> None:
+    others = [replace(each, addresses=(HERE, SIX)) for each in SOUND.asked if each.role != "own"]
+    seen = replace(BOTH, asked=(own, *others))
+    failed = {each.id for each in catalogue.judge(seen) if each.state is State.FAILED}
+    assert {each for each in failed if each.startswith("dns.")} == set(verdicts)
+
+
+def test_a_zones_server_that_knows_but_an_alias_says_nothing_of_addresses() -> None:
+    made = [
+        replace(each, addresses=(), error=ALIAS) if each.role == "authoritative" else each
+        for each in SOUND.asked
+    ]
+    told = {each.id: each.state for each in catalogue.judge(replace(SOUND, asked=tuple(made)))}
+    assert told["dns.authoritative"] is told["dns.resolvers_agree"] is State.OK
+
+
+def test_a_server_behind_a_nat_does_not_know_by_which_address_it_is_reached() -> None:
+    seen = replace(everywhere(HERE), target=replace(SOUND.target, addresses=(SIX,)))
+    assert "remove the A record" in verdict(seen, "dns.points_here").remedy
+    behind = replace(seen, target=replace(seen.target, behind_nat=(4,)))
+    assert verdict(behind, "dns.points_here").state is State.OK
+    known = replace(behind.target, addresses=(SIX, "93.184.215.15"))
+    assert verdict(replace(behind, target=known), "dns.points_here").state is State.FAILED
+
+
+def test_no_remedy_names_a_private_address() -> None:
+    seen = replace(everywhere(HERE), target=replace(SOUND.target, addresses=("100.64.0.9",)))
+    assert "100.64.0.9" not in verdict(seen, "dns.points_here").remedy
+
+
+OURS = ("pyinfra ", "one-api-infra", "systemctl start one-api", "one-api-firewall")
+
+
+@pytest.mark.parametrize(("seen", "identity"), FAULTS)
+def test_owners_of_other_sites_are_told_no_command_of_ours(
+    seen: Observation, identity: str
+) -> None:
+    foreign = replace(seen, target=target.of_domain(DOMAIN), server=NOBODY_ASKED)
+    for each in catalogue.judge(foreign):
+        if each.state in {State.FAILED, State.WARNING}:
+            assert not [name for name in OURS if name in each.remedy], (identity, each)
+
+
+@pytest.mark.parametrize(
+    ("seen", "identity"), [each for each in FAULTS if each[1].startswith("certificate.")]
+)
+def test_a_certificate_that_somebody_else_manages_is_not_ours_to_obtain(
+    seen: Observation, identity: str
+) -> None:
+    external = replace(seen, target=replace(seen.target, certificate_file="/etc/ssl/x.pem"))
+    for each in catalogue.judge(external):
+        if each.level is Level.TLS and each.state in {State.FAILED, State.WARNING}:
+            assert "deploys/certificate.py" not in each.remedy, (identity, each)
+            assert "one-api-certificate" not in each.remedy, (identity, each)

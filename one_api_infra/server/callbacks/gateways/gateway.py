@@ -97,7 +97,8 @@ class Gateway(ABC):
     """One kind of gateway.
 
     ``title`` is what people call it, ``needed`` the entries of a payment row's config without which
-    it cannot work (the names are one-hub's, payment/gateway/*).
+    it cannot work (the names are one-hub's, payment/gateway/*); without those of ``verified_by`` it
+    asks, and One API refuses its callbacks.
     ``deadline`` is how many seconds old a callback may be when One API gets it; its signature is
     refused later. None: it never ages. ``asks``: it can be asked for one order.
     ``is_completed``: what One API's own completion credits is what the callback would.
@@ -108,6 +109,7 @@ class Gateway(ABC):
     kind: str
     title: str
     needed: tuple[str, ...]
+    verified_by: tuple[str, ...] = ()
     asks: bool = True
     is_completed: bool = True
     can_sign: bool = False

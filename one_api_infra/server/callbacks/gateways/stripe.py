@@ -41,6 +41,7 @@ class Stripe(Gateway):
     kind = "stripe"
     title = "Stripe"
     needed = ("secret_key",)
+    verified_by = ("webhook_secret",)
     deadline = 300.0
     currency = "USD"
 
