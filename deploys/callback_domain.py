@@ -18,6 +18,7 @@ operations.command(
     follows=(),
     keeps_files=True,
     stays_due=True,
+    asks=lambda _snapshot: True,
 )
 operations.files(name=_("Write the units of earlier domains"), files=former_domains.files())
 operations.unit(

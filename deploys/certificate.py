@@ -33,6 +33,7 @@ if site.certificate == "acme":
         follows=(),
         keeps_files=True,
         stays_due=True,
+        asks=lambda _snapshot: True,
     )
 else:
     operations.files(
