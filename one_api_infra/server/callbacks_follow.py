@@ -55,7 +55,7 @@ def replay(identity: str) -> None:
     try:
         query = "SELECT number FROM callbacks WHERE id = ? AND is_genuine = 1 AND is_paid = 1"
         found = ledger.db.execute(query, (identity,)).fetchone()
-        sent = auditor.send(ledger, found["number"]) if found else 0
+        sent = auditor.send(ledger, found["number"], time.time()) if found else 0
     finally:
         ledger.close()
     if not sent:

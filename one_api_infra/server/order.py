@@ -72,7 +72,7 @@ def send(number: str) -> None:
     """Let the callback service send what waits for the admin's word."""
     ledger = _ledger()
     try:
-        count = auditor.send(ledger, number)
+        count = auditor.send(ledger, number, time.time())
     finally:
         ledger.close()
     if not count:

@@ -7,11 +7,13 @@ parsed as bytes, and one that is no JSON is nobody's callback.
 import base64
 import binascii
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 FIELDS = 100  # Alipay sends about thirty
+SLASHES = re.compile("/{2,}")
 REPLAY_PORT = 8413  # on loopback: where nginx takes what the callback service sends again
 HEADERS = (
     "creem-signature",
@@ -51,8 +53,8 @@ class Callback:
 
     @property
     def path(self) -> str:
-        """The path without the query."""
-        return self.uri.partition("?")[0]
+        """The path without the query; nginx takes double slashes for one, and One API does not."""
+        return SLASHES.sub("/", self.uri.partition("?")[0])
 
     @property
     def query(self) -> str:

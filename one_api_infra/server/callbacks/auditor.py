@@ -239,10 +239,20 @@ def of(
 
 
 def is_held(ledger: Ledger, each: Order) -> bool:
-    """Whether a sending waits for a person's word: somebody may have credited it by hand."""
-    query = "SELECT 1 FROM orders WHERE number = ? AND may_send = 1"
-    may_send = ledger.db.execute(query, (each.number,)).fetchone()
-    return not may_send and ledger.unnamed(each) is not None
+    """Whether a sending waits for a person's word: somebody may have credited it by hand.
+
+    Their word is good for what was added until then.
+    """
+    query = "SELECT may_send FROM orders WHERE number = ?"
+    row = ledger.db.execute(query, (each.number,)).fetchone()
+    added = ledger.unnamed(each)
+    return added is not None and added > (row["may_send"] if row else 0)
+
+
+def is_done(ledger: Ledger, number: str) -> bool:
+    """Whether a person has said ``--done`` of an order."""
+    query = "SELECT 1 FROM orders WHERE number = ? AND done_at IS NOT NULL"
+    return ledger.db.execute(query, (number,)).fetchone() is not None
 
 
 def done(ledger: Ledger, number: str, now: float) -> int:
@@ -260,10 +270,10 @@ def done(ledger: Ledger, number: str, now: float) -> int:
         return ledger.db.execute(statement, (now, DONE, number)).rowcount
 
 
-def send(ledger: Ledger, number: str) -> int:
+def send(ledger: Ledger, number: str, now: float) -> int:
     """Let the callback service send what waits for a person's word; how many orders that is."""
-    statement = "UPDATE orders SET may_send = 1 WHERE number = ? AND done_at IS NULL"
-    return ledger.db.execute(statement, (number,)).rowcount
+    statement = "UPDATE orders SET may_send = ? WHERE number = ? AND done_at IS NULL"
+    return ledger.db.execute(statement, (now, number)).rowcount
 
 
 def mark(ledger: Ledger, told: Iterable[Case]) -> None:

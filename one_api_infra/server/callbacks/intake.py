@@ -171,7 +171,8 @@ def _pending(ledger: Ledger, now: float) -> list[str]:
 
 def _strangers(ledger: Ledger, now: float) -> list[str]:
     query = (
-        "SELECT DISTINCT number FROM callbacks LEFT JOIN orders USING (number)"
+        "SELECT number FROM callbacks LEFT JOIN orders USING (number)"
         " WHERE is_genuine = 1 AND is_paid = 1 AND orders.number IS NULL AND at > ?"
+        " GROUP BY number ORDER BY max(at) DESC"
     )
     return [row["number"] for row in ledger.db.execute(query, (now - HORIZON,)).fetchall()]

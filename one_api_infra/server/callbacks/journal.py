@@ -84,11 +84,24 @@ def bring(ledger: Ledger, source: OrderSource, folder: Path, known: Accounts, no
     ]
     orders = {entry["order"]["number"]: entry["order"] for entry in entries(folder)
               if "order" in entry}  # fmt: skip
-    lost = [order for number, order in orders.items() if source.order(number) is None]
+    lost = _lost(orders, source)
     with ledger.transaction():
         ledger.add_callbacks(row for line in lines if (row := intake.safe_row(line, known)))
         ledger.db.executemany(ADD_LOST, [order | {"now": now} for order in lost])
     shutil.rmtree(folder)
+
+
+def _lost(orders: Mapping[str, dict[str, Any]], source: OrderSource) -> list[dict[str, Any]]:
+    """Orders that One API does not know; by its list first: it counts who asks for each."""
+    if not orders:
+        return []
+    begin = min(float(order["created"]) for order in orders.values())
+    known = {order.number for order in source.orders(begin)}
+    return [
+        order
+        for number, order in orders.items()
+        if number not in known and source.order(number) is None
+    ]
 
 
 def entries(folder: Path) -> Iterator[dict[str, Any]]:

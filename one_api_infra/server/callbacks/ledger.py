@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS orders (
   gateway_number TEXT NOT NULL, since REAL NOT NULL,
   class TEXT NOT NULL DEFAULT '', class_since REAL NOT NULL DEFAULT 0,
   is_settled INTEGER NOT NULL DEFAULT 0,
-  done_at REAL, done_credits INTEGER NOT NULL DEFAULT 0, may_send INTEGER NOT NULL DEFAULT 0);
+  done_at REAL, done_credits INTEGER NOT NULL DEFAULT 0, may_send REAL NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS orders_created ON orders (created);
 CREATE INDEX IF NOT EXISTS orders_status ON orders (status);
 CREATE INDEX IF NOT EXISTS orders_user ON orders (user, quota);
@@ -68,7 +68,7 @@ VERSION = 3
 ADDED = (
     ("orders", "done_at", "REAL"),
     ("orders", "done_credits", "INTEGER NOT NULL DEFAULT 0"),
-    ("orders", "may_send", "INTEGER NOT NULL DEFAULT 0"),
+    ("orders", "may_send", "REAL NOT NULL DEFAULT 0"),
     ("credits", "number", "TEXT NOT NULL DEFAULT ''"),
     ("cases", "remedy", "TEXT NOT NULL DEFAULT ''"),
     ("cases", "quota", "INTEGER NOT NULL DEFAULT 0"),

@@ -1,9 +1,11 @@
 """Reading the callback log from where it was left, over rotations and compression."""
 
+import contextlib
 import gzip
 import hashlib
 import json
 import time
+import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -39,7 +41,10 @@ class Place:
 
 def end(log: Path) -> Place:
     """Where the log ends now; its beginning while it is empty."""
-    head = _head(log) if log.is_file() else ""
+    if not log.is_file():
+        return Place()
+    with _open(log) as stream:
+        head = _head(stream)
     return Place(head, log.stat().st_size) if head else Place()
 
 
@@ -50,13 +55,15 @@ def batches(log: Path, place: Place) -> Iterator[tuple[list[bytes], Place]]:
     alone. A line that is still being written is left for the next time.
     """
     for path, head in _files(log, place):
-        is_written = time.time() - path.stat().st_mtime < HANDOVER
         start = place.offset if head == place.head else 0
-        with _open(path) as stream:
-            stream.seek(start)
+        with contextlib.suppress(FileNotFoundError), _open(path) as stream:
+            if _head(stream) != head:  # rotated since: the next look finds its place by the head
+                return
+            is_written = 0 <= time.time() - path.stat().st_mtime < HANDOVER
             yield from _lines(stream, head, start)
-        if is_written and path.name != log.name:
-            return
+            if not is_written or path.name == log.name:
+                continue
+        return
 
 
 def _files(log: Path, place: Place) -> list[tuple[Path, str]]:
@@ -65,17 +72,18 @@ def _files(log: Path, place: Place) -> list[tuple[Path, str]]:
     paths.sort(key=_number, reverse=True)
     found: list[tuple[Path, str]] = []
     for path in reversed(paths):  # the newest first: the one that was read last is among them
-        if head := _head(path):
+        with _open(path) as stream:
+            head = _head(stream)
+        if head:
             found.insert(0, (path, head))
         if head and head == place.head:
             break
     return found
 
 
-def _head(path: Path) -> str:
+def _head(stream: BinaryIO) -> str:
     """The sum of a file's first line; empty while it has none."""
-    with _open(path) as stream:
-        line = stream.readline(LONGEST)
+    line = _line(stream)
     is_whole = line.endswith(b"\n") or len(line) == LONGEST
     return hashlib.sha256(line).hexdigest()[:16] if is_whole else ""
 
@@ -90,10 +98,20 @@ def _open(path: Path) -> BinaryIO:
     return cast(BinaryIO, gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb"))
 
 
+def _line(stream: BinaryIO) -> bytes:
+    """The next line; none where a compressed file was cut off, as by a loss of power."""
+    try:
+        return stream.readline(LONGEST)
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        return b""
+
+
 def _lines(stream: BinaryIO, head: str, start: int) -> Iterator[tuple[list[bytes], Place]]:
     lines: list[bytes] = []
     offset, size = start, 0
-    while line := stream.readline(LONGEST):
+    with contextlib.suppress(EOFError, zlib.error, gzip.BadGzipFile):
+        stream.seek(start)
+    while line := _line(stream):
         if not line.endswith(b"\n") and len(line) < LONGEST:
             break
         offset += len(line)

@@ -69,4 +69,5 @@ def as_it_came(callback: Callback) -> CallbackRequest:
     """A recorded callback, to be sent again with the same bytes."""
     headers: Mapping[str, str] = dict(callback.headers)
     kind = {"Content-Type": callback.content_type} if callback.content_type else {}
-    return CallbackRequest(callback.method, callback.uri, {**headers, **kind}, callback.body)
+    uri = f"{callback.path}?{callback.query}" if callback.query else callback.path
+    return CallbackRequest(callback.method, uri, {**headers, **kind}, callback.body)

@@ -59,6 +59,8 @@ class Reconciler:
             order = self.ledger.orders("number = ?", row["number"])[0]
             if not self._is_open(order.row):  # not the callback's: some rows share key and path
                 continue
+            if self._is_refunded(order.number, row["at"]):
+                continue
             gateway = GATEWAYS[row["gateway"]]
             attempts, last = self._attempts(row["number"], row["id"])
             due = schedule.resend_due(row["at"], attempts, last, self.now, gateway.deadline)
@@ -66,6 +68,12 @@ class Reconciler:
             if callback and not audit.differs(order, claim(row)):
                 made = self._made(callback, gateway.kind)
                 self._act(order.number, callback.id, REPLAY, partial(self._sent, made))
+
+    def _is_refunded(self, number: str, at: float) -> bool:
+        """Whether the gateway has said since a callback that the payment is closed."""
+        reply = self.ledger.reply(number)
+        is_closed = reply is not None and reply.status is PaymentStatus.CLOSED
+        return is_closed and self.ledger.answered(number) > at
 
     def _is_open(self, row: str) -> bool:
         """Whether One API takes callbacks for a payment row, as far as it tells."""
@@ -175,6 +183,8 @@ class Reconciler:
     def _do(self, number: str, callback: str, kind: str, do: Callable[[], str]) -> None:
         current = self.source.order(number)
         if current is None or current.status is not Status.PENDING or self._by_hand(current):
+            return
+        if auditor.is_done(self.ledger, number):  # said since this run began
             return
         act = self.ledger.start_act(number, callback, kind, self.now)
         words = do()

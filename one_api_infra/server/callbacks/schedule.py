@@ -39,7 +39,7 @@ def resend_due(
     if last is None:
         return now - at >= SETTLE
     pause: float = min(BACK_OFF * 2 ** min(attempts - 1, 10), LONGEST)
-    return now - last >= pause
+    return last > now or now - last >= pause  # a clock may have been set back
 
 
 def in_turn(orders: Iterable[Order]) -> list[Order]:

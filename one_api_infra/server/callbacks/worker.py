@@ -130,7 +130,7 @@ class Worker:
     def _outage_ended(self, now: float) -> float:
         """When the last outage ended: One API was down, callbacks failed, or nobody looked."""
         ran, down = (float(self.ledger.note(name) or 0) for name in (RAN, DOWN))
-        query = "SELECT 1 FROM callbacks WHERE at > ? AND status >= 500 LIMIT 1"
+        query = "SELECT 1 FROM callbacks WHERE at > ? AND status >= 500 AND is_genuine = 1 LIMIT 1"
         failed = self.ledger.db.execute(query, (ran,)).fetchone() if ran else None
         if down > ran or failed or (ran and now - ran > GAP):
             self.ledger.note(OUTAGE_ENDED, now)

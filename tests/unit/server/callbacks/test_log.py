@@ -3,6 +3,7 @@
 import gzip
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,34 @@ def test_a_line_without_end_is_cut(path: Path) -> None:
 
 def test_no_log_is_no_error(tmp_path: Path) -> None:
     assert read(tmp_path / "callbacks.log", Place()) == ([], Place())
+
+
+def test_over_a_rotation_while_an_older_file_is_read(path: Path) -> None:
+    path.rename(path.with_name("callbacks.log.1"))
+    settle(path.with_name("callbacks.log.1"))
+    path.write_bytes(b"3\n4\n")
+    looks = log.batches(path, Place())
+    lines, place = next(looks)
+    path.with_name("callbacks.log.1").rename(path.with_name("callbacks.log.2"))
+    settle(path.rename(path.with_name("callbacks.log.1")))
+    path.write_bytes(b"5\n6\n7\n")
+    for found, after in looks:
+        lines += found
+        place = after
+    lines += read(path, place)[0]
+    assert lines == [b"1\n", b"2\n", b"3\n", b"4\n", b"5\n", b"6\n", b"7\n"]
+
+
+@pytest.mark.parametrize("size", [0, 5, 20, 30])
+def test_a_compressed_file_that_was_cut_off_stops_nothing(path: Path, size: int) -> None:
+    cut = path.with_name("callbacks.log.2.gz")
+    cut.write_bytes(gzip.compress(b"0\n" * 999)[:size])
+    settle(cut)
+    assert read(path, Place())[0][-2:] == [b"1\n", b"2\n"]
+
+
+def test_a_clock_that_was_set_back_holds_nothing_up(path: Path) -> None:
+    rotated = path.rename(path.with_name("callbacks.log.1"))
+    os.utime(rotated, (time.time() + 3600,) * 2)
+    path.write_bytes(b"3\n")
+    assert read(path, Place())[0] == [b"1\n", b"2\n", b"3\n"]

@@ -10,6 +10,9 @@ from decimal import Decimal
 
 import pytest
 
+from one_api_infra.server.callbacks import auditor
+from one_api_infra.server.callbacks.gateways.gateway import PaymentStatus
+from one_api_infra.server.callbacks.ledger import Ledger
 from one_api_infra.server.callbacks.order import Credit
 from one_api_infra.shared.editions import new_api, one_hub
 from tests.unit.server.callbacks.admin import Admin
@@ -222,6 +225,54 @@ def test_quota_that_names_no_order_holds_the_sending(make: Make) -> None:
     world.may_send(NUMBER)
     pass_time(world, 60)
     assert (world.balance[1], world.cases()) == (2 * QUOTA, {})
+
+
+def test_a_persons_word_is_good_for_what_was_added_before_it(make: Make) -> None:
+    world = make()
+    world.create(NUMBER)
+    not_writable(world)
+    world.run()
+    world.may_send(NUMBER)
+    pass_time(world, 600)
+    world.change_quota(1, QUOTA)
+    sent = len(world.sent)
+    world.is_writable = True
+    pass_time(world, 3600, 600)
+    assert (world.balance[1], len(world.sent)) == (QUOTA, sent)
+
+
+def test_what_the_gateway_has_paid_back_is_not_credited(make: Make) -> None:
+    world = make()
+    world.create(NUMBER)
+    not_writable(world)
+    pass_time(world, 3600, 60)
+    world.paid[NUMBER] = replace(world.paid[NUMBER], status=PaymentStatus.CLOSED)
+    pass_time(world, 7200, 60)
+    world.is_writable = True
+    pass_time(world, 7200, 60)
+    assert world.balance[1] == 0
+
+
+def test_done_that_is_said_during_a_run_ends_the_sending(make: Make) -> None:
+    world = make()
+    for number in (NUMBER, OTHER):
+        world.create(number)
+        world.is_writable = False
+        world.pay(number)
+        world.notify(number)
+    world.now += 60
+    receive = world.receive
+
+    def slowly(uri: str, method: str = "GET") -> tuple[int, bytes]:
+        ledger = Ledger(world.folder / "ledger.db")
+        auditor.done(ledger, OTHER, world.now)
+        ledger.close()
+        world.is_writable = True
+        return receive(uri, method)
+
+    world.receive = slowly  # type: ignore[method-assign]
+    world.run()
+    assert world.sent == [NUMBER]
 
 
 def test_gateway_that_credits_what_was_added_by_hand_is_told(make: Make) -> None:

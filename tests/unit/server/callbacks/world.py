@@ -204,7 +204,7 @@ class World:
     def may_send(self, number: str) -> None:
         """``order NUMBER --send``."""
         ledger = Ledger(self.folder / "ledger.db")
-        auditor.send(ledger, number)
+        auditor.send(ledger, number, self.now)
         ledger.close()
 
     def told(self) -> list[Case]:
