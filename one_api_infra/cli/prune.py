@@ -53,7 +53,12 @@ def _here(data: dict[str, Any], repository: str) -> bool:
     environment = {**os.environ, **{key: each.reveal() for key, each in site.backup_environment}}
     keep = backup.keep_options(dict(site.backup_keep))
     selected = [f"--tag={backup.TAG}", f"--host={site.domain}", "--group-by=host"]
-    commands = (["unlock"], ["forget", *selected, *keep, "--prune"])
+    journal = [f"--tag={backup.JOURNAL_TAG}", f"--host={site.domain}", "--group-by=host"]
+    commands = (
+        ["unlock"],
+        ["forget", *journal, f"--keep-last={backup.JOURNALS_KEPT}"],
+        ["forget", *selected, *keep, "--prune"],
+    )
     done = (
         subprocess.run(["restic", *command], env=environment | own, check=False).returncode
         for command in commands

@@ -46,6 +46,11 @@ class Run:
         plan = (self.report or {}).get("plan") or []
         return [entry["name"] for entry in plan if entry["hosts_with_change"]]
 
+    def has_failed(self, host: str) -> bool:
+        """Whether the run has failed on a host; on every one, where nothing was reported."""
+        results = (self.report or {}).get("results") or {}
+        return bool(self.code) and host in results.get("failed_hosts", [host])
+
     @property
     def totals(self) -> dict[str, int]:
         """How many operations there were of each outcome."""

@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,17 @@ from one_api_infra.shared.validation import Problem, ValidationError
 
 NEWEST_SECONDS = 5.0
 WATCH_SECONDS = 60
+UNREACHABLE = 255  # ssh's own exit code
 RELEASE = f"readlink {paths.CURRENT}"
+
+
+class Outcome(Enum):
+    """What became of a host's new release."""
+
+    GOOD = "good"
+    BACK = "back"
+    STUCK = "stuck"
+    UNKNOWN = "unknown"
 
 
 @click.command()
@@ -52,13 +63,19 @@ def upgrade(  # noqa: PLR0913, PLR0917  # one an option
     if not (yes or click.confirm(_("Upgrade?"), err=True)):
         sys.exit(1)
     done = runner.run(inventory, "site", "-y", *options, limit=limit)
-    changed = [(name, server) for name, server in servers(inventory, limit)
-               if before[name] and _release(server) != before[name]]  # fmt: skip
+    changed = {
+        name: (server, now)
+        for name, server in servers(inventory, limit)
+        if before[name] and (now := _release(server)) not in {"", before[name]}
+    }
     if done.code == runner.INTERRUPTED or (done.code and not changed):
         next_step(done, inventory)
         sys.exit(done.code)
-    worse = [name for name, server in changed if _is_worse(name, server, done, watch)]
-    _end(inventory, wanted, worse)
+    ends = {
+        name: _watched(name, server, watch, release, has_failed=done.has_failed(name))
+        for name, (server, release) in changed.items()
+    }
+    _end(inventory, wanted, ends, done.code)
 
 
 def _show(inventory: Path, wanted: str | None, limit: str | None) -> Mapping[str, str]:
@@ -105,30 +122,42 @@ def _release(server: Server) -> str:
     return server.run(RELEASE, SECONDS)[0].strip()
 
 
-def _is_worse(name: str, server: Server, done: runner.Run, seconds: int) -> bool:
-    """Whether a host's new release does not hold, and was taken back therefore."""
+def _watched(name: str, server: Server, seconds: int, release: str, *, has_failed: bool) -> Outcome:
+    """What came of a host's new release; taken back where it does not hold."""
     click.secho(name, bold=True, err=True)
-    if not done.code and not (seconds and server.show(shell(f"upgrade-watch {seconds}"))):
-        return False
+    watched = server.show(shell(f"upgrade-watch {seconds}")) if seconds else 0
+    if watched == UNREACHABLE:
+        return Outcome.UNKNOWN
+    if not (has_failed or watched):
+        return Outcome.GOOD
     click.secho(_("Back to the release before."), fg="yellow", err=True)
-    if server.show(shell("rollback")):
-        text = _(
-            "It did not go back: mend what the lines above name, then `one-api-infra rollback`."
-        )
-        click.secho(text, fg="red", err=True)
-    return True
+    if not server.show(shell(f"rollback {Path(release).name}")):
+        return Outcome.BACK
+    text = _("It did not go back: mend what the lines above name, then `one-api-infra rollback`.")
+    click.secho(text, fg="red", err=True)
+    return Outcome.STUCK
 
 
-def _end(inventory: Path, wanted: str | None, worse: list[str]) -> None:
+def _end(inventory: Path, wanted: str | None, ends: Mapping[str, Outcome], code: int) -> None:
     """Say what to do now."""
-    if worse:
+    told = {each: ", ".join(n for n, end in ends.items() if end is each) for each in Outcome}
+    if names := told[Outcome.UNKNOWN]:
         text = _(
-            "{names}: the release before serves. Next: let {path} name it too, else the next"
-            " deploy upgrades again.",
-            names=", ".join(worse),
+            "{names}: ssh broke, so that nobody knows how the new release does. Next:"
+            " `one-api-infra status {path}`; `one-api-infra rollback {path}` if it does worse.",
+            names=names,
             path=inventory,
         )
         click.secho(text, fg="red", err=True)
+    if names := told[Outcome.BACK]:
+        text = _(
+            "{names}: the release before serves. Next: let {path} name it too, else the next"
+            " deploy upgrades again.",
+            names=names,
+            path=inventory,
+        )
+        click.secho(text, fg="red", err=True)
+    if code or set(ends.values()) - {Outcome.GOOD}:
         sys.exit(1)
     if wanted:
         text = _(

@@ -38,7 +38,7 @@ def files(site: Site) -> tuple[File, ...]:
         render.file(OWN_LOGROTATE, one_api_logs=paths.LOGS),
         render.file(
             units.path(units.LOGS), data=paths.DATA, state=OWN_STATE,
-            configuration=OWN_LOGROTATE,
+            configuration=OWN_LOGROTATE, one_api_logs=paths.LOGS,
         ),
         render.file(units.path(units.LOGROTATE_TIMER)),
     )  # fmt: skip

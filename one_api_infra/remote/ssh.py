@@ -45,10 +45,18 @@ def stanza(name: str, data: Mapping[str, Any], folder: Path) -> str:
         option: data[key] for key, option in OPTIONS.items() if data.get(key) is not None
     }
     options = {**FIRST_CONTACT, **options, **_pinned(data)}
-    options |= {"ControlMaster": "auto", "ControlPath": folder / f"{name}.socket"}
+    # A socket's path has 104 characters at most, of which ssh takes 17 for itself.
+    socket_name = hashlib.sha256(name.encode()).hexdigest()[:8]
+    options |= {"ControlMaster": "auto", "ControlPath": str(folder / socket_name)}
     options |= {"ControlPersist": "30s", "BatchMode": "yes", "ConnectTimeout": 10}
-    lines = [f"    {option} {value}" for option, value in options.items()]
+    options |= {"ServerAliveInterval": 15, "ServerAliveCountMax": 4}
+    lines = [f"    {option} {_quoted(value)}" for option, value in options.items()]
     return "\n".join([f"Host {name}", *lines, *_included(data)])
+
+
+def _quoted(value: Any) -> Any:
+    """A value with a space as one word; ``KnownHostsCommand`` has quotes of its own."""
+    return f'"{value}"' if " " in str(value) and '"' not in str(value) else value
 
 
 def _pinned(data: Mapping[str, Any]) -> dict[str, str]:
@@ -72,7 +80,7 @@ def _pinned(data: Mapping[str, Any]) -> dict[str, str]:
 
 def _included(data: Mapping[str, Any]) -> list[str]:
     """The admin's own configuration, for jump hosts and the like: what stands first wins."""
-    return [f"Include {data['ssh_config_file']}"] if data.get("ssh_config_file") else []
+    return [f"Include {_quoted(data['ssh_config_file'])}"] if data.get("ssh_config_file") else []
 
 
 def fingerprint(key: bytes) -> str:

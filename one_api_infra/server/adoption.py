@@ -9,6 +9,7 @@ import secrets
 import shutil
 import sqlite3
 import subprocess
+import time
 from pathlib import Path
 
 from one_api_infra.server import adoption_look, database, dump, one_api, upgrade
@@ -21,6 +22,11 @@ from one_api_infra.shared.texts import _
 USER = "one-api"
 TOKEN_BYTES = 16  # One API's access tokens have 32 hexadecimal digits
 STOP_SECONDS = 90
+SITES = (
+    *(paths.ROOT_PASSWORD, paths.PASSWORD_CONFIRMED, paths.ACCESS_TOKEN),
+    *(paths.GENERATED, paths.GENERATED_COPY),
+    *(f"{paths.DATABASE}{side}" for side in ("", "-wal", "-shm", "-journal")),
+)
 ASK_ROOT = "SELECT id, access_token FROM users WHERE role >= 100 ORDER BY id LIMIT 1"
 
 
@@ -63,6 +69,9 @@ def back() -> None:
     for unit in (units.CALLBACKS_TIMER, units.MONITOR_TIMER, *units.STREAM_STARTERS):
         run("systemctl", "disable", "--now", unit)
     run("systemctl", "disable", "--now", units.ONE_API)
+    run("systemctl", "disable", "--now", units.FIREWALL)  # the old one's port may be its way in
+    run(paths.PORT_GUARD, "--remove")
+    kept = _leave()
     _put_back()
     run("systemctl", "daemon-reload")
     _start(found)
@@ -70,6 +79,17 @@ def back() -> None:
         run("systemctl", "reload-or-restart", units.NGINX)
     Path(path).unlink()
     _tell(_("What was here before runs again: {how}", how=found.how))
+    _tell(_("What was the site's is in {path}.", path=kept))
+
+
+def _leave() -> Path:
+    """Put aside what is the site's: who adopts again, adopts what runs then."""
+    folder = Path(paths.STATE, f"adopted-until-{int(time.time())}")
+    folder.mkdir(mode=0o700)
+    for name in SITES:
+        if Path(name).exists():
+            must("mv", "-fT", name, f"{folder}/{name.strip('/').replace('/', '-')}")
+    return folder
 
 
 def _noted() -> Found | None:

@@ -88,7 +88,12 @@ def _told(made: RepositoryState) -> str:
 
 
 def _obstacle() -> str:
-    """Why the database's copy is not to be trusted, if so: the unit before this one makes it."""
+    """Why there is nothing to be saved, or the database's copy is not to be trusted.
+
+    A server that is still being rebuilt has no secrets: what it saved would be the newest.
+    """
+    if not Path(paths.ACCESS_TOKEN).exists() or Path(paths.RESTORE_MARK).exists():
+        return _("the site is not brought back yet: `pyinfra inventory.py deploys/rebuild.py`")
     result = run_program("systemctl", "show", "--property=Result", "--value", units.DUMP)[1]
     if result == "success" and held_facts():
         return ""
@@ -156,7 +161,13 @@ def _forget(restic_: Restic) -> None:
     prune = ["--prune"] if time.localtime().tm_hour in PRUNE_HOURS else []
     restic_.run("forget", f"--tag={backup.TAG}", "--group-by=host", *keep)
     # Each holds all of the journal; an older one is there for the moment between two.
-    restic_.run("forget", f"--tag={backup.JOURNAL_TAG}", "--group-by=host", "--keep-last=3", *prune)
+    restic_.run(
+        "forget",
+        f"--tag={backup.JOURNAL_TAG}",
+        "--group-by=host",
+        f"--keep-last={backup.JOURNALS_KEPT}",
+        *prune,
+    )
 
 
 def prune() -> None:

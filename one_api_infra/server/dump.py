@@ -70,9 +70,9 @@ def sqlite_facts(copy: sqlite3.Connection, at: float) -> Facts:
     return _facts(SQLITE, at, lambda text, *_values: copy.execute(text).fetchall())
 
 
-def need_room(folder: Path, source: Path) -> None:
-    """CommandError unless there is room for a copy of a file, and some for One API beside it."""
-    size = source.stat().st_size if source.exists() else 0
+def need_room(folder: Path, *sources: Path) -> None:
+    """CommandError unless there is room for a copy of files, and some for One API beside it."""
+    size = sum(each.stat().st_size for each in sources if each.exists())
     free = shutil.disk_usage(folder).free
     if free < size + ROOM:
         raise CommandError(

@@ -47,21 +47,25 @@ def load(copy: Path, facts: Facts) -> tuple[str, ...]:
 
     Returns the tables whose counters could not be moved.
     """
-    is_sqlite = not url()
-    if is_sqlite != (facts.kind == SQLITE):
-        raise CommandError(
-            _(
-                "the backup holds a database of the kind {kind}, and `database_url` names another",
-                kind=facts.kind,
-            )
-        )
-    if is_sqlite:
+    must_fit(facts)
+    if not url():
         uncounted = _forward_sqlite(copy, facts)
         place(copy)
         return uncounted
     _load(database_url.parse(url()), copy)
     _forward(facts)
     return ()
+
+
+def must_fit(facts: Facts) -> None:
+    """CommandError where a copy is of another kind than the site's database."""
+    if (not url()) != (facts.kind == SQLITE):
+        raise CommandError(
+            _(
+                "the backup holds a database of the kind {kind}, and `database_url` names another",
+                kind=facts.kind,
+            )
+        )
 
 
 def place(copy: Path) -> None:
@@ -105,6 +109,8 @@ def _tables(found: sqlite3.Connection) -> list[str]:
 def _load(address: Address, copy: Path) -> None:
     """By the database's own client, as One API's user: a dump may hold more than data."""
     own = Path(paths.DUMP, "restored")
+    # pg_dump 17 writes it for servers of before, which end at it.
+    must("sed", "--in-place", "1,40{/^SET transaction_timeout = /d}", str(copy))
     must("install", "-d", "-o", USER, "-g", USER, "-m", "700", paths.DUMP)
     must("install", "-o", USER, "-g", USER, "-m", "600", str(copy), str(own))
     try:

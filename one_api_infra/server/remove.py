@@ -14,12 +14,13 @@ from one_api_infra.server.nginx import DEFAULT_SITE_WAS_ON, KEPT, ORIGINAL_CONF
 from one_api_infra.shared import paths, tunnel, units
 from one_api_infra.shared.manifest import Manifest
 
-DATA = (paths.DATA, paths.ONE_API_CONFIG, paths.LOGS)
+DATA = (paths.DATA, paths.ONE_API_CONFIG, paths.LOGS, paths.DUMP)
 OWNER_OF_DATA = "one-api"
 # What no deploy writes: the programs make it.
 MADE = (
     *(paths.ONE_API, paths.SECOND_LOGS),
     *(paths.MONITOR, paths.CALLBACKS, paths.TUNNEL_STATE, f"{paths.NGINX}/one-api.d"),
+    *(paths.BACKUP_CACHE, paths.STREAM_CACHE, paths.DRILL, paths.DRILL_STREAM),
 )
 # This program and what it reads while it runs.
 LAST = (paths.STATE, paths.CONFIG, paths.AGENT)

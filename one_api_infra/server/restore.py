@@ -21,7 +21,7 @@ from one_api_infra.server.local import CommandError, must, run, site, write
 from one_api_infra.server.restic import Restic
 from one_api_infra.shared import backup, paths, plain, snapshot_choice, units
 from one_api_infra.shared.backup import Facts
-from one_api_infra.shared.database import SQLITE
+from one_api_infra.shared.database import MYSQL, SQLITE
 from one_api_infra.shared.plain import PlainError
 from one_api_infra.shared.snapshot_choice import LATEST, SavedSnapshot
 from one_api_infra.shared.texts import _
@@ -57,6 +57,10 @@ class Mark:
     keeps_database: bool
     streams: bool = False
     until: float = 0.0
+
+
+class _UndoneError(Exception):
+    """The database could not be brought back, and is as it was."""
 
 
 def snapshots(form: str = "") -> None:
@@ -99,10 +103,12 @@ def plan(choice: str = LATEST) -> None:
             id=chosen.id, time=moment, repository=chosen.repository))  # fmt: skip
     if not load.is_there():
         return
-    must("systemctl", "start", units.DUMP)
-    now = backup_of.held_facts() or facts
+    is_read = run("systemctl", "start", units.DUMP)[0] == 0
+    now = (backup_of.held_facts() if is_read else None) or facts
+    if not is_read:
+        print(_("What is here cannot be read: `journalctl -u one-api-dump`. The snapshot holds:"))
     for name, count in sorted(facts.rows.items()):
-        print(f"    {name}: {now.rows.get(name, 0)} -> {count}")
+        print(f"    {name}: {now.rows.get(name, 0) if is_read else '?'} -> {count}")
     print(_("What was added or changed since then is lost; what is here now is put aside."))
 
 
@@ -132,9 +138,10 @@ def _chosen(choice: str) -> SavedSnapshot:
 
 
 def _restic(name: str) -> Restic:
-    return next(
-        each for each in restic_of.each(restic_of.settings()) if each.repository.name == name
-    )
+    for each in restic_of.each(restic_of.settings()):
+        if each.repository.name == name:
+            return each
+    raise CommandError(_("{name} is not among the repositories of `backup` any more", name=name))
 
 
 def _saved_facts(chosen: SavedSnapshot) -> Facts:
@@ -156,13 +163,16 @@ def rebuild() -> None:
 
 
 def restore(choice: str = LATEST) -> None:
-    """Bring a snapshot back; see the module. One that was begun is ended first."""
-    until = snapshot_choice.moment(choice) or 0.0
-    if mark := _mark():
+    """Bring a snapshot back; see the module. One that was begun is ended, unless another is named.
+
+    What that one has put aside is what was here before.
+    """
+    until, mark = snapshot_choice.moment(choice) or 0.0, _mark()
+    if mark and choice == LATEST:
         _restore(mark)
-    else:
-        chosen = _chosen(choice)
-        _restore(Mark(chosen, _aside(), keeps_database=False, streams=until > 0, until=until))
+        return
+    chosen, aside = _chosen(choice), mark.aside if mark else _aside()
+    _restore(Mark(chosen, aside, keeps_database=False, streams=until > 0, until=until))
 
 
 def _restore(mark: Mark) -> None:
@@ -171,10 +181,17 @@ def _restore(mark: Mark) -> None:
     streamed: list[str] = []
     if mark.streams and site().backup_stream and facts.kind == SQLITE:
         facts, streamed = _bring_stream(mark, facts)
+    if not mark.keeps_database:
+        load.must_fit(facts)
     _tell("\n".join([*streamed, _("Stopping One API")]))
     write(paths.RESTORE_MARK, plain.write(mark))
     _stop()
-    _bring_back(mark, facts)
+    try:
+        _bring_back(mark, facts)
+    except _UndoneError as error:
+        _start()
+        Path(paths.RESTORE_MARK).unlink()
+        raise CommandError(_("Nothing is changed: {error}", error=error)) from None
     _start()
     Path(paths.RESTORE_MARK).unlink()
     shutil.rmtree(paths.RESTORE)
@@ -303,7 +320,7 @@ def _bring_back(mark: Mark, facts: Facts) -> None:
 
 def _bring_database(aside: Path, facts: Facts) -> None:
     _database_aside(aside)
-    for name in load.load(_copy(), facts):
+    for name in _loaded(aside, facts):
         _tell(
             _(
                 "The ids of {table} are given again: SQLite does not count them in this database."
@@ -311,6 +328,19 @@ def _bring_database(aside: Path, facts: Facts) -> None:
                 table=name,
             )
         )
+
+
+def _loaded(aside: Path, facts: Facts) -> tuple[str, ...]:
+    """What ``load.load`` tells; MySQL's alone cannot be as it was once that has failed."""
+    try:
+        return load.load(_copy(), facts)
+    except CommandError as error:
+        if facts.kind == MYSQL:
+            raise
+        for side in load.SIDES if facts.kind == SQLITE else ():
+            if Path(f"{aside}/one-api.db{side}").exists():
+                must("mv", "-fT", f"{aside}/one-api.db{side}", f"{paths.DATABASE}{side}")
+        raise _UndoneError(str(error)) from None
 
 
 def _database_aside(aside: Path) -> None:

@@ -8,15 +8,19 @@ import shutil
 import time
 from pathlib import Path
 
-from one_api_infra.server import drill, load, one_api, schema, upgrade
+from one_api_infra.server import drill, dump, load, one_api, schema, upgrade
 from one_api_infra.server.local import CommandError, link, run
 from one_api_infra.server.serving import under_way
 from one_api_infra.shared import paths, units
 from one_api_infra.shared.backup import DATABASE_FILE, FACTS_FILE, Facts
+from one_api_infra.shared.database import MYSQL
 from one_api_infra.shared.texts import _
 from one_api_infra.shared.upgrade import Phase, Upgrade
 
-KEPT = Path(paths.BEFORE_UPGRADE)
+STOPPED = (
+    *reversed(units.STREAM_STARTERS),
+    *(units.CALLBACKS_TIMER, units.CALLBACKS, units.ONE_API),
+)
 
 
 def plan() -> None:
@@ -35,21 +39,28 @@ def plan() -> None:
 
 def is_changed() -> bool:
     """Whether the schema is another than before the upgrade."""
-    kept = KEPT / upgrade.SCHEMA_FILE
-    return not kept.exists() or kept.read_text() != schema.text()
+    noted = _kept() / upgrade.SCHEMA_FILE
+    return not noted.exists() or noted.read_text() != schema.text()
 
 
-def roll_back() -> None:
-    """Let the release before serve again."""
+def _kept() -> Path:
+    """The copy from before just that release came which serves now: no other fits."""
+    return upgrade.kept(_previous(), Path(paths.CURRENT).readlink().name)
+
+
+def roll_back(release: str = "") -> None:
+    """Let the release before serve again; ``release`` is the one that is to go, if it is named."""
+    if release and Path(paths.CURRENT).readlink().name != release:
+        raise CommandError(_("another release than {release} serves by now", release=release))
     if (current := under_way()) and _is_at_once(current):
         upgrade.turn_back(current)
         return
-    release = _previous()
+    before = _previous()
     upgrade.end_now()
     if not is_changed():
-        upgrade.activate_before(release)
+        upgrade.activate_before(before)
         return
-    _bring(release, _facts())
+    _bring(before, _facts())
 
 
 def _is_at_once(current: Upgrade) -> bool:
@@ -59,21 +70,52 @@ def _is_at_once(current: Upgrade) -> bool:
 
 
 def _bring(release: str, facts: Facts) -> None:
-    """Stop, put what is here aside, and start the old one with the copy."""
-    copy = KEPT / f"{DATABASE_FILE}.copy"
-    shutil.copyfile(KEPT / DATABASE_FILE, copy)
-    with upgrade.dumped() as folder:
-        shutil.copyfile(folder / DATABASE_FILE, KEPT / f"{DATABASE_FILE}.after")
-    for unit in (units.CALLBACKS_TIMER, units.CALLBACKS, units.ONE_API):
+    """Stop, put what is here aside, and start the old one with the copy.
+
+    CommandError: all runs as before, unless it says otherwise.
+    """
+    folder = _kept()
+    dump.need_room(folder, Path(paths.DATABASE), folder / DATABASE_FILE)
+    running = [unit for unit in STOPPED if run("systemctl", "is-active", "--quiet", unit)[0] == 0]
+    for unit in STOPPED:
         run("systemctl", "stop", unit)
-    load.load(copy, facts)
-    current = Path(paths.CURRENT).readlink()
-    link(paths.CURRENT, f"{paths.ONE_API}/releases/{release}")
-    link(paths.PREVIOUS, current)
-    if problem := one_api.restart():
-        raise CommandError(problem)
-    run("systemctl", "start", units.CALLBACKS_TIMER)
-    print(_("What was here before is in {path}.", path=KEPT / f"{DATABASE_FILE}.after"))
+    try:
+        after = _put_aside(folder)
+        _load(folder, facts)
+        current = Path(paths.CURRENT).readlink()
+        link(paths.CURRENT, f"{paths.ONE_API}/releases/{release}")
+        link(paths.PREVIOUS, current)
+        if problem := one_api.restart():
+            raise CommandError(problem)
+    finally:
+        run("systemctl", "start", *reversed(running))
+    print(_("What was here before is in {path}.", path=after))
+
+
+def _put_aside(folder: Path) -> Path:
+    """What is here now, once: of a run that was cut off it is the only copy."""
+    after = folder / f"{DATABASE_FILE}.after"
+    if not after.exists():
+        with upgrade.dumped() as made:
+            shutil.copyfile(made / DATABASE_FILE, folder / "after.new")
+            shutil.copyfile(made / FACTS_FILE, folder / f"{FACTS_FILE}.after")
+        (folder / "after.new").rename(after)
+    return after
+
+
+def _load(folder: Path, facts: Facts) -> None:
+    """The copy; where it cannot be, MySQL, which takes back nothing, gets what was here."""
+    copy = folder / f"{DATABASE_FILE}.copy"
+    shutil.copyfile(folder / DATABASE_FILE, copy)
+    try:
+        load.load(copy, facts)
+    except CommandError:
+        if facts.kind == MYSQL:
+            shutil.copyfile(folder / f"{DATABASE_FILE}.after", copy)
+            load.load(copy, drill.facts_of(folder / f"{FACTS_FILE}.after"))
+        raise
+    finally:
+        copy.unlink(missing_ok=True)
 
 
 def _previous() -> str:
@@ -88,7 +130,7 @@ def _previous() -> str:
 
 def _facts() -> Facts:
     try:
-        return drill.facts_of(KEPT / FACTS_FILE)
+        return drill.facts_of(_kept() / FACTS_FILE)
     except OSError:
         raise CommandError(
             _("no copy of the database from before the upgrade is kept: `one-api-infra restore`")

@@ -9,7 +9,7 @@ import datetime
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,9 +53,10 @@ def activate(release: str) -> None:
     Where two cannot run, the one is stopped and the other started.
     """
     must_have_ended()
-    if _can_overlap():
-        if release != Path(paths.CURRENT).readlink().name:
-            _keep_database()
+    is_beside, current = _can_overlap(), Path(paths.CURRENT)
+    if current.is_symlink() and release != current.readlink().name:
+        _keep_database(current.readlink().name, release, is_needed=is_beside)
+    if is_beside:
         begin(release)
         _carry_on(_is_awaited)
     else:
@@ -171,21 +172,47 @@ def _boot() -> str:
     return Path(BOOT_ID).read_text().strip()
 
 
-def _keep_database() -> None:
-    """A copy from before the new release changes the schema, which it does forward only."""
-    kept = Path(paths.BEFORE_UPGRADE)
-    kept.mkdir(mode=0o700, exist_ok=True)
+def kept(before: str, release: str) -> Path:
+    """The folder of the database as it was before a release came in the place of another."""
+    return Path(paths.BEFORE_UPGRADE, f"{before}-{release}")
+
+
+def _keep_database(before: str, release: str, *, is_needed: bool) -> None:
+    """A copy from before the new release changes the schema, which it does forward only.
+
+    The one of the upgrade before stays until this one has come to its end: it may be given up.
+    """
+    folder = kept(before, release)
+    shutil.rmtree(folder, ignore_errors=True)
+    forget_copies({folder, kept(_previous(), before)})
+    new = folder.with_name("new")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(mode=0o700, parents=True)
     try:
-        with dumped() as folder:
+        with dumped() as made:
             for name in (DATABASE_FILE, FACTS_FILE):
-                shutil.copyfile(folder / name, kept / f"{name}.new")
-                (kept / f"{name}.new").rename(kept / name)
-    except CommandError as error:
-        if not load.url():
-            raise
+                shutil.copyfile(made / name, new / name)
+        write(new / SCHEMA_FILE, schema.text())
+    except (CommandError, OSError) as error:
+        shutil.rmtree(new)
+        if is_needed and not load.url():
+            raise CommandError(str(error)) from None
         print(_("No copy of the database is kept: {words}", words=error), flush=True)
         return
-    write(kept / SCHEMA_FILE, schema.text())
+    new.rename(folder)
+
+
+def _previous() -> str:
+    link_ = Path(paths.PREVIOUS)
+    return link_.readlink().name if link_.is_symlink() else ""
+
+
+def forget_copies(wanted: Collection[Path]) -> None:
+    """Remove all copies of before an upgrade but these."""
+    folder = Path(paths.BEFORE_UPGRADE)
+    for path in folder.iterdir() if folder.exists() else ():
+        if path not in wanted:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _as_one_api() -> list[str]:
@@ -255,11 +282,11 @@ def _start(current: Upgrade) -> None:
 def _not_let_serve(current: Upgrade) -> str:
     told = [_("The release {release} was not let serve; {before} serves on.",
               release=current.release, before=current.before)]  # fmt: skip
-    kept = Path(paths.BEFORE_UPGRADE, SCHEMA_FILE)
+    folder = kept(current.before, current.release)
     with contextlib.suppress(OSError, CommandError):
-        if current.release != current.before and kept.read_text() != schema.text():
+        if (folder / SCHEMA_FILE).read_text() != schema.text():
             told.append(_("It has changed the database's tables; the copy from before is in"
-                          " {path}.", path=paths.BEFORE_UPGRADE))  # fmt: skip
+                          " {path}.", path=folder))  # fmt: skip
     return "\n".join(told)
 
 

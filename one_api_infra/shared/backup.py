@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from one_api_infra.shared import paths
 
 TAG, JOURNAL_TAG = "one-api-infra", "one-api-infra-journal"
+JOURNALS_KEPT = 3  # each holds all of the ones before
 DATABASE_FILE, FACTS_FILE = "database", "facts.json"
 
 

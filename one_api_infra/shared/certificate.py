@@ -87,6 +87,9 @@ class Wishes(Protocol):
     def acme_challenge(self) -> str: ...
 
 
+PROFILE = "required_profile"
+
+
 def notes(site: Wishes, server: str = "") -> dict[str, str]:
     """What certbot's notes on a site's certificate must say for it to be renewed as it was made.
 
@@ -94,14 +97,15 @@ def notes(site: Wishes, server: str = "") -> dict[str, str]:
     """
     wanted = {"server": server or site.acme_server, "key_type": site.key_type}
     wanted["authenticator"] = AUTHENTICATORS[site.acme_challenge]
-    return wanted | ({"required_profile": site.acme_profile} if site.acme_profile else {})
+    return wanted | ({PROFILE: site.acme_profile} if site.acme_profile else {})
 
 
 def differing(wanted: Mapping[str, str], found: Mapping[str, str]) -> dict[str, str]:
     """The notes that are others than they should be; certbot leaves out what is its default."""
     others = {key: found[key] for key in wanted if found.get(key, wanted[key]) != wanted[key]}
-    hooks = {key: found[key] for key in ("pre_hook", "post_hook") if found.get(key)}
-    return others | hooks
+    unwanted = [key for key in ("pre_hook", "post_hook", PROFILE) if key not in wanted]
+    left = {key: found[key] for key in unwanted if found.get(key, "None") not in {"", "None"}}
+    return others | left
 
 
 def renew_before(lifetime: float) -> str:

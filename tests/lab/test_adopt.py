@@ -215,3 +215,18 @@ def test_adopted_and_back(theirs: LabSite) -> None:
     assert not site.host.ssh("systemctl is-active one-api || true").startswith("active") or (
         "/opt/ai" in site.host.ssh("systemctl show -P ExecStart one-api")
     )
+
+    # What it did since then is adopted, not what was adopted before.
+    if layout.proxy:
+        site.host.ssh(f"systemctl stop {layout.proxy}")
+    if not layout.is_on_a_server:
+        statement = "UPDATE users SET quota = quota + 77 WHERE id = 1"
+        code = (
+            f"import sqlite3; c = sqlite3.connect('{place}'); c.execute('{statement}'); c.commit()"
+        )
+        site.host.ssh(f'python3 -c "{code}"')
+    since = users(site, place)
+    done = command(site, "--yes")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert [row[:3] for row in users(site, DATABASE)] == [row[:3] for row in since]
+    assert site.deploy("-y", "--json").changed == []

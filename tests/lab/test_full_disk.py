@@ -95,3 +95,22 @@ def _is_mended(
     ledgers.run(site)
     for order in (first, second):
         assert ledgers.status(site, order["out_trade_no"]) == "success"
+
+
+def test_what_nobody_else_bounds_is_bounded(site: LabSite) -> None:
+    """nginx' error log, in which strangers write, and One API's files of before its starts."""
+    error, old, new = "/var/log/nginx/error.log", f"{paths.LOGS}/old.log.3.gz", "new.log"
+    site.host.ssh(
+        f"head -c 70M /dev/zero >>{error}; cd {paths.LOGS} && touch -d '20 days ago' {old}"
+        f" && touch {new} && chown one-api: {old} {new}; systemctl start one-api-logrotate"
+    )
+    assert int(site.host.ssh(f"stat -c %s {error}")) < 2**20
+    process.wait_until(
+        lambda: site.host.ssh(f"ls {paths.LOGS} | grep -c old.log || true").strip() == "0",
+        30,
+        "One API's own rotation",
+    )
+    assert site.host.ssh(f"ls {paths.LOGS}/{new}")
+    assert site.host.ssh("systemctl is-failed one-api-logrotate one-api-logs || true").split() == [
+        "inactive", "inactive",
+    ]  # fmt: skip

@@ -50,7 +50,11 @@ LOST = {
     "down": N_("One API did not run when the callback came (HTTP {status})."),
     "slow": N_("One API did not answer the callback in time (HTTP {status})."),
     "limited": N_("One API's rate limit refused the callback (HTTP 429)."),
-    "failed": N_("One API failed over the callback (HTTP {status})."),
+    "failed": N_(
+        "One API failed over the callback (HTTP {status}). For Alipay and WeChat Pay One Hub does"
+        " so after each start until somebody orders through that payment row: any order, or"
+        " `one-api-infra test-payment`, ends it."
+    ),
     "cut": N_("The gateway hung up before One API had answered (HTTP 499)."),
     "refused": N_("One API refused the callback: {answer}"),
     "unpaid": N_("The gateway called, but to say that the order is not paid."),

@@ -53,3 +53,16 @@ def test_refused_settings_are_a_failed_run(tmp_path: Path, settings: str) -> Non
     done = runner.run(path, "site", "--dry", quiet=True)
     assert done.code
     assert done.changes == []
+
+
+@pytest.mark.parametrize(
+    ("run", "failed"),
+    [
+        (Run(0, {"results": {"failed_hosts": []}}), False),
+        (Run(1, {"results": {"failed_hosts": ["b"]}}), False),  # another host's failure
+        (Run(1, {"results": {"failed_hosts": ["a"]}}), True),
+        (Run(1, None), True),
+    ],
+)
+def test_a_host_has_failed_where_the_report_names_it(run: Run, *, failed: bool) -> None:
+    assert run.has_failed("a") is failed

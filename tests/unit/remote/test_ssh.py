@@ -38,13 +38,23 @@ def test_stanza_asks_nothing_and_shares_a_connection(tmp_path: Path) -> None:
     lines = [line.strip() for line in ssh.stanza("shop", data, tmp_path).splitlines()]
     assert lines[0] == "Host shop"
     assert {"HostName 198.51.100.7", "User root", "Port 2222", "BatchMode yes"} <= set(lines)
-    assert f"ControlPath {tmp_path}/shop.socket" in lines
+    (shared,) = [line for line in lines if line.startswith(f"ControlPath {tmp_path}/")]
+    assert len(shared) == len(f"ControlPath {tmp_path}/") + 8  # whatever the host is called
     assert not [line for line in lines if line.startswith("IdentityFile")]
 
 
 def test_the_admins_own_configuration_comes_last(tmp_path: Path) -> None:
     text = ssh.stanza("shop", {"ssh_config_file": "~/.ssh/config"}, tmp_path)
     assert text.splitlines()[-1] == "Include ~/.ssh/config"
+
+
+def test_values_with_a_space_are_one_word_to_ssh(tmp_path: Path) -> None:
+    data = {"ssh_hostname": "198.51.100.7", "ssh_key": "/home/me/My Keys/id"}
+    path = tmp_path / "config"
+    path.write_text(ssh.stanza("a" * 60, data, tmp_path) + "\n")
+    command = ["ssh", "-F", str(path), "-G", "a" * 60]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "identityfile /home/me/My Keys/id" in done.stdout
 
 
 def test_a_pinned_key_is_all_that_is_known(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from one_api_infra.shared.certificate import choose, renew_before
+from one_api_infra.shared.certificate import choose, differing, renew_before
 from tests.unit.examples import DAY, NOW, certificate
 
 NAMES = ("pay.site-example.com",)
@@ -42,3 +42,21 @@ def test_wildcard_covers_one_label() -> None:
 def test_renewal_is_a_third_before_the_end(days: int) -> None:
     hours = int(renew_before(days * DAY).split()[0])
     assert abs(hours - days * 8) <= 1
+
+
+@pytest.mark.parametrize(
+    ("profile", "noted", "differs"),
+    [
+        ("shortlived", "shortlived", False),
+        ("shortlived", "", False),  # of a certbot that does not know profiles
+        (None, "shortlived", True),  # its certificates of six days would go on
+        (None, "None", False),
+        (None, "", False),
+    ],
+)
+def test_a_profile_that_is_wished_for_no_more_is_another(
+    profile: str | None, noted: str, *, differs: bool
+) -> None:
+    wanted = {"required_profile": profile} if profile else {}
+    found = {"required_profile": noted} if noted else {}
+    assert bool(differing(wanted, found)) is differs
