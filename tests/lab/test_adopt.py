@@ -217,8 +217,8 @@ def test_adopted_and_back(theirs: LabSite) -> None:
     )
 
     # What it did since then is adopted, not what was adopted before.
-    if layout.proxy:
-        site.host.ssh(f"systemctl stop {layout.proxy}")
+    if layout.proxy:  # some are gone as soon as they have been stopped
+        site.host.ssh(f"systemctl stop {layout.proxy} 2>/dev/null || true")
     if not layout.is_on_a_server:
         statement = "UPDATE users SET quota = quota + 77 WHERE id = 1"
         code = (

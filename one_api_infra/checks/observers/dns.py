@@ -129,8 +129,10 @@ def _zone_servers(target: Target, name: str) -> list[tuple[str, str]]:
 def _caa(name: str, by: str | None) -> Caa | None:
     """The closest CAA set at or above a name (RFC 8659, 3)."""
     for parent in _parents(name):
+        is_shared = parent != f"{name}."
         try:
-            answer = _of_zones(by).resolve(parent, "CAA", search=False)
+            resolver = _of_zones(by) if is_shared else _resolver(by)
+            answer = resolver.resolve(parent, "CAA", search=False)
         except NO_ANSWER:
             continue
         except dns.resolver.NoNameservers:
