@@ -2,7 +2,7 @@
 
 from pyinfra import local
 
-from one_api_infra.desired import move, nginx, system
+from one_api_infra.desired import certificate, move, nginx, system
 from one_api_infra.desired.resources import Directory
 from one_api_infra.remote import operations, target
 from one_api_infra.shared import paths, units
@@ -37,5 +37,7 @@ operations.command(
     due=lambda snapshot: nginx.is_due(site, snapshot),
     follows=tuple(file.path for file in nginx.notes()),
     keeps_files=True,
+    # A certificate that is still to be obtained needs no look before.
+    asks=lambda snapshot: not (site.certificate == "acme" and certificate.is_due(site, snapshot)),
     starts=units.NGINX,
 )

@@ -44,7 +44,6 @@ LOG_RIGHTS = "www-data adm 640"
 NJS = "libnginx-mod-http-js"
 NJS_CONF = "/usr/share/nginx/modules-available/mod-http-js.conf"
 NJS_MODULE = f"{paths.NGINX}/modules-enabled/50-mod-http-js.conf"
-WORKER_CONNECTIONS = 32768  # a half-open connection takes one for ten seconds
 BACKLOG = 4096  # the kernel allows no more (net.core.somaxconn)
 # The largest request that a group of routes takes.
 BODY_LIMITS = {"callback": "64k", "login": "64k", "web": "32m", "relay": "128m"}
@@ -210,7 +209,7 @@ def parts(site: Site, features: Features, handed_to: str = "") -> dict[str, str]
 
 def _workers(site: Site) -> dict[str, object]:
     return {
-        "worker_connections": WORKER_CONNECTIONS,
+        "worker_connections": nginx_release.WORKER_CONNECTIONS,
         "backlog": BACKLOG,
         "drain_minutes": site.drain_minutes,
     }
@@ -283,7 +282,7 @@ def conf(features: Features) -> File | None:
     """``nginx.conf``, where it is ours to write."""
     if not features.owns_conf:
         return None
-    return render.file(CONF, worker_connections=WORKER_CONNECTIONS)
+    return render.file(CONF, worker_connections=nginx_release.WORKER_CONNECTIONS)
 
 
 def notes() -> tuple[File, ...]:
@@ -292,7 +291,7 @@ def notes() -> tuple[File, ...]:
         DROP_IN,
         loaded=paths.NGINX_LOADED,
         loaded_sum=paths.NGINX_SUM,
-        files=WORKER_CONNECTIONS * 2,
+        files=nginx_release.FILES,
     )
     return (render.file(paths.NGINX_SUM, "755"), drop_in)
 

@@ -88,8 +88,9 @@ class Concern:
     @property
     def spec(self) -> SnapshotSpec:
         """All that a snapshot must hold; for a unit file also its unit."""
-        paths = [*(file.path for file in self.files), *(each.path for each in self.directories)]
-        named = (path.rpartition("/") for path in paths)
+        written = [file.path for file in self.files]
+        paths = [*written, *(each.path for each in self.directories)]
+        named = (path.rpartition("/") for path in written)
         found = [name for folder, _slash, name in named if folder == units.FOLDER]
         own = SnapshotSpec(
             paths=(*paths, *self.secrets),

@@ -51,6 +51,7 @@ class Snapshot:
     unread: set[str] = field(default_factory=set)  # by systemd
     outdated: set[str] = field(default_factory=set)  # units that run as their files were before
     is_stale: bool = False  # a command has run since: probes may see something else now
+    is_old: bool = False  # so may every question
 
     def has_file(self, file: File) -> bool:
         """Whether the file is there, as wanted in every respect."""

@@ -21,7 +21,7 @@ from one_api_infra.desired import changes
 from one_api_infra.desired.artifact import Artifact
 from one_api_infra.desired.changes import Change
 from one_api_infra.desired.resources import Directory, File
-from one_api_infra.desired.snapshot import PathState, Snapshot, path_state
+from one_api_infra.desired.snapshot import READ_BY_STATE, PathState, Snapshot, path_state
 from one_api_infra.remote import inventory, lock, timeline
 from one_api_infra.remote.snapshot import AskingCommand, forget, gather
 from one_api_infra.remote.target import current_host
@@ -60,11 +60,17 @@ def files(
     files: Iterable[File] = (),
     absent: Iterable[str] = (),
 ) -> Commands:
-    """Make folders, write files, each atomically, and remove paths, by one command."""
+    """Make folders, write files, each atomically, and remove paths, by one command.
+
+    Where the agent on the server would now tell something else, it is asked on the way.
+    """
     snapshot = gather(probes=False)
     due = changes.differing(snapshot, directories, files, absent)
     for path, wanted in due.items():  # first: a plan ends at the first command
         current_host().log(f"~ {path}" if wanted else f"- {path}")
+    if due.keys() & READ_BY_STATE:
+        yield from _carry_out(changes.files(due), "", AskingCommand)
+        return
     yield from _carry_out(changes.files(due), "all as wanted")
     for path, wanted in due.items():
         snapshot.note(path, path_state(wanted) if wanted else None)
@@ -168,8 +174,8 @@ def command(  # noqa: PLR0913  # one a kind of need
     ``keeps_files``: it changes no file, user or unit that another operation compares, so that the
     next look can wait for one that asks a probe. ``stays_due``: nothing else does what it does, so
     that no look is needed where it was due before. ``is_asked``: another operation asks for what
-    it changes, so that it is to be looked at again. ``asks``: probes alone see what
-    it changes, and the next operation asks them, so that this command does on its way.
+    it changes, so that it is to be looked at again. ``asks``: the next operation would look again,
+    so that this command does on its way.
     ``starts``: a unit that runs afterwards, for operations that ask for nothing else.
     """
     snapshot = gather(probes=False)

@@ -4,7 +4,6 @@ Meanwhile this machine reads the deploys and imports what they stand on.
 """
 
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 from weakref import WeakKeyDictionary, WeakSet
@@ -53,10 +52,10 @@ class SnapshotFact(FactBase[Snapshot]):
 
 
 class AskingCommand(StringCommand):
-    """A command and, if it succeeds, what probes see after it, in one journey."""
+    """A command and, if it succeeds, the look after it, in one journey."""
 
     def __init__(self, command: str, **options: Any) -> None:
-        super().__init__(asking(command, _wanted[_host()].probes), **options)
+        super().__init__(asking(command, _wanted[_host()]), **options)
 
     @override
     def execute(
@@ -64,16 +63,15 @@ class AskingCommand(StringCommand):
     ) -> tuple[bool, CommandOutput]:
         done, output = super().execute(state, host, connector_arguments)
         if done:
-            probes = _read(output.stdout_lines).probes
-            known = _seen[host][True]
-            _seen[host] = {True: replace(known, probes=probes, written=set(), is_stale=False)}
+            outdated = _seen[host][True].outdated
+            _seen[host] = {True: replace(_read(output.stdout_lines), outdated=outdated)}
         return done, output
 
 
-def asking(command: str, probes: Mapping[str, str]) -> str:
-    """The script that runs a command, and then asks probes; its exit code is the command's."""
-    left = f'[ -s "${STATE_LEFT}" ] && cat "${STATE_LEFT}" || {probes["state"]}'
-    asks = _script(SnapshotSpec(probes={**probes, "state": left}))
+def asking(command: str, wanted: SnapshotSpec) -> str:
+    """The script that runs a command, and then looks; its exit code is the command's."""
+    left = f'[ -s "${STATE_LEFT}" ] && cat "${STATE_LEFT}" || {wanted.probes["state"]}'
+    asks = _script(replace(wanted, probes={**wanted.probes, "state": left}))
     return CARRY_OUT_AND_ASK.format(command=command, asks=asks)
 
 
@@ -104,10 +102,15 @@ def gather(*, probes: bool = True, files: bool = False) -> Snapshot:
         _let_go_of_what_is_old(host)
     seen = _seen.setdefault(host, {})
     known = seen.get(phase)
-    is_over = known and ((probes and known.is_stale) or (files and bool(known.written)))
-    if known is None or is_over:
+    if known is None or _is_over(known, probes=probes, files=files):
         seen[phase] = _awaited(host) or _looked(host)
+        if known:
+            seen[phase].outdated.update(known.outdated)
     return seen[phase]
+
+
+def _is_over(known: Snapshot, *, probes: bool, files: bool) -> bool:
+    return known.is_old or (probes and known.is_stale) or (files and bool(known.written))
 
 
 def _let_go_of_what_is_old(host: Host) -> None:
@@ -145,7 +148,8 @@ def _awaited(host: Host) -> Snapshot | None:
 
 def forget() -> None:
     """Look anew at the next question, whatever it is: paths and units have changed."""
-    _seen.pop(_host(), None)
+    for known in _seen.get(_host(), {}).values():
+        known.is_old = True
     _begun.pop(_host(), None)
 
 

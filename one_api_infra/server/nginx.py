@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from one_api_infra.shared.site_file import SiteFile
 from one_api_infra.shared.texts import _
 
 SERVE_SECONDS = 15
+POLL = 0.02  # seconds
 LINK = f"{paths.NGINX}/one-api"
 INCLUDE = "one-api.conf"
 WORKER = "www-data"
@@ -198,10 +200,25 @@ def _raise_limit() -> None:
     raise that itself: then a thousand connections that say nothing are all it takes.
     """
     pid = Path("/run/nginx.pid")
-    if pid.exists():
+    if pid.exists() and _is_short_of_files(pid.read_text().strip()):
         most = "ulimit -Hn"  # of a unit, which is what nginx would get at its next start
         limit = run("systemd-run", "--quiet", "--pipe", "--wait", "--collect", "sh", "-c", most)[1]
         run("prlimit", "--pid", pid.read_text().strip(), f"--nofile={limit}:{limit}")
+
+
+def _is_short_of_files(pid: str) -> bool:
+    """Whether nginx may open less than it needs, and systemd could give it more."""
+    return _may_open(pid)[0] < min(nginx_release.FILES, _may_open("1")[1])
+
+
+def _may_open(pid: str) -> tuple[float, ...]:
+    """How many files a process may open, and how many it may let itself open."""
+    try:
+        limits = Path(f"/proc/{pid}/limits").read_text()
+    except OSError:  # it has just died
+        return (inf, inf)
+    soft, hard = re.findall(r"^Max open files +(\S+) +(\S+)", limits, re.MULTILINE)[0]
+    return tuple(inf if each == "unlimited" else float(each) for each in (soft, hard))
 
 
 def _wait(before: set[str], token: str) -> str | None:
@@ -211,7 +228,7 @@ def _wait(before: set[str], token: str) -> str | None:
         # An old worker answers too, until it is told to go: it would prove the old configuration.
         if are_relieved(before, _workers(), _is_leaving) and (problem := _serves(token)) is None:
             return None
-        time.sleep(0.05)
+        time.sleep(POLL)
     return f"{problem}\n{tail(_error_log())}"
 
 

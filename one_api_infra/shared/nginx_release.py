@@ -1,8 +1,11 @@
-"""The name of a set of nginx' parts, on both sides."""
+"""A set of nginx' parts, on both sides: its name, and what it takes of the server."""
 
 import hashlib
 import json
 from collections.abc import Mapping
+
+WORKER_CONNECTIONS = 32768  # a half-open connection takes one for ten seconds
+FILES = WORKER_CONNECTIONS * 2  # one towards the client, one towards One API
 
 
 def name(parts: Mapping[str, str]) -> str:

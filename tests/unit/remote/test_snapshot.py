@@ -1,4 +1,4 @@
-"""A command and what probes see after it, in one journey."""
+"""A command and the look after it, in one journey."""
 
 import subprocess
 from pathlib import Path
@@ -6,15 +6,16 @@ from pathlib import Path
 import pytest
 
 from one_api_infra.desired import snapshot
+from one_api_infra.desired.resources import SnapshotSpec
 from one_api_infra.remote import compression
 from one_api_infra.remote.snapshot import asking
 from one_api_infra.shared.paths import STATE_LEFT
 
-PROBES = {"state": "echo looked", "other": "echo seen"}
+WANTED = SnapshotSpec(paths=("/etc/passwd",), probes={"state": "echo looked", "other": "echo seen"})
 
 
 def asked(command: str, folder: Path) -> tuple[int, snapshot.Snapshot | None]:
-    script = ["sh", "-c", asking(command, PROBES)]
+    script = ["sh", "-c", asking(command, WANTED)]
     done = subprocess.run(script, env={"PATH": "/usr/bin:/bin", "TMPDIR": str(folder)},
                           stdout=subprocess.PIPE, text=True, check=False)  # fmt: skip
     assert not list(folder.iterdir())  # nothing of it stays
@@ -36,6 +37,7 @@ def test_what_the_command_has_left_is_not_looked_at_again(
 ) -> None:
     code, found = asked(command, tmp_path)
     assert (code, found and found.probes) == (0, {"state": (state,), "other": ("seen",)})
+    assert found and found.paths["/etc/passwd"].sha256
 
 
 @pytest.mark.parametrize("command", ["exit 7", "set -e; (exit 7); true", "sh -c 'exit 7'"])
