@@ -22,6 +22,13 @@ if backup.is_wanted(site):
         files=backup.files(site),
         absent=backup.absent(site),
     )
+    operations.command(
+        name=_("Let the stream go on with changed settings"),
+        script=backup.restream_script(),
+        due=lambda snapshot: site.is_streamed and backup.is_stream_stale(snapshot),
+        follows=(),
+        keeps_files=True,
+    )
     for unit in host.loop(units.STREAM_STARTERS if site.is_streamed else ()):
         operations.unit(name=_("Start {unit}", unit=unit), unit=unit, beside=(units.STREAM_DRILL,))
     if not site.is_streamed:

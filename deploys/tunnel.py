@@ -22,13 +22,12 @@ if site.tunnels:
         directories=tunnel.directories(site),
         files=tunnel.files(site),
     )
-    for each in host.loop(site.tunnels):
-        operations.command(
-            name=_("End what a replaced key of {name} has opened", name=each.name),
-            script=paths.agent(f"tunnel-end {each.user}"),
-            due=lambda _snapshot: False,
-            follows=(each.key_file,),
-        )
+    operations.command(
+        name=_("End what replaced keys have opened"),
+        script=paths.agent("tunnel-end"),
+        due=lambda snapshot: tunnel.has_replaced_keys(site, snapshot),
+        follows=tuple(each.key_file for each in site.tunnels),
+    )
     operations.command(
         name=_("Let sshd take tunnels"), script=tunnel.load_ssh_script(), due=tunnel.is_ssh_stale
     )

@@ -265,6 +265,15 @@ CHECKS = (
         ),
     ),
     _preflight(
+        "one_api.database",
+        N_("The data on the server are in the database that is wanted"),
+        N_("One API keeps its data in {theirs} here; with {ours} it would begin with none"),
+        N_(
+            'set "database_url" as it was (without it One API takes sqlite); if the data were'
+            ' brought over: "waive": ["one_api.database"]'
+        ),
+    ),
+    _preflight(
         "certificate.external",
         N_("A certificate that somebody else manages can be served"),
         N_("{path} is not fit to be served: {reason}"),

@@ -130,6 +130,10 @@ CHECKS = (
                 N_("{holder} holds port {port}, which One API needs"),
                 N_('`{stop}`; or set "one_api_port" to a free one'),
             ),
+            "second": Fault(
+                N_("{holder} holds port {port}, which One API needs while it is upgraded"),
+                N_('`{stop}`; or set "one_api_second_port" to a free one'),
+            ),
         },
         _holder,
     ),

@@ -43,7 +43,12 @@ CHECKS = (
         N_("Each tunnel has its certificate, and sshd lets its developer forward and no more"),
         {
             "rules": Fault(
-                N_("sshd has other rules for {user} than those of the tunnel {name}"), DEPLOY
+                N_("sshd has other rules for {user} than those of the tunnel {name}"),
+                N_(
+                    "`pyinfra inventory.py deploys/tunnel.py`; if it stays so, let"
+                    " /etc/ssh/sshd_config begin with the line Include"
+                    " /etc/ssh/sshd_config.d/*.conf, then `systemctl reload ssh`"
+                ),
             ),
             "barred": Fault(
                 N_("sshd lets {user} not in: AllowUsers, AllowGroups, DenyUsers or DenyGroups"),

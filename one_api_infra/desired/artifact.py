@@ -10,7 +10,7 @@ import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from one_api_infra.desired.cache import CACHE
 from one_api_infra.desired.site import Site
@@ -19,6 +19,7 @@ from one_api_infra.shared.validation import Problem, ValidationError
 
 CHUNK = 1 << 20
 TIMEOUT = (10, 60)
+PROGRAMS = (b"\x7fELF", b"#!")
 
 
 @dataclass(frozen=True)
@@ -41,16 +42,33 @@ def obtain(site: Site, architecture: str, lock: Path) -> Artifact:
     """The executable for a server, checked against the settings' sha256 or the lock file."""
     source = site.artifact or url(site, architecture)
     remote = urlsplit(source).scheme in {"http", "https"}
-    path = _download(source) if remote else Path(source)
+    path, name = _download(source) if remote else Path(source), shown(source)
     found = Artifact(path, _sha256(path))
-    expected = site.artifact_sha256 or (_locked(lock, source) if remote else None)
+    expected = site.artifact_sha256 or (_locked(lock, name) if remote else None)
+    is_program = _is_program(path)
+    if remote and (not is_program or (expected and expected != found.sha256)):
+        path.unlink()
     if expected and expected != found.sha256:
-        if remote:
-            path.unlink()
-        raise _mismatch(source, expected, found.sha256, lock, pinned=bool(site.artifact_sha256))
+        raise _mismatch(name, expected, found.sha256, lock, pinned=bool(site.artifact_sha256))
+    if not is_program:
+        raise _no_program(name)
     if remote and not site.artifact_sha256:
-        _record(lock, source, found.sha256)
+        _record(lock, name, found.sha256)
     return found
+
+
+def shown(source: str) -> str:
+    """A URL without what may be a password: it stands in messages, and in a file that is shared."""
+    parts = urlsplit(source)
+    if parts.scheme not in {"http", "https"}:
+        return source
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def _is_program(path: Path) -> bool:
+    """A mirror that fails answers with a page, and often with HTTP 200."""
+    with path.open("rb") as stream:
+        return stream.read(4).startswith(PROGRAMS)
 
 
 def _sha256(path: Path) -> str:
@@ -66,7 +84,8 @@ def _sha256(path: Path) -> str:
 def _download(source: str) -> Path:
     import requests  # noqa: PLC0415  # most runs download nothing
 
-    target = CACHE / hashlib.sha256(source.encode()).hexdigest()[:16] / Path(source).name
+    name = Path(urlsplit(source).path).name[-100:] or "one-api"
+    target = CACHE / hashlib.sha256(source.encode()).hexdigest()[:16] / name
     if target.exists():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -81,7 +100,9 @@ def _download(source: str) -> Path:
                 stream.writelines(reply.iter_content(CHUNK))
             return arrival.rename(target)
     except requests.RequestException as error:
-        expected = _("{source} can be fetched: {error}", source=source, error=error)
+        # An error's own words may repeat the URL.
+        words = str(error).replace(source, shown(source))
+        expected = _("{source} can be fetched: {error}", source=shown(source), error=words)
         remedy = _('set "artifact_mirror", or download it yourself and set "artifact" to its path')
         raise ValidationError([Problem("artifact", expected, remedy)]) from None
 
@@ -95,6 +116,12 @@ def _record(lock: Path, source: str, sha256: str) -> None:
     recorded = json.loads(lock.read_text()) if lock.exists() else {}
     if recorded.get(source) != sha256:
         lock.write_text(json.dumps(recorded | {source: sha256}, indent=1, sort_keys=True) + "\n")
+
+
+def _no_program(source: str) -> ValidationError:
+    expected = _("{source} is a program for Linux", source=source)
+    remedy = _("see what it is; a mirror that fails sends a page: set another `artifact_mirror`")
+    return ValidationError([Problem("artifact", expected, remedy)])
 
 
 def _mismatch(

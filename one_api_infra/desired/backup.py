@@ -27,6 +27,10 @@ STREAM_LEFT = (
     *map(units.path, STREAM_UNITS), paths.STREAM_CONFIG, paths.STREAM_ENVIRONMENT,
     paths.STREAM_DRILL, paths.STREAM_KNOWN_HOSTS, paths.DRILL_STREAM, paths.STREAM_CACHE,
 )  # fmt: skip
+READ_BY_STREAM = (
+    *(paths.BACKUP, paths.STREAM_CONFIG, paths.STREAM_ENVIRONMENT),
+    *(paths.BACKUP_SSH_KEY, paths.BACKUP_KNOWN_HOSTS),
+)
 LEFT = (
     *map(units.path, UNITS), *STREAM_LEFT, paths.BACKUP, paths.BACKUP_SSH_KEY,
     paths.BACKUP_KNOWN_HOSTS, paths.BACKUP_FIRST_CONTACTS, paths.BACKUP_STATE, paths.DRILL_STATE,
@@ -165,6 +169,23 @@ def _removal(starters: tuple[str, ...], left: tuple[str, ...]) -> str:
     return f"{stop}; rm -rf {' '.join(left)} && systemctl daemon-reload"
 
 
+def is_stream_stale(snapshot: Snapshot) -> bool:
+    """Whether the stream runs with settings of before: both parts read them at their start."""
+    began = [
+        int(snapshot.unit(unit, "ActiveEnterTimestamp").removeprefix("@") or 0)
+        for unit in (units.STREAM_STORE, units.STREAM)
+        if snapshot.is_active(unit)
+    ]
+    written = [int(line) for line in snapshot.probes.get("stream_read", ()) if line.isdigit()]
+    is_new = bool(snapshot.written.intersection(READ_BY_STREAM))
+    return bool(began) and (is_new or max(written, default=0) > min(began))
+
+
+def restream_script() -> str:
+    """The command that starts anew what of the stream runs."""
+    return f"systemctl try-restart {units.STREAM_STORE} {units.STREAM}"
+
+
 def stream_is_left(snapshot: Snapshot) -> bool:
     """Whether something of the stream is there."""
     return any(path in snapshot.paths for path in STREAM_LEFT)
@@ -230,5 +251,6 @@ def concern(site: Site) -> Concern:
                 *(*units.BACKUP_STARTERS, units.BACKUP, units.DRILL, units.JOURNAL),
                 *(*units.STREAM_STARTERS, units.STREAM_DRILL),
             ),
+            probes={"stream_read": f"stat -c %Y {' '.join(READ_BY_STREAM)}"} if is_ours else {},
         ),
     )

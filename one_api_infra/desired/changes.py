@@ -33,7 +33,8 @@ USER_ADD = (
     "group=--user-group; ! getent group {user} >/dev/null || group='--gid '{user};"
     " number=; old=$(stat -c %u {home} 2>/dev/null || echo 0);"
     ' [ "$old" = 0 ] || getent passwd "$old" >/dev/null || number="--uid $old";'
-    " useradd --system $group $number --no-create-home --shell /usr/sbin/nologin"
+    # Without a password: where sshd has UsePAM no, a locked user is let in by no key.
+    " useradd --system --password '*' $group $number --no-create-home --shell /usr/sbin/nologin"
     " --home-dir {home} {user}"
 )
 PLACED = "install -D -m {mode} {arrival} {new} && rm -f {arrival} &&"

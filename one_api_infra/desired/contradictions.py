@@ -5,11 +5,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from one_api_infra.desired import proxies, variables
-from one_api_infra.shared import callback, editions, move, repository
+from one_api_infra.shared import callback, editions, move, repository, stream
 from one_api_infra.shared.texts import _
 from one_api_infra.shared.validation import Problem
 
-LOCAL_PORTS = (move.GATE_PORT, callback.REPLAY_PORT)  # nginx' own, on loopback
+LOCAL_PORTS = (move.GATE_PORT, callback.REPLAY_PORT, stream.PORT)  # on loopback
 NEEDS_BINDING = ("zerossl.com", "sectigo.com", "ssl.com", "digicert.com", "goog")
 OWN_PORTS = {"one_api_port": 3000, "one_api_second_port": 3001}
 
@@ -28,6 +28,10 @@ def _external(values: Mapping[str, Any]) -> Iterable[Problem]:
         if f".{host}".endswith(tuple(f".{each}" for each in NEEDS_BINDING)):
             expected = _("a CA that wants no external account (EAB), for which there is no setting")
             yield Problem("acme_server", expected, _("leave it out: Let's Encrypt is right"))
+        for name in ("certificate_file", "certificate_key_file"):
+            if values[name]:
+                expected = _("it is served where somebody else manages the certificate alone")
+                yield Problem(name, expected, _('add "certificate": "external", or remove it'))
         return
     for name in ("certificate_file", "certificate_key_file"):
         if not values[name]:
@@ -47,8 +51,8 @@ def _plain_downloads(values: Mapping[str, Any]) -> Iterable[Problem]:
 def _ports(values: Mapping[str, Any]) -> Iterable[Problem]:
     for name, right in OWN_PORTS.items():
         port = values[name]
-        if port in {22, 80, 443, *LOCAL_PORTS}:
-            expected = _("a port that ssh and nginx do not use")
+        if port in LOCAL_PORTS:
+            expected = _("a port that nothing else of one-api-infra uses")
             yield Problem(name, expected, _("leave it out: {port} is right", port=right))
         if port in values["open_ports"]:
             expected = _(
@@ -98,7 +102,7 @@ def _backup(values: Mapping[str, Any]) -> Iterable[Problem]:
 
 def _tunnel_domains(values: Mapping[str, Any]) -> Iterable[Problem]:
     """A tunnel's name is nobody else's on this server, and its certificate is certbot's."""
-    taken = {values["domain"], values["callback_domain"]}
+    taken = {values["domain"], values["callback_domain"], *values["certificate_names"]}
     for each in values["tunnels"]:
         if each.domain in taken:
             expected = _("a domain that nothing else on this server has")
@@ -128,12 +132,19 @@ def _proxies(values: Mapping[str, Any]) -> Iterable[Problem]:
     if values["proxy_protocol"] and not values["trusted_proxies"]:
         expected = _("whose word of the client's address is to be believed")
         yield Problem("trusted_proxies", expected, _('add "trusted_proxies": ["10.0.0.5"]'))
-    if proxies.CLOUDFLARE in values["trusted_proxies"] and len(values["trusted_proxies"]) > 1:
+    others = [each for each in values["trusted_proxies"] if not _is_of_cloudflare(each)]
+    if proxies.CLOUDFLARE in values["trusted_proxies"] and others:
         expected = _("cloudflare alone: it tells the client's address in a header of its own")
-        yield Problem("trusted_proxies", expected, _("leave the other entries out"))
+        remedy = _("leave {others} out; a file may hold newer ranges of Cloudflare's",
+                   others=", ".join(others))  # fmt: skip
+        yield Problem("trusted_proxies", expected, remedy)
     if values["proxy_protocol"] and values["moves_from"]:
         expected = _("not while a site moves: its former server hands on without that protocol")
         yield Problem("proxy_protocol", expected, _("leave it out until the move is over"))
+
+
+def _is_of_cloudflare(entry: str) -> bool:
+    return entry == proxies.CLOUDFLARE or entry.startswith("/")
 
 
 def _dns(values: Mapping[str, Any]) -> Iterable[Problem]:

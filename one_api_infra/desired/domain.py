@@ -132,8 +132,8 @@ def _name(name: str, path: str, *, lab: bool) -> str:
         )
     if lab and name.endswith(f".{LAB_SUFFIX}"):
         return name
-    if special := _special(name):
-        expected = _("a public domain; {special} is reserved (RFC 6761)", special=special)
+    if reserved := special(name):
+        expected = _("a public domain; {special} is reserved (RFC 6761)", special=reserved)
         raise ValidationError([Problem(path, expected, _("use a domain that you own"))])
     if suffixes().is_public(_in_own_letters(name)):
         expected = _("a name below a public suffix; {name} is one itself", name=name)
@@ -141,7 +141,7 @@ def _name(name: str, path: str, *, lab: bool) -> str:
     return name
 
 
-def _special(name: str) -> str | None:
+def special(name: str) -> str | None:
     labels = name.split(".")
     tails = (".".join(labels[start:]) for start in range(len(labels)))
     return next((tail for tail in tails if tail in SPECIAL_USE), None)

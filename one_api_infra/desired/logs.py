@@ -12,7 +12,8 @@ OLD_LOGROTATE = "/etc/logrotate.d/one-api-infra"  # until 1.3: by day alone
 GUARD = f"{paths.AGENT}/disk-guard"
 OWN_LOGROTATE = f"{paths.CONFIG}/logrotate-one-api.conf"
 OWN_STATE = f"{paths.LOGS}/logrotate.state"
-MOST = 1024  # MiB that FOLDER may take
+MOST = 1024  # MiB that the callback log may take
+TUNNELS = 128  # MiB that all tunnels' records may take beside
 RESERVE = 16  # MiB that only the callback log may use
 LOW, HIGH = 32, 64  # MiB free: below LOW callbacks get 503, above HIGH they pass again
 
@@ -28,7 +29,7 @@ def files(site: Site) -> tuple[File, ...]:
         guard,
         render.file(units.path(units.DISK), guard=GUARD, sha256=guard.sha256, logs=FOLDER),
         render.file(
-            LOGROTATE, logs=FOLDER, days=site.log_days, megabytes=MOST
+            LOGROTATE, logs=FOLDER, days=site.log_days, megabytes=MOST, tunnels_megabytes=TUNNELS
         ),
         render.file(
             units.path(units.LOGROTATE),

@@ -69,6 +69,11 @@ FOREIGN = (
     ' then continue; fi; echo "file $f";'
     " sed 's/#.*//' $f | grep -oE 'default_server|server_name[^;]*' | sort -u; done"
 )
+# Twice nginx would not start with it.
+NAMES_HASH = (
+    "grep -slE '^\\s*server_names_hash_bucket_size' /etc/nginx/nginx.conf"
+    " /etc/nginx/conf.d/*.conf /etc/nginx/sites-enabled/*"
+)
 CONF_OWNER = (
     "if [ ! -s /etc/nginx/nginx.conf ] ||"
     " head -n 1 /etc/nginx/nginx.conf | grep -q one-api-infra; then echo ours;"
@@ -102,6 +107,7 @@ class Features:
     ipv6: bool
     default_server: bool
     owns_conf: bool
+    names_hash: bool
     njs: bool
     served: Certificate | None
     former: tuple[Certificate, ...]
@@ -121,6 +127,7 @@ class Features:
             # Not beside other sites: one of them may be the default server implicitly.
             default_server=not foreign,
             owns_conf=mine,
+            names_hash=not snapshot.probe("nginx_names_hash"),
             # Without njs the log has the answer's size, not its bytes.
             njs=NJS_MODULE in snapshot.paths,
             served=(now_served := served(site, snapshot)),
@@ -134,7 +141,7 @@ def served(site: Site, snapshot: Snapshot) -> Certificate | None:
     """The certificate that nginx is to serve now, if there is one."""
     now = float(snapshot.probe("time") or 0)
     found = certificate_files.certificates(snapshot)
-    external = site.certificate_file
+    external = site.certificate_file if site.certificate == "external" else None
     return certificate.choose(found, site.domains, now, lab=site.lab, external=external)
 
 
@@ -175,6 +182,7 @@ def parts(site: Site, features: Features, handed_to: str = "") -> dict[str, str]
         "origin": site.origin,
         "tls": _tls(site, features.served),
         "ipv6": features.ipv6,
+        "names_hash": features.names_hash,
         "default_server": features.default_server,
         "http2_directive": features.version >= (1, 25, 1),
         "keepalive_min_timeout": features.version >= (1, 27, 4),
@@ -273,8 +281,9 @@ def _tls(site: Site, served: Certificate | None) -> Mapping[str, object] | None:
         return None
     # A wildcard too: a name that was called before, and that it covers, is called still.
     own = site.domains if served.covers(site.domains) else served.names
+    more = (name for name in site.certificate_names if served.covers([name]))
     wildcards = (name for name in served.names if name.startswith("*."))
-    names = tuple(dict.fromkeys((*own, *wildcards)))
+    names = tuple(dict.fromkeys((*own, *more, *wildcards)))
     return {"names": names, "certificate": served.certificate_file, "key": served.key_file}
 
 
@@ -359,6 +368,7 @@ def concern(_site: Site) -> Concern:
                 "nginx_version": "nginx -V",
                 "logs": f"stat -c '%U %G %a' {paths.CALLBACK_LOG} {paths.ACCESS_LOG}",
                 "nginx_foreign": FOREIGN,
+                "nginx_names_hash": NAMES_HASH,
                 "nginx_conf_owner": f"[ ! -e {CONF} ] || {CONF_OWNER}",
                 "nginx_loaded": f"cat {paths.NGINX_LOADED} && {paths.NGINX_SUM}",
                 "ipv6": "[ -e /proc/net/if_inet6 ] || echo no",

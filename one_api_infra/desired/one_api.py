@@ -111,7 +111,9 @@ def has_given(site: Site) -> bool:
 
 
 def _given(site: Site) -> Mapping[str, Secret]:
-    urls = {site.edition.database_variable: site.database_url, CACHE: site.redis_url}
+    given = site.database_url.reveal() if site.database_url else ""
+    url = Secret(database.for_one_api(given)) if given else None
+    urls = {site.edition.database_variable: url, CACHE: site.redis_url}
     return {name: url for name, url in urls.items() if url}
 
 

@@ -14,11 +14,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from one_api_infra.shared.secret import Secret
-from one_api_infra.shared.texts import _
+from one_api_infra.shared.texts import N_, _
 from one_api_infra.shared.validation import Problem, ValidationError
 
 Parser = Callable[[Any, str], Any]
 
+SIGNS = N_("other signs of the password than letters and digits are written in percent: %23 for #")
 LONGEST = 4096  # bytes of a setting; Linux takes no longer path either
 URL = r"https?://[A-Za-z0-9._~:/?#\[\]@!$&()*+,;=%-]+"
 # What Debian's tzdata has: the old names without an area are in tzdata-legacy since Debian 13.
@@ -99,7 +100,9 @@ def number(least: int, most: int) -> Parser:
                 most=most,
                 value=brief(value),
             )
-            raise refuse(path, expected, _("write the number without quotes"))
+            is_number = isinstance(value, int) and not isinstance(value, bool)
+            remedy = _("choose one of these") if is_number else _("write the number without quotes")
+            raise refuse(path, expected, remedy)
         return value
 
     return parse

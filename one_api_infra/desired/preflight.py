@@ -106,11 +106,13 @@ def _ports(_site: Site, snapshot: Snapshot) -> Iterable[Problem]:
             yield catalogue.problem("network.port_taken", network.kind(holder), **held)
 
 
-def _one_api_port(site: Site, snapshot: Snapshot) -> Iterable[Problem]:
-    holder = _holder(snapshot, site.one_api_port)
-    if holder and not snapshot.is_active(units.ONE_API):
-        held = network.stop(holder, str(site.one_api_port))
-        yield catalogue.problem("network.port_taken", "one_api", **held)
+def _one_api_ports(site: Site, snapshot: Snapshot) -> Iterable[Problem]:
+    ports = {"one_api": site.one_api_port, "second": site.one_api_second_port}
+    for fault, port in ports.items():
+        holder = _holder(snapshot, port)
+        if holder and holder.unit not in {units.ONE_API, units.SECOND}:
+            held = network.stop(holder, str(port))
+            yield catalogue.problem("network.port_taken", fault, **held)
 
 
 def _holder(snapshot: Snapshot, port: int) -> Holder | None:
@@ -160,6 +162,15 @@ def edition(site: Site, snapshot: Snapshot) -> Iterable[Problem]:
         yield catalogue.problem("one_api.edition", theirs=theirs, ours=site.edition.name)
 
 
+def _other_database(site: Site, snapshot: Snapshot) -> Iterable[Problem]:
+    """Without its URL One API would begin anew, with no user and no order."""
+    state, address = snapshot.state().database, _url(site)
+    ours = address.kind if address else database.SQLITE
+    is_there = isinstance(state, Database) and state.obstacle != "gone"
+    if isinstance(state, Database) and is_there and state.kind != ours:
+        yield catalogue.problem("one_api.database", theirs=state.kind, ours=ours)
+
+
 def _clock(snapshot: Snapshot, now: float) -> Iterable[Problem]:
     theirs = float(snapshot.probe("time") or now)
     if host.is_off(theirs - now):
@@ -184,8 +195,12 @@ def _database(site: Site, snapshot: Snapshot) -> Iterable[Problem]:
 
 def _address(site: Site) -> Address | None:
     """Where the database is to be reached over the network."""
-    found = database.parse(site.database_url.reveal()) if site.database_url else None
+    found = _url(site)
     return found if found and found.host else None
+
+
+def _url(site: Site) -> Address | None:
+    return database.parse(site.database_url.reveal()) if site.database_url else None
 
 
 CHECKS: tuple[Check, ...] = (
@@ -193,15 +208,16 @@ CHECKS: tuple[Check, ...] = (
     _system,
     _disk,
     _ports,
-    _one_api_port,
+    _one_api_ports,
     _closed_ports,
     _foreign_site,
     _foreign_one_api,
     edition,
+    _other_database,
 )
 
 
-OF_A_BLANK_SERVER: tuple[Check, ...] = (_one_api_port, _foreign_site, _foreign_one_api)
+OF_A_BLANK_SERVER: tuple[Check, ...] = (_one_api_ports, _foreign_site, _foreign_one_api)
 
 
 def _database_probes(site: Site) -> Mapping[str, str]:
@@ -230,7 +246,7 @@ def concern(site: Site) -> Concern:
                 **_database_probes(site),
                 "ours": f"grep -slF one-api-infra {' '.join(SHARED_NAMES)}",
                 "edition": EDITION,
-                "cgroups": _cgroups(80, 443, site.one_api_port),
+                "cgroups": _cgroups(80, 443, *site.ports),
                 "uid": "id -u",
                 "os_release": "cat /etc/os-release",
                 "disk": "df -k --output=target,avail / /var /opt /etc",

@@ -52,4 +52,8 @@ def _lines(path: str) -> list[str]:
     except (OSError, ValueError) as error:
         expected = _("a file with one network on each line: {error}", error=error)
         raise refuse(SETTING, expected, _("name a file on this machine")) from None
-    return [line for line in lines if line and not line.startswith("#")]
+    found = [line for line in lines if line and not line.startswith("#")]
+    if not found:
+        expected = _("a file with one network on each line; {path} holds none", path=path)
+        raise refuse(SETTING, expected, _("fetch the list again, and look into it"))
+    return found

@@ -9,10 +9,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from one_api_infra.checks import catalogue
 from one_api_infra.desired import contradictions, parsers, proxies
-from one_api_infra.desired.domain import Domain
+from one_api_infra.desired.domain import Domain, special
 from one_api_infra.desired.parsers import Parser, matching, refuse
 from one_api_infra.shared import database, editions, environment_file, repository
 from one_api_infra.shared.secret import Secret
@@ -49,21 +50,35 @@ def _secret_url(value: Any, path: str) -> Secret:
     return secret
 
 
+def _acme_email(value: Any, path: str) -> str:
+    """Of a mailbox that there is: Let's Encrypt knows what examples hold."""
+    found = str(parsers.email(value, path))
+    if special(found.rpartition("@")[2].lower()):
+        expected = _("an address of yours: the CA refuses an example's")
+        raise refuse(path, expected, _("write one at which you read mail"))
+    return found
+
+
 def _database_url(value: Any, path: str) -> Secret:
     secret = parsers.secret(value, path)
     try:
         database.parse(secret.reveal())
     except ValueError:
         expected = _("a PostgreSQL or MySQL database in One API's own form")
-        remedy = _("write postgres://user:password@host/db or user:password@tcp(host:3306)/db")
+        remedy = _(
+            "write postgres://user:password@host/db, where {signs};"
+            " or user:password@tcp(host:3306)/db",
+            signs=_(parsers.SIGNS),
+        )
         raise refuse(path, expected, remedy) from None
     return secret
 
 
 def _redis_url(value: Any, path: str) -> Secret:
     secret = parsers.secret(value, path)
-    if not re.fullmatch(r"(rediss?|unix)://\S+", secret.reveal()):
-        raise refuse(path, _("the URL of a Redis"), _("write redis://:password@host:6379/0"))
+    if not database.is_redis(secret.reveal()):
+        remedy = _("write redis://:password@host:6379/0; {signs}", signs=_(parsers.SIGNS))
+        raise refuse(path, _("the URL of a Redis"), remedy)
     return secret
 
 
@@ -96,6 +111,16 @@ def _value_of(value: Any, path: str) -> str:
         )
         raise refuse(path, expected, _("write the value in quotes"))
     return str(value)
+
+
+def _pip_index(value: Any, path: str) -> str:
+    """It stands in command lines, which every user of the server may read."""
+    found = str(parsers.url(value, path))
+    if "@" in urlsplit(found).netloc:
+        expected = _("the URL of an index, without a password")
+        remedy = _("write the password into root's ~/.netrc: machine HOST login NAME password …")
+        raise refuse(path, expected, remedy)
+    return found
 
 
 def _repository(value: Any, path: str) -> Secret:
@@ -189,7 +214,7 @@ _tunnel_name = matching(
     r"[a-z][a-z0-9-]{0,15}", "a name of at most 16 small letters and digits", "write it as alice"
 )
 _public_key = matching(
-    r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-\S+|sk-\S+) [A-Za-z0-9+/=]+( [\w.@+-]*)?",
+    r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-\S+|sk-\S+) [A-Za-z0-9+/=]+( [\w.@+ -]*)?",
     "a public key of ssh",
     "copy the line of `cat ~/.ssh/id_ed25519.pub`; `ssh-keygen -t ed25519` makes one",
 )
@@ -208,14 +233,14 @@ _certificate_names = parsers.listing(_certificate_name)
 SETTINGS: dict[str, Setting] = {
     "domain": Setting(_domain, REQUIRED),
     "callback_domain": Setting(_domain),
-    "acme_email": Setting(parsers.email),
+    "acme_email": Setting(_acme_email),
     "edition": Setting(parsers.choice(*editions.EDITIONS), "one-hub"),
     "version": Setting(parsers.version),
     "artifact": Setting(_artifact),
     "artifact_mirror": Setting(parsers.url),
     "artifact_sha256": Setting(parsers.sha256),
-    "one_api_port": Setting(parsers.port, 3000),
-    "one_api_second_port": Setting(parsers.port, 3001),
+    "one_api_port": Setting(parsers.number(1024, 65535), 3000),
+    "one_api_second_port": Setting(parsers.number(1024, 65535), 3001),
     "drain_minutes": Setting(parsers.number(1, 24 * 60), 30),
     "upgrade_max_failures": Setting(parsers.number(1, 100), 5),
     "upgrade_max_slowdown": Setting(parsers.number(2, 1000), 3),
@@ -244,7 +269,7 @@ SETTINGS: dict[str, Setting] = {
     "certificate_names": Setting(_certificate_names, ()),
     "key_type": Setting(parsers.choice("ecdsa", "rsa"), "ecdsa"),
     "certbot": Setting(parsers.choice("venv", "distribution"), "venv"),
-    "pip_index": Setting(parsers.url),
+    "pip_index": Setting(_pip_index),
     "pip_wheels": Setting(parsers.choice("server", "admin"), "server"),
     "connections_per_address": Setting(parsers.number(2, 100_000), 512),
     "open_ports": Setting(parsers.listing(parsers.open_port), ()),
@@ -278,6 +303,7 @@ SETTINGS: dict[str, Setting] = {
 
 
 IN_LAB: Mapping[Parser, Parser] = {
+    _acme_email: parsers.email,
     _domain: _lab_domain,
     _tunnels: _lab_tunnels,
     _certificate_names: parsers.listing(_lab_certificate_name),

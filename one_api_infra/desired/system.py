@@ -2,6 +2,7 @@
 
 import shlex
 from functools import cache
+from urllib.parse import urlsplit
 
 from one_api_infra.checks import catalogue
 from one_api_infra.desired import logs, render, roots, zipapp
@@ -160,10 +161,12 @@ def venv_script(site: Site) -> str:
     mark = requirements(site).sha256
     new = f"{paths.AGENT}/venv-{mark[:12]}-$(date +%s)"
     unpack, source, done = _wheels(site)
+    lock = f"{paths.AGENT}/venv.lock"
     # Left behind, they would be taken for those of other requirements.
     brought = WHEELS if site.pip_wheels == "admin" else ""
     return (
-        f"set -e; exec 9>{paths.AGENT}/venv.lock; flock 9; new={new};"
+        # Who may read a lock may hold it; and the services read what root's own umask would hide.
+        f"set -e; umask 077; exec 9>{lock}; chmod 600 {lock}; flock 9; umask 022; new={new};"
         f" trap 'rm -rf $new {brought}' EXIT; python3 -m venv --without-pip $new; {unpack}"
         f" PYTHONPATH=$(echo {PIP}) $new/bin/python -m pip install"
         f" -q --disable-pip-version-check --no-compile {source} {PIP_SAFE} -r {paths.REQUIREMENTS};"
@@ -181,10 +184,17 @@ def venv_script(site: Site) -> str:
 def _wheels(site: Site) -> tuple[str, str, str]:
     """How pip comes to wheels: what is done before, its options, what is done after."""
     if site.pip_wheels == "server":
-        return "", f"--index-url {shlex.quote(site.pip_index)}" if site.pip_index else "", ""
+        return "", shlex.join(pip_index(site)), ""
     folder = "$new/wheels"
     unpack = f"mkdir {folder} && tar -xf {WHEELS} -C {folder};"
     return unpack, f"--no-index --find-links {folder}", f"rm -rf {folder};"
+
+
+def pip_index(site: Site) -> tuple[str, ...]:
+    """pip's options for the index. Without TLS it wants the host named; the sums are pinned."""
+    parts = urlsplit(site.pip_index or "")
+    index = ("--index-url", site.pip_index) if site.pip_index else ()
+    return (*index, "--trusted-host", parts.netloc) if parts.scheme == "http" else index
 
 
 def is_compiled(snapshot: Snapshot) -> bool:

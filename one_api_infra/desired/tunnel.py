@@ -76,19 +76,29 @@ def lineage(each: Tunnel, snapshot: Snapshot) -> Certificate | None:
 
 
 def lacks_certificate(site: Site, snapshot: Snapshot) -> bool:
-    """Whether a tunnel's certificate is still to be obtained."""
-    return any(lineage(each, snapshot) is None for each in site.tunnels)
+    """Whether a tunnel's certificate is still to be obtained, or is another than is wanted."""
+    due = snapshot.state().due_tunnels
+    return any(lineage(each, snapshot) is None or each.lineage in due for each in site.tunnels)
+
+
+def has_replaced_keys(site: Site, snapshot: Snapshot) -> bool:
+    """Whether a key was replaced, and what the one of before has opened not ended."""
+    return bool(set(snapshot.probe("tunnel_keys").split()).intersection(users(site)))
 
 
 def is_left(site: Site, snapshot: Snapshot) -> bool:
     """Whether something of a tunnel is there that is not wanted."""
     there = set(snapshot.probe("tunnels").split())
+    names = {each.name for each in snapshot.state().certificates}  # a move brings them along
+    there |= {name for name in names if name.startswith(tunnel.PREFIX)}
     return bool(there - set(users(site)))
 
 
 def concern(site: Site) -> Concern:
     """The tunnels' part."""
     there = f"getent passwd | grep -o '^{USER}[^:]*'; ls {paths.TUNNELS} 2>/dev/null; :"
+    ended = paths.TUNNEL_KEYS_ENDED
+    keys = f'cd {paths.TUNNEL_KEYS} && for u in *; do cmp -s "$u" {ended}/"$u" || echo "$u"; done'
     loaded = f'[ "$({SSH_SUM})" = "$(cat {paths.TUNNEL_SSH_LOADED})" ] && echo loaded'
     return Concern(
         files=files(site),
@@ -96,6 +106,8 @@ def concern(site: Site) -> Concern:
         units=(units.TUNNEL_TIMER,) if site.tunnels else (),
         users=users(site),
         beside=SnapshotSpec(
-            users=(USER,), units=(SSH,), probes={"tunnels": there, "tunnel_ssh": loaded}
+            users=(USER,),
+            units=(SSH,),
+            probes={"tunnels": there, "tunnel_ssh": loaded, "tunnel_keys": keys},
         ),
     )

@@ -63,11 +63,17 @@ def requirements(text: str, python: str) -> str:
 
 def command(site: Site, python: str, architecture: str) -> list[str]:
     """pip's command, but for the folder and the requirements."""
-    index = ["--index-url", site.pip_index] if site.pip_index else []
     machine = MACHINES[architecture]
     return [
         *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"),
-        *(*system.PIP_SAFE.split(), *index, "--implementation", "cp", "--python-version", python),
+        *(
+            *system.PIP_SAFE.split(),
+            *system.pip_index(site),
+            "--implementation",
+            "cp",
+            "--python-version",
+            python,
+        ),
         *(f"--platform=manylinux_{each}_{machine}" for each in GLIBC),
         f"--platform=manylinux2014_{machine}",
     ]

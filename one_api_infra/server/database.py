@@ -254,8 +254,10 @@ def _cache(url: str) -> str:
         )
         with contextlib.closing(client):
             client.ping()
-    except Exception as error:
+    except redis.RedisError as error:
         return reason(error)
+    except Exception as error:  # of the URL: its words may hold the password
+        return type(error).__name__
     return ""
 
 

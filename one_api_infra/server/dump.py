@@ -5,6 +5,7 @@ restic's input for a short file.
 """
 
 import contextlib
+import fcntl
 import os
 import shutil
 import sqlite3
@@ -37,6 +38,15 @@ MARIADB_DUMP = ("--single-transaction", "--complete-insert", "--skip-extended-in
 
 def dump() -> None:
     """Make the copy, and note what it holds; CommandError leaves the one before."""
+    folder = os.open(paths.DUMP, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)  # the backup's and an upgrade's would destroy each other
+        _dump()
+    finally:
+        os.close(folder)
+
+
+def _dump() -> None:
     url = database.given().get(database.URL, "")
     new = Path(paths.DUMP, f"{DATABASE_FILE}.new")
     for end in ("", "-journal", "-wal"):  # of one that was killed

@@ -1,11 +1,10 @@
 """Sending the journal of payments off the server as soon as it grows, and bringing it back."""
 
-import shutil
 import time
 from pathlib import Path
 
 from one_api_infra.server import backup as backup_of
-from one_api_infra.server import drill
+from one_api_infra.server import drill, user_files
 from one_api_infra.server import restic as restic_of
 from one_api_infra.server.local import CommandError, must, run, site, write
 from one_api_infra.server.restic import Restic
@@ -40,16 +39,14 @@ def bring(stage: Path) -> None:
     """Let the callback service find the newest journal: this server's own, or a repository's."""
     if run("id", USER)[0]:
         return
-    source = Path(paths.JOURNAL)
-    if not source.is_dir():
-        source = _newest(stage)
-    if not source.is_dir():
+    must("install", "-d", "-o", USER, "-g", USER, "-m", "750", paths.CALLBACKS)
+    target = paths.JOURNAL_RESTORED
+    user_files.remove(USER, target)
+    if Path(paths.JOURNAL).is_dir():
+        must("runuser", "-u", USER, "--", "cp", "-rT", paths.JOURNAL, target)
         return
-    target = Path(paths.JOURNAL_RESTORED)
-    shutil.rmtree(target, ignore_errors=True)
-    must("install", "-d", "-o", USER, "-g", USER, "-m", "750", paths.CALLBACKS, str(target))
-    for path in sorted(source.glob("*.jsonl")):
-        must("install", "-o", USER, "-g", USER, "-m", "640", str(path), str(target / path.name))
+    for path in sorted(_newest(stage).glob("*.jsonl")):
+        user_files.leave(path, USER, target, path.name)
 
 
 def _newest(stage: Path) -> Path:

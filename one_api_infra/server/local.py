@@ -62,7 +62,9 @@ _held: list[IO[str]] = []
 @contextlib.contextmanager
 def locked() -> Iterator[None]:
     """Let no other command change the site meanwhile."""
-    with Path(LOCK).open("w") as lock:
+    handle = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with os.fdopen(handle, "w") as lock:
+        os.fchmod(handle, 0o600)  # whoever may read it may hold it for ever
         fcntl.flock(lock, fcntl.LOCK_EX)
         _held.append(lock)
         try:
@@ -141,12 +143,16 @@ def write(path: str | Path, content: str | bytes, mode: int = 0o600) -> None:
         target.rename(f"{target}.aside.{int(time.time())}")
     data = content.encode() if isinstance(content, str) else content
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    with os.fdopen(handle, "wb") as stream:
-        os.fchmod(stream.fileno(), mode)
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    Path(name).rename(target)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            os.fchmod(stream.fileno(), mode)
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(name).rename(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)  # on a full disk each try would leave one
+        raise
 
 
 def remember(path: str | Path, content: str, mode: int = 0o600) -> None:

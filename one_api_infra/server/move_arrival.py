@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from one_api_infra.server import load, one_api
+from one_api_infra.server import load, one_api, user_files
 from one_api_infra.server.local import CommandError, must, run, write
 from one_api_infra.shared import move, paths, plain, units
 from one_api_infra.shared.backup import DATABASE_FILE
@@ -142,7 +142,7 @@ def _merge() -> tuple[str, ...]:
         return ()
     _must_be_plain(changes)
     must("install", "-d", "-o", load.USER, "-g", load.USER, "-m", "700", paths.DUMP)
-    must("install", "-o", load.USER, "-g", load.USER, "-m", "600", str(changes), CHANGES)
+    user_files.leave(changes, load.USER, paths.DUMP, Path(CHANGES).name)
     name = Path(COMING).stat().st_ctime_ns
     try:
         return tuple(_as_one_api("move-merge", CHANGES, str(name)).splitlines())
@@ -159,10 +159,7 @@ def finish() -> None:
     """Take the callbacks that the old server could not hand on; it has no key here any more."""
     path = _staged(f"{paths.MOVE}/callbacks.jsonl")
     if path.exists() and path.stat().st_size and run("id", CALLBACKS)[0] == 0:
-        target = Path(paths.JOURNAL_RESTORED)
-        must("install", "-d", "-o", CALLBACKS, "-g", CALLBACKS, "-m", "750", str(target))
-        rights = ("-o", CALLBACKS, "-g", CALLBACKS, "-m", "640")
-        must("install", *rights, str(path), str(target / "moved.jsonl"))
+        user_files.leave(path, CALLBACKS, paths.JOURNAL_RESTORED, "moved.jsonl")
     with contextlib.suppress(OSError):
         lines = Path(AUTHORIZED).read_text().splitlines(keepends=True)
         write(AUTHORIZED, "".join(line for line in lines if move.COMMENT not in line))

@@ -97,7 +97,7 @@ def is_as_written() -> bool:
 
 def problem() -> str:
     """Why nginx would not start or reload with what is on disk; empty if it would."""
-    code, output = run("nginx", "-t", "-q")
+    code, output = run(*nginx_release.TEST)
     return next((line for line in output.splitlines() if "[emerg]" in line), output) if code else ""
 
 
@@ -202,7 +202,7 @@ def _raise_limit() -> None:
     pid = Path("/run/nginx.pid")
     if pid.exists() and _is_short_of_files(pid.read_text().strip()):
         most = "ulimit -Hn"  # of a unit, which is what nginx would get at its next start
-        limit = run("systemd-run", "--quiet", "--pipe", "--wait", "--collect", "sh", "-c", most)[1]
+        limit = run(*nginx_release.OUTSIDE, "sh", "-c", most)[1]
         run("prlimit", "--pid", pid.read_text().strip(), f"--nofile={limit}:{limit}")
 
 

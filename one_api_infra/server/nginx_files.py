@@ -21,7 +21,7 @@ def swap(
     install(configuration, root)
     try:
         wrong = serve()
-    except CommandError as error:
+    except (CommandError, OSError) as error:
         wrong = str(error)
     if wrong:
         restore(root, previous)

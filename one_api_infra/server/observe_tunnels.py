@@ -48,7 +48,8 @@ def _rules(user: str) -> list[str]:
 def has_rules(rules: list[str], each: Tunnel) -> bool:
     """Whether sshd keeps the user in its folder, without a program."""
     folder = each.folder.rpartition("/")[0]
-    wanted = (f"chrootdirectory {folder}/%u", "forcecommand /usr/sbin/nologin", "maxsessions 0")
+    wanted = (f"chrootdirectory {folder}/%u", "forcecommand /usr/sbin/nologin", "maxsessions 0",
+              "disableforwarding no")  # fmt: skip
     return all(line in rules for line in wanted)
 
 

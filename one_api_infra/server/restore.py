@@ -15,7 +15,17 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from one_api_infra.server import backup as backup_of
-from one_api_infra.server import drill, dump, journal, load, one_api, revived, stream, upgrade
+from one_api_infra.server import (
+    drill,
+    dump,
+    journal,
+    load,
+    one_api,
+    revived,
+    stream,
+    upgrade,
+    user_files,
+)
 from one_api_infra.server import restic as restic_of
 from one_api_infra.server.local import CommandError, must, run, site, write
 from one_api_infra.server.restic import Restic
@@ -348,7 +358,7 @@ def _database_aside(aside: Path) -> None:
     if load.url():
         dumped = Path(paths.DUMP, backup.DATABASE_FILE)
         if dumped.exists() and not (aside / dumped.name).exists():
-            shutil.copyfile(dumped, aside / dumped.name)
+            user_files.read(dumped, aside / dumped.name)
         return
     if Path(paths.DATABASE).exists() and not (aside / Path(paths.DATABASE).name).exists():
         for side in reversed(load.SIDES):  # the file itself last: its name says that all are there
@@ -370,7 +380,8 @@ def _bring_ledger() -> None:
     for side in load.SIDES:
         Path(f"{paths.LEDGER}{side}").unlink(missing_ok=True)
     _make_callbacks_folder()
-    must("install", "-o", CALLBACKS, "-g", CALLBACKS, "-m", "640", str(copy), paths.LEDGER)
+    ledger = Path(paths.LEDGER)
+    user_files.leave(copy, CALLBACKS, str(ledger.parent), ledger.name)
 
 
 def _make_callbacks_folder() -> None:
@@ -391,15 +402,15 @@ def _bring_if_absent(path: str, owner: str) -> None:
     source, target = _staged(path), Path(path)
     if not source.exists() or (target.exists() and any(target.iterdir())):
         return
-    if owner == CALLBACKS:
-        if run("id", CALLBACKS)[0]:
-            return  # the site has no callback service
-        _make_callbacks_folder()
+    if owner:
+        if run("id", owner)[0] == 0:  # else the site has no callback service
+            _make_callbacks_folder()
+            user_files.leave_all(source, owner, path)
+        return
     new = target.with_name(f"{target.name}.restored")
     shutil.rmtree(new, ignore_errors=True)
     must("cp", "-a", str(source), str(new))
-    user = owner or "root"
-    must("chown", "-R", "--no-dereference", f"{user}:{user}", str(new))
+    must("chown", "-R", "--no-dereference", "root:root", str(new))
     if target.exists():
         target.rmdir()
     new.rename(target)

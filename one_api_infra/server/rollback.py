@@ -8,7 +8,7 @@ import shutil
 import time
 from pathlib import Path
 
-from one_api_infra.server import drill, dump, load, one_api, schema, upgrade
+from one_api_infra.server import drill, dump, load, one_api, schema, upgrade, user_files
 from one_api_infra.server.local import CommandError, link, run
 from one_api_infra.server.serving import under_way
 from one_api_infra.shared import paths, units
@@ -80,27 +80,32 @@ def _bring(release: str, facts: Facts) -> None:
     for unit in STOPPED:
         run("systemctl", "stop", unit)
     try:
-        after = _put_aside(folder)
+        _put_aside(folder)
         _load(folder, facts)
         current = Path(paths.CURRENT).readlink()
-        link(paths.CURRENT, f"{paths.ONE_API}/releases/{release}")
-        link(paths.PREVIOUS, current)
+        _link(Path(f"{paths.ONE_API}/releases/{release}"), current)
         if problem := one_api.restart():
+            _load_after(folder)
+            _link(current, Path(f"{paths.ONE_API}/releases/{release}"))
             raise CommandError(problem)
     finally:
         run("systemctl", "start", *reversed(running))
-    print(_("What was here before is in {path}.", path=after))
+    print(_("What was here before is in {path}.", path=upgrade.keep_after(folder)))
 
 
-def _put_aside(folder: Path) -> Path:
+def _link(current: Path, before: Path) -> None:
+    link(paths.CURRENT, current)
+    link(paths.PREVIOUS, before)
+
+
+def _put_aside(folder: Path) -> None:
     """What is here now, once: of a run that was cut off it is the only copy."""
-    after = folder / f"{DATABASE_FILE}.after"
+    after = folder / upgrade.AFTER
     if not after.exists():
         with upgrade.dumped() as made:
-            shutil.copyfile(made / DATABASE_FILE, folder / "after.new")
-            shutil.copyfile(made / FACTS_FILE, folder / f"{FACTS_FILE}.after")
+            user_files.read(made / DATABASE_FILE, folder / "after.new")
+            user_files.read(made / FACTS_FILE, folder / f"{FACTS_FILE}.after")
         (folder / "after.new").rename(after)
-    return after
 
 
 def _load(folder: Path, facts: Facts) -> None:
@@ -111,11 +116,18 @@ def _load(folder: Path, facts: Facts) -> None:
         load.load(copy, facts)
     except CommandError:
         if facts.kind == MYSQL:
-            shutil.copyfile(folder / f"{DATABASE_FILE}.after", copy)
-            load.load(copy, drill.facts_of(folder / f"{FACTS_FILE}.after"))
+            _load_after(folder)
         raise
     finally:
         copy.unlink(missing_ok=True)
+
+
+def _load_after(folder: Path) -> None:
+    """What was here, back in its place."""
+    copy = folder / f"{DATABASE_FILE}.copy"
+    shutil.copyfile(folder / upgrade.AFTER, copy)
+    load.load(copy, drill.facts_of(folder / f"{FACTS_FILE}.after"))
+    copy.unlink(missing_ok=True)
 
 
 def _previous() -> str:

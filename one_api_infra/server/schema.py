@@ -1,6 +1,7 @@
 """The schema of One API's database, to know whether a release has changed it."""
 
 from one_api_infra.server import database, load
+from one_api_infra.server.local import CommandError
 from one_api_infra.shared.database import MYSQL, SQLITE
 
 COLUMNS = {
@@ -17,7 +18,10 @@ SECONDS = 60
 
 
 def text() -> str:
-    """The tables and columns, a line each."""
-    with database.opened(load.url(), SECONDS) as (kind, query):
-        rows = query(COLUMNS.get(kind, POSTGRESQLS))
+    """The tables and columns, a line each; CommandError if the database does not tell them."""
+    try:
+        with database.opened(load.url(), SECONDS) as (kind, query):
+            rows = query(COLUMNS.get(kind, POSTGRESQLS))
+    except Exception as error:  # each of the drivers has errors of its own
+        raise CommandError(database.reason(error)) from None
     return "".join(f"{name}: {text}\n" for name, text in rows)

@@ -40,6 +40,7 @@ def _told() -> str:
         renewal=renewal,
         former=former_domains.observe(),
         awaited=former_domains.awaited(current),
+        due_tunnels=certbot.due_tunnels(current),
         has_account=certbot.has_account(renewal),
         database=database.state(),
         journal=database.journal_on_disk(),

@@ -22,8 +22,10 @@ SECONDS = 40.0  # One API has thirty
 RUN_SECONDS = 300.0
 GIVE_UP = 4 * 86400.0  # no gateway calls, and no order waits, any longer
 UNANSWERED = (502, 504)  # nginx' own words for a developer who is away
-# The developer's end, for a One API that does not run, has an error, or limits its callers.
-LATER = (429, 500, 502, 503, 504)
+# The developer's end, for a One API that does not run or limits its callers.
+LATER = (429, 502, 503, 504)
+ERROR = 500  # One API's own: the first callback after a start may panic
+TRIES, PAUSE = 3, 1.0  # seconds
 UNIT_FILES = (units.TUNNEL_TIMER, units.TUNNEL)
 SERVICE_USER = "one-api-tunnel"
 
@@ -76,7 +78,16 @@ def is_due(found: Callback, now: float) -> bool:
 
 
 def _send(each: Tunnel, found: Callback) -> bool:
-    """Whether the developer's end has taken it; the rules of what is passed on stand there."""
+    """Whether the developer's end has taken it; one that breaks One API holds up no other."""
+    for _try in range(TRIES):
+        if (status := _answer(each, found)) != ERROR:
+            return status not in LATER
+        time.sleep(PAUSE)
+    return True
+
+
+def _answer(each: Tunnel, found: Callback) -> int:
+    """What the developer's end says; the rules of what is passed on stand there."""
     request = loopback.as_it_came(found)
     told = {**request.headers, "X-Real-IP": found.client, "Host": each.domain}
     told |= {tunnel.REPLAY: found.id, tunnel.RECORDED: str(found.at)}
@@ -84,11 +95,11 @@ def _send(each: Tunnel, found: Callback) -> bool:
     connection = Socket(each.socket(CALLBACKS), timeout=SECONDS)
     try:
         connection.request(request.method, ascii_uri(request.uri), request.body or None, headers)
-        return connection.getresponse().status not in LATER
+        return connection.getresponse().status
     except (http.client.InvalidURL, ValueError):
-        return True  # what strangers have sent, and nobody can send again
+        return 400  # what strangers have sent, and nobody can send again
     except (OSError, http.client.HTTPException):
-        return False
+        return UNANSWERED[0]
     finally:
         connection.close()
 
@@ -98,10 +109,14 @@ def ascii_uri(uri: str) -> str:
     return "".join(each if each.isascii() else quote(each) for each in uri)
 
 
-def end_connections(user: str) -> None:
-    """Let whoever is in by a key that was replaced begin again."""
-    if user.startswith(tunnel.PREFIX):
-        accounts.end_connections(user)
+def end_connections() -> None:
+    """Let whoever is in by a key that was replaced begin again; the keys are noted for whom not."""
+    Path(paths.TUNNEL_KEYS_ENDED).mkdir(mode=0o700, exist_ok=True)
+    for each in site().tunnels:
+        key, ended = Path(each.key_file).read_text(), Path(paths.TUNNEL_KEYS_ENDED, each.user)
+        if not ended.exists() or ended.read_text() != key:
+            accounts.end_connections(each.user)
+            write(ended, key)
 
 
 def remove_others() -> None:
@@ -131,7 +146,8 @@ def _remove(current: SiteFile, user: str) -> None:
     shutil.rmtree(tunnel.folder(user), ignore_errors=True)
     record = Path(tunnel.callback_log(user))
     state = Path(paths.TUNNEL_STATE, user.removeprefix(tunnel.PREFIX))
-    for path in (*record.parent.glob(f"{record.name}*"), state):
+    ended = Path(paths.TUNNEL_KEYS_ENDED, user)
+    for path in (*record.parent.glob(f"{record.name}*"), state, ended):
         path.unlink(missing_ok=True)
 
 
@@ -141,7 +157,8 @@ def _remove_service() -> None:
         Path(units.path(unit)).unlink(missing_ok=True)
     for path in (paths.TUNNEL_SSH, paths.TUNNEL_SSH_LOADED):
         Path(path).unlink(missing_ok=True)
-    for folder in (paths.TUNNELS, paths.TUNNEL_KEYS, paths.TUNNEL_STATE):
+    own = (paths.TUNNELS, paths.TUNNEL_KEYS, paths.TUNNEL_KEYS_ENDED, paths.TUNNEL_STATE)
+    for folder in own:
         shutil.rmtree(folder, ignore_errors=True)
     run("userdel", SERVICE_USER)
     must("systemctl", "daemon-reload")

@@ -22,6 +22,7 @@ from one_api_infra.server import (
     payment_ports,
     release_proof,
     schema,
+    user_files,
     waiting_room,
 )
 from one_api_infra.server.local import (
@@ -45,6 +46,7 @@ HANDED_SECONDS = 300.0  # for a start, a proof and a reload
 PAYMENT_SECONDS = 35.0  # nginx waits 30 s for the answer to a callback
 SETTLE_SECONDS = 3.0  # One API books a stream's price after its end
 SCHEMA_FILE = "schema.txt"
+AFTER = f"{DATABASE_FILE}.after"  # what a rollback found here
 
 
 def activate(release: str) -> None:
@@ -89,7 +91,8 @@ def must_have_ended() -> None:
 
 
 def _told(current: Upgrade) -> str:
-    until = current.drains_since + site().drain_minutes * 60
+    since = current.drains_since or time.time()  # it may not have come so far
+    until = since + site().drain_minutes * 60
     return _(
         "another change of One API is on its way, and waits for {streams} open requests until"
         " {time:%H:%M:%S %z} at the latest.\n"
@@ -183,15 +186,14 @@ def _keep_database(before: str, release: str, *, is_needed: bool) -> None:
     The one of the upgrade before stays until this one has come to its end: it may be given up.
     """
     folder = kept(before, release)
-    shutil.rmtree(folder, ignore_errors=True)
-    forget_copies({folder, kept(_previous(), before)})
+    forget_copies({kept(_previous(), before)})
     new = folder.with_name("new")
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(mode=0o700, parents=True)
     try:
         with dumped() as made:
             for name in (DATABASE_FILE, FACTS_FILE):
-                shutil.copyfile(made / name, new / name)
+                user_files.read(made / name, new / name)
         write(new / SCHEMA_FILE, schema.text())
     except (CommandError, OSError) as error:
         shutil.rmtree(new)
@@ -212,13 +214,24 @@ def forget_copies(wanted: Collection[Path]) -> None:
     folder = Path(paths.BEFORE_UPGRADE)
     for path in folder.iterdir() if folder.exists() else ():
         if path not in wanted:
+            keep_after(path)
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def keep_after(folder: Path) -> Path:
+    """Put by what a rollback found here: it is the only copy, whatever becomes of the release."""
+    aside = Path(paths.ASIDE, time.strftime("%Y-%m-%dT%H-%M-%S"))
+    for name in (AFTER, f"{FACTS_FILE}.after"):
+        if (folder / name).exists():
+            aside.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (folder / name).rename(aside / name)
+    return aside
 
 
 def _as_one_api() -> list[str]:
     """The words before a command that makes it One API's user's, who knows the database's URL."""
     words = ["systemd-run", "--quiet", "--wait", "--collect", "--pipe"]
-    words.append(f"--property=User={one_api.USER}")
+    words += [f"--property=User={one_api.USER}", "--property=PrivateTmp=yes"]
     if Path(paths.GIVEN).exists():
         words.append(f"--property=LoadCredential=given.env:{paths.GIVEN}")
     return words
@@ -250,8 +263,18 @@ def carry_out() -> None:
 def _after_reboot(current: Upgrade) -> Upgrade:
     """Nothing is left that could be drained; what had not been handed over is given up."""
     if current.phase in {Phase.STARTING, Phase.HANDING}:
-        _give_up(_("the server was rebooted"))
+        if not _is_linked(current):
+            with locked():  # on disk payments may be led to what has gone with the boot before
+                nginx.go_to(site().one_api_port)
+            _give_up(_("the server was rebooted"))
+        _link(current)
     return _save(replace(current, boot=_boot()), Phase.REPLACING)
+
+
+def _is_linked(current: Upgrade) -> bool:
+    """Whether it is the new release that this boot has started: it was cut off just then."""
+    is_new = current.release != current.before
+    return is_new and Path(paths.CURRENT).readlink().name == current.release
 
 
 def _save(current: Upgrade, phase: Phase) -> Upgrade:
@@ -295,7 +318,7 @@ def _hand_over(current: Upgrade) -> None:
     with locked():
         try:
             _hand(second, own, fallback=own)
-        except CommandError as error:
+        except (CommandError, OSError) as error:
             nginx.go_to(own)
             _give_up(str(error))
         # From here on it is the release that a reboot starts.
@@ -323,7 +346,7 @@ def _hand(port: int, before: int, *, fallback: int = 0) -> None:
             _wait_for_payments(before)
             payment_ports.close(before)
             nginx.go_to(port, fallback=fallback)
-        except CommandError:
+        except (CommandError, OSError):
             payment_ports.reopen(before)
             room.lead_to(before)
             raise
@@ -354,7 +377,8 @@ def _connections(port: int, of: str = "") -> int:
 
 def _drain(current: Upgrade, port: int) -> None:
     """Wait until an instance has ended what it has begun, at most as long as the site allows."""
-    until = current.drains_since + site().drain_minutes * 60
+    since = current.drains_since or time.time()  # it may not have come so far
+    until = since + site().drain_minutes * 60
     time.sleep(1)  # nginx closes the connections that it kept
     while count := _connections(port):
         if time.time() > until or Path(paths.DRAIN_NOW).exists():

@@ -14,6 +14,13 @@ MYSQL_URL = re.compile(
     r"(?P<user>[^:/@]+)(?::(?P<password>.*))?@(?P<protocol>tcp|unix)\((?P<address>[^)]+)\)"
     r"/(?P<name>[^?]*)(?:\?(?P<parameters>.*))?"
 )
+# What Go's net/url takes before the @; all else is written as %23.
+USERINFO = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:-]|%[0-9A-Fa-f]{2})*")
+REDIS = re.compile(
+    r"rediss?://(?:(?P<login>[^@/]*)@)?(?:[A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?"
+    r"(?:/\d{0,5})?(?:\?[!-~]*)?"
+    r"|unix://(?:(?P<socket_login>[^@/]*)@)?/[!-~]+"
+)
 # It reaches a shell's /dev/tcp, and a name with other signs is none.
 HOST = re.compile(r"[A-Za-z0-9._:-]{1,253}")
 SPARE = 5  # connections that are left to backups and to people
@@ -75,6 +82,8 @@ def parse(url: str) -> Address:
     found = MYSQL_URL.fullmatch(url)
     if not found:
         raise ValueError("neither postgres://… nor user:password@tcp(host:3306)/name")
+    if not found["name"] or "/" in (found["parameters"] or "") or "?" in (found["password"] or ""):
+        raise ValueError("no name, a / that is not %2F, or a ? which One Hub takes for its own")
     modes = {"true": "verified", "skip-verify": "unverified", "preferred": "preferred"}
     parameters = dict(parse_qsl(found["parameters"] or ""))
     known = (MYSQL, found["user"], Secret(found["password"] or ""), found["name"])
@@ -87,6 +96,8 @@ def parse(url: str) -> Address:
 
 def _postgresql(url: str) -> Address:
     parts = urlsplit(url)
+    if not USERINFO.fullmatch(parts.netloc.rpartition("@")[0]):
+        raise ValueError("signs that are to be written as %23")
     parameters = dict(parse_qsl(parts.query))
     modes = {"disable": "off", "require": "unverified"}
     modes |= {"verify-ca": "verified", "verify-full": "verified"}
@@ -99,6 +110,18 @@ def _postgresql(url: str) -> Address:
     if host.startswith("/"):
         return Address(*known, name, socket=f"{host}/.s.PGSQL.{port}", tls="off")
     return Address(*known, name, host or "localhost", port, tls=tls)
+
+
+def is_redis(url: str) -> bool:
+    """Whether go-redis and redis-py take a URL."""
+    found = REDIS.fullmatch(url)
+    return bool(found and USERINFO.fullmatch(found["login"] or found["socket_login"] or ""))
+
+
+def for_one_api(url: str) -> str:
+    """A URL as all editions take it: One Hub knows PostgreSQL by ``postgres://`` alone."""
+    rest = url.removeprefix("postgresql://")
+    return url if rest == url else f"postgres://{rest}"
 
 
 def _host(address: str, port: int) -> tuple[str, int]:

@@ -107,6 +107,7 @@ ASIDE = f"{STATE}/before-restore"
 
 TUNNELS = "/var/lib/one-api-tunnels"
 TUNNEL_KEYS = f"{CONFIG}/tunnels"
+TUNNEL_KEYS_ENDED = f"{STATE}/tunnel-keys"  # as they were when others' connections were ended
 TUNNEL_SSH = "/etc/ssh/sshd_config.d/one-api-tunnel.conf"
 TUNNEL_SSH_LOADED = f"{STATE}/tunnel-ssh-loaded"
 TUNNEL_STATE = "/var/lib/one-api-tunnel"  # how far each record was sent again

@@ -8,6 +8,7 @@ forced command of an ssh key.
 import re
 import shlex
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from one_api_infra.shared import paths
 
@@ -19,7 +20,7 @@ FORM = re.compile(
     r"|(?:s3|rest):https?://[^\s'\"\\]+|s3:[\w.-]+/[\w./-]+"
     r"|(?:b2|azure|gs|swift):[\w.-]+:[\w./-]*"
 )
-PASSWORD = re.compile(r"(?<=//)([^/@:]*):[^/@]*@")
+PASSWORD = re.compile(r"(?<=//)([^/@:]*):[^/]*@")
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ def parse(text: str) -> Repository:
     found = FORM.fullmatch(text)
     if not found:
         raise ValueError("no repository")
+    if "//" in text:
+        _ = urlsplit(text.partition(":")[2]).port  # a password with a / ends where a port should
     name = PASSWORD.sub(r"\1@", text)
     if login := found["sftp"] or found["login"]:
         return _by_ssh(text, name, found["scheme"] or "sftp", login, found["port"] or "22")

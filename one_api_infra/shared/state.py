@@ -26,9 +26,10 @@ class OneApiState:
 class State:
     """``renewal`` are certbot's notes on the site's certificate, ``has_account`` whether it has the
     one that they name, ``former`` are the certificates of earlier domains, ``awaited`` the names of
-    those at which a gateway may still call, ``is_release`` whether One API's program is whole,
-    ``journal`` SQLite's mode (``wal``, ``rollback``; empty where there is no file), ``upgrade`` the
-    one that is on its way. All is empty on a blank server.
+    those at which a gateway may still call, ``due_tunnels`` the certificates of tunnels that are to
+    be obtained anew, ``is_release`` whether One API's program is whole, ``journal`` SQLite's mode
+    (``wal``, ``rollback``; empty where there is no file), ``upgrade`` the one that is on its way.
+    All is empty on a blank server.
     """
 
     certificates: tuple[Certificate, ...] = ()
@@ -36,6 +37,7 @@ class State:
     has_account: bool = False
     former: tuple[Certificate, ...] = ()
     awaited: tuple[str, ...] = ()
+    due_tunnels: tuple[str, ...] = ()
     database: Database | Unobserved = NOBODY_ASKED
     journal: str = ""
     is_release: bool = False

@@ -10,7 +10,7 @@ from one_api_infra.shared.validation import ValidationError
 from tests.unit.examples import site
 
 RELEASE = "https://github.com/MartialBE/one-hub/releases/download/v0.14.27/one-api"
-CONTENT = b"an executable"
+CONTENT = b"\x7fELF an executable"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
@@ -53,6 +53,20 @@ def test_first_download_is_recorded_and_enforced(cached: Path, tmp_path: Path) -
     with pytest.raises(ValidationError, match=SHA256):
         artifact.obtain(site(), "amd64", lock)
     assert not cached.exists()  # the next run downloads it again
+
+
+def test_page_of_a_mirror_is_no_release(cached: Path, tmp_path: Path) -> None:
+    cached.write_bytes(b"<!doctype html>\n<h1>rate limited</h1>")
+    with pytest.raises(ValidationError, match="artifact_mirror"):
+        artifact.obtain(site(), "amd64", tmp_path / "lock.json")
+    assert not cached.exists()
+    assert not (tmp_path / "lock.json").exists()
+
+
+def test_what_may_be_a_password_stands_nowhere() -> None:
+    source = "https://user:word@git.site-example.com/one-api?private_token=word"
+    assert artifact.shown(source) == "https://git.site-example.com/one-api"
+    assert artifact.shown("/srv/a@b?c") == "/srv/a@b?c"
 
 
 def test_pinned_sum(executable: Path, tmp_path: Path) -> None:

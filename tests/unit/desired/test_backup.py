@@ -41,6 +41,27 @@ def test_contradictions_are_named() -> None:
     assert names(backup_keep={"never": 1}) == {"backup_keep"}
 
 
+RUNNING = {"ActiveState": "active", "ActiveEnterTimestamp": "@100"}
+STREAMS = {"one-api-stream-store.service": RUNNING, "one-api-stream.service": RUNNING}
+
+
+@pytest.mark.parametrize(
+    ("units", "read", "written", "stale"),
+    [
+        (STREAMS, ("90", "100"), set(), False),
+        (STREAMS, ("90", "101"), set(), True),
+        (STREAMS, ("90",), {paths.BACKUP}, True),
+        ({}, ("101",), {paths.BACKUP}, False),  # it will read them when it starts
+        (STREAMS, ("stat: cannot statx '/etc/x'",), set(), False),
+    ],
+)
+def test_stream_with_settings_of_before_is_stale(
+    units: dict[str, dict[str, str]], read: tuple[str, ...], written: set[str], stale: bool
+) -> None:
+    found = Snapshot(units=dict(units), probes={"stream_read": read}, written=written)
+    assert backup.is_stream_stale(found) is stale
+
+
 def test_secrets_are_in_one_private_file() -> None:
     keys = {"AWS_SECRET_ACCESS_KEY": "s3cret-key"}
     known = site(backup=["rest:https://a:s3cret-url@b/"], backup_environment=keys, **PASSWORD)

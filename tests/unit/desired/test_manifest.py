@@ -49,7 +49,9 @@ def test_snapshot_sees_all_that_is_declared() -> None:
     assert set(spec.users) >= set(found.users)
     assert set(spec.packages) >= set(found.packages)
     own = {path.rpartition("/")[2] for path in found.entries if path.startswith(units.FOLDER)}
-    assert set(spec.units) >= {name for name in own if "." in name and not name.endswith((".conf", ".d"))}
+    assert set(spec.units) >= {
+        name for name in own if "." in name and not name.endswith((".conf", ".d"))
+    }
 
 
 def test_no_path_is_declared_twice() -> None:

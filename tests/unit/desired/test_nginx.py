@@ -73,6 +73,14 @@ def test_others_keep_their_configuration() -> None:
     assert configuration["absent"] == []
 
 
+def test_long_name_needs_a_hash_of_its_own_once() -> None:
+    text = nginx.parts(site(), nginx.Features.of(site(), Snapshot()))["http.conf"]
+    assert "server_names_hash_bucket_size" in text
+    others = Snapshot(probes={"nginx_names_hash": ("/etc/nginx/nginx.conf",)})
+    text = nginx.parts(site(), nginx.Features.of(site(), others))["http.conf"]
+    assert "server_names_hash_bucket_size" not in text
+
+
 def test_release_is_named_by_its_content() -> None:
     one, other = parts(look()), parts(look(), one_api_port=3002)
     assert nginx_release.name(one) == nginx_release.name(dict(one))

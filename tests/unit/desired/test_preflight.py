@@ -65,6 +65,12 @@ FAULTS: list[tuple[dict[str, tuple[str, ...]], str, str]] = [
     ),
     ({"listeners": listening("systemd", 80, 1)}, "network.port_taken", "list-sockets"),
     ({"listeners": listening("node", 3000)}, "network.port_taken", "one_api_port"),
+    ({"listeners": listening("node", 3001)}, "network.port_taken", "one_api_second_port"),
+    (
+        {"state": (plain.write(State(database=Database(NOW, "postgresql", ""))),)},
+        "one_api.database",
+        "database_url",
+    ),
     ({"listeners": listening("redis", 6379)}, "firewall.closes_port", "open_ports"),
     ({"listeners": UDP}, "firewall.closes_port", '"51820/udp"'),
     (
@@ -123,7 +129,9 @@ def test_an_opened_port_is_not_cut_off() -> None:
 
 
 POSTGRESQL = "postgres://one:secret@db.example.com/one"
-STATE = plain.write(State(database=Database(1.0, "mysql", "", limit=60, reserved=3, clients=1)))
+STATE = plain.write(
+    State(database=Database(1.0, "postgresql", "", limit=60, reserved=3, clients=1))
+)
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,31 @@ LINEAGE = certificate(name="one-api-tunnel-alice", names=("alice.site-example.co
 
 def look(*certificates: Any, **probes: tuple[str, ...]) -> Snapshot:
     state = plain.write(State(certificates))
-    return Snapshot(probes={"time": (str(NOW),), "state": (state,), **probes})
+    return Snapshot(probes={"time": (str(NOW),), "state": (state,)} | probes)
 
 
 def parts(*certificates: Any) -> dict[str, str]:
     chosen = site(tunnels=TUNNELS)
     return nginx.parts(chosen, nginx.Features.of(chosen, look(*certificates)))
+
+
+def test_certificate_of_another_ca_is_obtained_anew() -> None:
+    chosen = site(tunnels=TUNNELS)
+    assert not tunnel.lacks_certificate(chosen, look(LINEAGE))
+    due = plain.write(State((LINEAGE,), due_tunnels=("one-api-tunnel-alice",)))
+    assert tunnel.lacks_certificate(chosen, look(LINEAGE, state=(due,)))
+
+
+def test_certificate_that_a_move_has_brought_is_left() -> None:
+    assert tunnel.is_left(site(), look(LINEAGE))
+    assert not tunnel.is_left(site(tunnels=TUNNELS), look(LINEAGE))
+
+
+def test_replaced_key_is_known_until_its_connections_are_ended() -> None:
+    chosen = site(tunnels=TUNNELS)
+    assert tunnel.has_replaced_keys(chosen, look(tunnel_keys=("one-api-tunnel-alice",)))
+    assert not tunnel.has_replaced_keys(chosen, look(tunnel_keys=("*",)))
+    assert not tunnel.has_replaced_keys(chosen, look())
 
 
 def test_key_lets_forward_and_no_more() -> None:

@@ -12,6 +12,7 @@ RULES = [
     "chrootdirectory /var/lib/one-api-tunnels/%u",
     "forcecommand /usr/sbin/nologin",
     "maxsessions 0",
+    "disableforwarding no",
 ]
 NOW = 1_700_000_000.0
 

@@ -38,6 +38,11 @@ def test_refused(text: str) -> None:
 
 
 def test_a_password_is_not_shown() -> None:
+    for word in ("s3cret", "s3@cret"):
+        shown = repository.parse(f"rest:https://name:{word}@rest.example.com:8000/ai/").name
+        assert shown == "rest:https://name@rest.example.com:8000/ai/"
+    with pytest.raises(ValueError, match=r"[Pp]ort"):
+        repository.parse("rest:https://name:s3/cret@rest.example.com:8000/ai/")
     found = repository.parse("rest:https://name:s3cret@rest.example.com:8000/ai/")
     assert "s3cret" in found.url
     assert found.name == "rest:https://name@rest.example.com:8000/ai/"
