@@ -7,6 +7,7 @@ from one_api_infra.checks.ledger import STRANGERS
 from one_api_infra.checks.observation import Observation
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Level, Skip
 from one_api_infra.shared import intervals, units
+from one_api_infra.shared.server_observation import Callbacks
 from one_api_infra.shared.texts import N_, _
 from one_api_infra.shared.unobserved import observed
 
@@ -77,7 +78,9 @@ def _channel(observation: Observation) -> Finding:
     monitor = observed(observation.on_server.monitor)
     if not monitor.channels:
         return _no_channel()
-    channels = ", ".join(monitor.undelivered)
+    service = observation.on_server.callbacks
+    of_service = service.state.undelivered if isinstance(service, Callbacks) else ()
+    channels = ", ".join(sorted({*monitor.undelivered, *of_service}))
     return Found("failed", channels, {"channel": channels}) if channels else None
 
 
@@ -211,7 +214,10 @@ CHECKS = (
         {
             "failed": Fault(
                 N_("the last alert did not reach {channel}"),
-                N_('mend "alert_urls", deploy, and read `journalctl -u one-api-monitor`'),
+                N_(
+                    'mend "alert_urls", and deploy; why it was not taken, on the server:'
+                    " `journalctl -u one-api-monitor -u one-api-callbacks`"
+                ),
             )
         },
         _channel,

@@ -82,7 +82,7 @@ def _slowest(samples: Sequence[Room], mount: str) -> float:
 
 def recent(samples: Sequence[Room]) -> list[Room]:
     """The samples that tell of the present trend."""
-    return [each for each in samples if samples[-1][0] - each[0] <= 2 * TREND_SECONDS]
+    return [each for each in samples if 0 <= samples[-1][0] - each[0] <= 2 * TREND_SECONDS]
 
 
 def _memory(observation: Observation) -> Finding:

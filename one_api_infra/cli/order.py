@@ -35,6 +35,7 @@ def order(number: str, inventory: Path, limit: str | None, done: bool, send: boo
             shell = f"ONE_API_INFRA_LANGUAGE={language()} {command}"
             output, error = Server(name, data).run(shell, SECONDS)
             click.secho(_("{name}: order {number}", name=name, number=number), bold=True)
-            click.echo(foreign.printable(output or error))
+            for words in filter(None, (output, error)):
+                click.echo(foreign.printable(words))
             failed = failed or bool(error)
     sys.exit(int(failed))

@@ -235,7 +235,7 @@ def _cgroups(*ports: int) -> str:
     wanted = " or ".join(f"sport = :{port}" for port in ports)
     processes = f"ss -Htlnp '( {wanted} )' | grep -o 'pid=[0-9]*' | sort -u"
     names = f"$({processes} | sed 's:pid=\\(.*\\):/proc/\\1/cgroup:')"
-    return f"awk -F/ 'FNR == 1 {{ print FILENAME, $NF }}' {names} /dev/null"
+    return f"awk -F/ '/[.]service$/ {{ print FILENAME, $NF }}' {names} /dev/null"
 
 
 def concern(site: Site) -> Concern:

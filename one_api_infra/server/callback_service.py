@@ -1,6 +1,7 @@
 """The callback service's commands on the server: a run, one order, the report."""
 
 import contextlib
+import json
 import os
 import sqlite3
 import sys
@@ -88,15 +89,26 @@ def _run(current: SiteFile) -> None:
         except ApiError as error:
             print(_("One API's orders could not be read: {error}", error=error), file=sys.stderr)
         now = time.time()
-        is_next_day = report.keep(ledger, current, now)
-        day = summary.message(ledger, current.domain, now) if is_next_day else {}
+        day = _summary(ledger, current, now)
         urls = _credential("alert-urls", paths.ALERT_URLS)
         channels = notify.channels(urls)
-        worker.tell(ledger, current.domain, channels, lambda box: notify.send(box, urls), day)
+        worker.tell(
+            ledger, current.domain, channels, lambda box: notify.send(box, urls), day, now=now
+        )
         _leave_state(ledger)
         if current.backup:
             journal.append(ledger, Path(paths.JOURNAL), now)
             _copy(ledger, now - current.backup_minutes * 60)
+
+
+def _summary(ledger: Ledger, current: SiteFile, now: float) -> Mapping[str, str]:
+    """The day's, once its page is written; cases are told whether that can be or not."""
+    try:
+        is_next_day = report.keep(ledger, current, now)
+    except OSError as error:
+        print(_("The day's page is not written: {error}", error=error), file=sys.stderr)
+        return {}
+    return summary.message(ledger, current.domain, now) if is_next_day else {}
 
 
 @contextlib.contextmanager
@@ -113,7 +125,7 @@ def _copy(ledger: Ledger, before: float) -> None:
     The live file is never backed up: it changes while it is read.
     """
     copy = Path(paths.LEDGER_COPY)
-    if copy.exists() and copy.stat().st_mtime > before:
+    if copy.exists() and before < copy.stat().st_mtime <= time.time():
         return
     new = copy.with_suffix(".new")
     new.unlink(missing_ok=True)
@@ -196,6 +208,7 @@ def _leave_state(ledger: Ledger) -> None:
         is_behind=ledger.note(worker.BEHIND) == "1",
         tested=tests.read(ledger),
         silent=silent.read(ledger),
+        undelivered=tuple(json.loads(ledger.note(worker.UNDELIVERED) or "[]")),
         quiet_hour=_quiet_hour(ledger) if Path(paths.REBOOT_REQUIRED).exists() else None,
     )
     write(paths.CALLBACKS_STATE, plain.write(state), 0o640)

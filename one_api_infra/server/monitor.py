@@ -22,7 +22,7 @@ from one_api_infra.checks.observation import Observation, Target
 from one_api_infra.server import metrics, notify, observe_monitor
 from one_api_infra.server.local import run, site, write
 from one_api_infra.server.observe_monitor import STATES
-from one_api_infra.shared import paths, plain
+from one_api_infra.shared import outbox, paths, plain
 from one_api_infra.shared.plain import PlainError
 from one_api_infra.shared.server_observation import Server
 from one_api_infra.shared.site_file import SiteFile
@@ -71,15 +71,18 @@ def judge() -> None:
         Memory.parse(state["memory"]), verdicts, observation.now, current.alert_quiet_minutes * 60
     )
     if due:
-        text = {"title": message.title(current.domain, due), "body": message.body(due)}
-        state["outbox"] += [{**text, "channel": index} for index in notify.channels()]
-        print(text["title"], text["body"], sep="\n", flush=True)
+        title, body = message.title(current.domain, due), message.body(due)
+        state["outbox"] += outbox.messages(title, body, notify.channels(), now)
+        print(title, body, sep="\n", flush=True)
     state |= {"memory": memory.plain(), "ran": observation.now, "rooms": rooms}
     _save(state)  # before anything is sent: a run that dies must not tell it twice
     state["outbox"], state["undelivered"] = notify.send(state["outbox"])
     _save(state)
-    with contextlib.suppress(OSError):  # a full disk is what was told
+    try:
         metrics.write(verdicts, observation, undelivered=len(state["undelivered"]))
+    except OSError:  # a full disk is what was told: better none than those of before
+        with contextlib.suppress(OSError):
+            Path(paths.METRICS).unlink()
     write(paths.MONITOR_RAN, "", 0o644)  # the watchdog's
     notify.heartbeat()
 

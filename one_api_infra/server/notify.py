@@ -1,16 +1,20 @@
 """Telling people: alerts through apprise's channels, a sign of life to a dead man's switch."""
 
+import contextlib
 import logging
-from collections.abc import Mapping, Sequence
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from one_api_infra.shared import foreign, paths
+from one_api_infra.shared import foreign, outbox, paths
+from one_api_infra.shared.outbox import Waiting
 from one_api_infra.shared.texts import _
 
 URLS = Path(paths.ALERT_URLS)
 TIMEOUT = 10
-KEPT = 50  # messages that wait for a channel at most
+SECRET = 6  # characters of a URL's part that may be a token
 
 
 def _urls(path: Path) -> list[str]:
@@ -23,31 +27,72 @@ def channels(path: Path = URLS) -> range:
 
 
 def send(
-    outbox: Sequence[Mapping[str, Any]], path: Path = URLS
+    waiting: Sequence[Mapping[str, Any]], path: Path = URLS, now: float | None = None
 ) -> tuple[list[Mapping[str, Any]], list[str]]:
-    """Send what waits; what could not be sent, and the channels that failed (without secrets)."""
-    if not outbox:
+    """Send what is due; what waits on, and the channels that failed (without secrets).
+
+    A channel that takes nothing is tried once in a run, after those that do.
+    """
+    if not waiting:
         return [], []
+    now, urls = time.time() if now is None else now, _urls(path)
+    left, silent = list[Waiting](), set[int]()
+    known = [each for each in map(Waiting.parse, waiting) if each.channel < len(urls)]
+    for each in sorted(outbox.kept(known), key=lambda each: each.tries > 0):
+        if each.channel in silent or not each.is_due(now):
+            left.append(each)
+        elif words := _refusal(urls[each.channel], each.shown(now), each.body):
+            print(f"{_name(each, urls)}: {words}", flush=True)
+            silent.add(each.channel)
+            left.append(each.failed(now))
+    failed = {_name(each, urls) for each in left if each.tries}
+    return [each.plain() for each in sorted(left, key=lambda each: each.at)], sorted(failed)
+
+
+def _name(each: Waiting, urls: Sequence[str]) -> str:
+    return f"{each.channel + 1} ({urls[each.channel].partition(':')[0]})"
+
+
+def _refusal(url: str, title: str, body: str) -> str:
+    """Why a channel did not take a message, without its secrets; empty if it did."""
     # Heavy, and needed only when there is something to say.
     import apprise  # noqa: PLC0415
 
     logging.getLogger("apprise").setLevel(logging.CRITICAL)  # its words can hold tokens
-    urls = _urls(path)
-    left: list[Mapping[str, Any]] = []
-    failed: list[str] = []
-    for entry in outbox[-KEPT:]:
-        if entry["channel"] >= len(urls):
-            continue  # the admin has removed it
-        url = urls[entry["channel"]]
-        channel = apprise.Apprise()
-        is_known = channel.add(url)
-        title, body = (foreign.printable(entry[name]) for name in ("title", "body"))
+    channel = apprise.Apprise()
+    if not channel.add(url):
+        return _("apprise does not know this URL")
+    scheme, title, body = url.partition(":")[0], *map(foreign.printable, (title, body))
+    with _answers(scheme) as told:
         # As text: in a mail of HTML, what strangers wrote would be its markup.
-        is_sent = is_known and channel.notify(body, title, body_format=apprise.NotifyFormat.TEXT)
-        if not is_sent:
-            left.append(entry)
-            failed.append(f"{entry['channel'] + 1} ({url.partition(':')[0]})")
-    return left, sorted(set(failed))
+        is_sent = channel.notify(body, title, body_format=apprise.NotifyFormat.TEXT)
+    words = next(filter(None, reversed(told)), "" if is_sent else _("it was not taken"))
+    for secret in re.split(r"[^\w-]+", url.partition(":")[2]):
+        words = words.replace(secret, "…") if len(secret) >= SECRET else words
+    return foreign.printable(words)[:200]
+
+
+@contextlib.contextmanager
+def _answers(scheme: str) -> Iterator[list[str]]:
+    """What is refused meanwhile: robots do it with HTTP 200, and apprise looks no further."""
+    import requests  # noqa: PLC0415
+
+    told, send = list[str](), requests.Session.send
+
+    def listening(*arguments: Any, **options: Any) -> requests.Response:
+        try:
+            answer = send(*arguments, **options)
+        except requests.RequestException as error:
+            told.append(type(error).__name__)
+            raise
+        told.append(outbox.refusal(scheme, answer.status_code, answer.text))
+        return answer
+
+    requests.Session.send = listening  # type: ignore[method-assign]
+    try:
+        yield told
+    finally:
+        requests.Session.send = send  # type: ignore[method-assign]
 
 
 def heartbeat() -> None:

@@ -144,6 +144,7 @@ class CallbacksState:
     quiet_hour: int | None = None
     tested: tuple[Tested, ...] = ()
     silent: tuple[Silent, ...] = ()
+    undelivered: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

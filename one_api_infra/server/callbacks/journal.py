@@ -19,6 +19,7 @@ from one_api_infra.server.callbacks.ledger import Ledger
 from one_api_infra.server.callbacks.order_sources.order_source import OrderSource
 
 CALLBACKS, ORDERS = "journal_callbacks", "journal_orders"  # how far it has come
+HOUR = 3600.0  # seconds
 DAYS = 7  # a backup of everything is made many times meanwhile
 ORDER_COLUMNS = ("number", "user", "account", "money", "currency", "quota", "status", "created",
                  "gateway_number")  # fmt: skip
@@ -33,7 +34,7 @@ ADD_LOST = (
 
 def append(ledger: Ledger, folder: Path, now: float) -> None:
     """Write what is new into the hour's file, and only then note how far it came."""
-    callbacks, orders = _callbacks(ledger), _orders(ledger)
+    callbacks, orders = _callbacks(ledger), _orders(ledger, now)
     lines = [
         *({"callback": base64.b64encode(row["line"]).decode()} for row in callbacks),
         *({"order": {name: row[name] for name in ORDER_COLUMNS}} for row in orders),
@@ -60,9 +61,15 @@ def _callbacks(ledger: Ledger) -> list[Mapping[str, Any]]:
     return ledger.db.execute(query, (int(ledger.note(CALLBACKS) or 0),)).fetchall()
 
 
-def _orders(ledger: Ledger) -> list[Mapping[str, Any]]:
-    query = "SELECT *, since AS place FROM orders WHERE since > ? ORDER BY since"
-    return ledger.db.execute(query, (float(ledger.note(ORDERS) or 0),)).fetchall()
+def _orders(ledger: Ledger, now: float) -> list[Mapping[str, Any]]:
+    query, mark = (
+        "SELECT *, since AS place FROM orders WHERE since > ? ORDER BY since",
+        float(ledger.note(ORDERS) or 0),
+    )
+    if mark > now:  # a clock was ahead: what came after it would stand before the mark
+        ledger.db.execute("UPDATE orders SET since = ? WHERE since > ?", (now, now))
+        mark = now - HOUR
+    return ledger.db.execute(query, (mark,)).fetchall()
 
 
 def _purge(folder: Path, now: float) -> None:

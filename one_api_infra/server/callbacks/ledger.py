@@ -140,7 +140,7 @@ class Ledger:
 
     def check(self, now: float) -> None:
         """sqlite3.DatabaseError for a damaged file; it is read whole once an hour."""
-        if now - float(self.note("checked") or 0) < CHECK_SECONDS:
+        if 0 <= now - float(self.note("checked") or 0) < CHECK_SECONDS:
             return
         (found,) = self.db.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":

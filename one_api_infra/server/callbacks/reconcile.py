@@ -157,8 +157,10 @@ class Reconciler:
 
     def end_interrupted(self) -> None:
         """Acts of a run that died: what came of them, the order tells."""
-        query = "SELECT id FROM acts WHERE ended IS NULL AND started < ?"
-        for row in self.ledger.db.execute(query, (self.now - schedule.LEASE,)).fetchall():
+        # One that began in a time to come was begun by a clock that was ahead.
+        query = "SELECT id FROM acts WHERE ended IS NULL AND (started < ? OR started > ?)"
+        times = (self.now - schedule.LEASE, self.now)
+        for row in self.ledger.db.execute(query, times).fetchall():
             self.ledger.end_act(row["id"], INTERRUPTED, self.now)
 
     def _attempts(self, number: str, callback: str) -> tuple[int, float | None]:

@@ -26,6 +26,7 @@ from one_api_infra.server.callbacks.loopback import Send
 from one_api_infra.server.callbacks.order import Order
 from one_api_infra.server.callbacks.order_sources.order_source import OrderSource
 from one_api_infra.server.callbacks.reconcile import Reconciler, Turn
+from one_api_infra.shared import outbox
 from one_api_infra.shared.editions.api import ApiError
 from one_api_infra.shared.texts import _
 
@@ -132,9 +133,10 @@ class Worker:
         ran, down = (float(self.ledger.note(name) or 0) for name in (RAN, DOWN))
         query = "SELECT 1 FROM callbacks WHERE at > ? AND status >= 500 AND is_genuine = 1 LIMIT 1"
         failed = self.ledger.db.execute(query, (ran,)).fetchone() if ran else None
-        if down > ran or failed or (ran and now - ran > GAP):
+        if down > ran or failed or (ran and not 0 <= now - ran <= GAP):
             self.ledger.note(OUTAGE_ENDED, now)
-        return float(self.ledger.note(OUTAGE_ENDED) or 0)
+        ended = float(self.ledger.note(OUTAGE_ENDED) or 0)
+        return ended if ended <= now else 0.0  # a clock was ahead once
 
     def _purge(self, now: float) -> None:
         """Forget what is forged after a day, and what is older than the log."""
@@ -164,8 +166,14 @@ def alone(path: Path) -> Iterator[bool]:
         yield True
 
 
-def tell(
-    ledger: Ledger, domain: str, channels: range, deliver: Deliver, summary: Mapping[str, str]
+def tell(  # noqa: PLR0913
+    ledger: Ledger,
+    domain: str,
+    channels: range,
+    deliver: Deliver,
+    summary: Mapping[str, str],
+    *,
+    now: float,
 ) -> None:
     """Tell of new cases and of those that are mended, once, and the day's summary if there is one.
 
@@ -180,7 +188,7 @@ def tell(
     if texts:
         for text in texts:
             print(text["title"], text["body"], sep="\n", flush=True)
-            waiting += [{**text, "channel": index} for index in channels]
+            waiting += outbox.messages(text["title"], text["body"], channels, now)
         with ledger.transaction():  # before anything is sent: who dies here must not tell it twice
             auditor.mark(ledger, due)
             ledger.note(OUTBOX, json.dumps(waiting))

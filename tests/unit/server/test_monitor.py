@@ -7,9 +7,13 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+import requests
 
 from one_api_infra.server import attempt, notify, observe_monitor
+from one_api_infra.shared import outbox
 
+NOW = 1_700_000_000.0
+REFUSED = b'{"errcode": 310000, "errmsg": "keywords not in content", "code": 19021}'
 NEW = {"memory": {}, "outbox": [], "undelivered": [], "ran": 0, "rooms": []}
 
 
@@ -49,12 +53,37 @@ def channel() -> Iterator[str]:
 def test_a_message_waits_for_its_own_channel_alone(tmp_path: Path, channel: str) -> None:
     urls = tmp_path / "urls"
     urls.write_text(f"{channel}\njson://127.0.0.1:1/s3cret\n")
-    outbox = [{"title": "t", "body": "<b> & [x]", "channel": index} for index in (0, 1, 2)]
-    left, failed = notify.send(outbox, urls)
+    waiting = outbox.messages("t", "<b> & [x]", range(3), NOW)
+    left, failed = notify.send(waiting, urls, NOW)
     assert [entry["channel"] for entry in left] == [1]
     assert failed == ["2 (json)"]
     assert [(each["title"], each["message"]) for each in Channel.told] == [("t", "<b> & [x]")]
     assert notify.channels(urls) == range(2)
+
+
+@pytest.mark.parametrize("scheme", ["dingtalk", "wecombot", "feishu"])
+def test_a_robot_refuses_with_http_200(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    """Over the real library; the robot's server is what is not there."""
+    urls = tmp_path / "urls"
+    urls.write_text(f"{scheme}://a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4\n")
+    answer = requests.Response()
+    answer.status_code, answer._content = 200, REFUSED  # noqa: SLF001
+    monkeypatch.setattr(requests.Session, "send", lambda *_arguments, **_options: answer)
+    left, failed = notify.send(outbox.messages("t", "b", [0], NOW), urls, NOW)
+    assert (len(left), failed) == (1, [f"1 ({scheme})"])
+    again, _failed = notify.send(left, urls, NOW + 1)
+    assert again == left  # not yet
+
+
+def test_a_dead_channel_is_tried_once_in_a_run(tmp_path: Path, channel: str) -> None:
+    urls = tmp_path / "urls"
+    urls.write_text(f"json://127.0.0.1:1/s3cret\n{channel}\n")
+    waiting = [each for _n in range(9) for each in outbox.messages("t", "b", range(2), NOW)]
+    left, failed = notify.send(waiting, urls, NOW)
+    assert [entry["tries"] for entry in left].count(1) == 1
+    assert (len(left), failed, len(Channel.told)) == (9, ["1 (json)"], 9)
 
 
 def test_an_empty_outbox_sends_nothing(tmp_path: Path) -> None:

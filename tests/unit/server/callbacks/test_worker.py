@@ -167,7 +167,7 @@ def test_told_once_and_healed_once(make: Make, tmp_path: Path) -> None:
 
     def tell(day: dict[str, str]) -> None:
         ledger = Ledger(tmp_path / "ledger.db")
-        worker.tell(ledger, "pay.example.com", range(2), deliver, day)
+        worker.tell(ledger, "pay.example.com", range(2), deliver, day, now=1e9)
         ledger.close()
 
     def deliver(box: Sequence[Mapping[str, str]]) -> tuple[list[Mapping[str, str]], list[str]]:
@@ -193,7 +193,7 @@ def test_what_a_channel_does_not_take_waits(make: Make, tmp_path: Path) -> None:
 
     day = {"title": "day", "body": "day"}
     for each in (day, {}, {}, {}):
-        worker.tell(ledger, "pay.example.com", range(1), deliver, each)
+        worker.tell(ledger, "pay.example.com", range(1), deliver, each, now=1e9)
     ledger.close()
     assert tried == [1, 1, 1, 0]
 
