@@ -92,9 +92,8 @@ def _run(current: SiteFile) -> None:
         day = _summary(ledger, current, now)
         urls = _credential("alert-urls", paths.ALERT_URLS)
         channels = notify.channels(urls)
-        worker.tell(
-            ledger, current.domain, channels, lambda box: notify.send(box, urls), day, now=now
-        )
+        deliver = partial(notify.send, path=urls)
+        worker.tell(ledger, current.domain, channels, deliver, day, now=now)
         _leave_state(ledger)
         if current.backup:
             journal.append(ledger, Path(paths.JOURNAL), now)

@@ -69,7 +69,7 @@ def test_a_robot_refuses_with_http_200(
     urls = tmp_path / "urls"
     urls.write_text(f"{scheme}://a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4\n")
     answer = requests.Response()
-    answer.status_code, answer._content = 200, REFUSED  # noqa: SLF001
+    answer.status_code, answer._content = 200, REFUSED
     monkeypatch.setattr(requests.Session, "send", lambda *_arguments, **_options: answer)
     left, failed = notify.send(outbox.messages("t", "b", [0], NOW), urls, NOW)
     assert (len(left), failed) == (1, [f"1 ({scheme})"])
