@@ -245,7 +245,11 @@ CHECKS = (
                     "`mv {path} /root/`, `systemctl reload nginx`; or, if that site is needed,"
                     " remove the name from the file"
                 ),
-            )
+            ),
+            "listen": Fault(
+                N_("{path} listens at {address} itself: no other site is asked there"),
+                N_("let its listen lines name the port alone, then `systemctl reload nginx`"),
+            ),
         },
         _rival,
     ),

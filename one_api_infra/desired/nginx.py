@@ -67,7 +67,7 @@ FOREIGN = (
     " if [ $f = /etc/nginx/sites-enabled/default ] && dpkg-query -W -f='${Conffiles}\\n'"
     " nginx-common | grep -q \"sites-available/default $(md5sum <$f | cut -d' ' -f1)\";"
     ' then continue; fi; echo "file $f";'
-    " sed 's/#.*//' $f | grep -oE 'default_server|server_name[^;]*' | sort -u; done"
+    " sed 's/#.*//' $f | grep -oE 'default_server|server_name[^;]*|listen[^;]*' | sort -u; done"
 )
 # Twice nginx would not start with it.
 NAMES_HASH = (

@@ -22,6 +22,10 @@ from one_api_infra.shared.validation import Problem
 
 ARCHITECTURES = {"amd64", "arm64"}
 FREE_MIB = 1024
+# With an address nginx asks it before all that listen at any; 127.x is nobody's way here.
+LISTEN = re.compile(
+    r"listen\s+((?!0\.0\.0\.0|127\.)[0-9.]+|\[(?!::1?\])[0-9a-fA-F:]+\]):(?:80|443)\b"
+)
 ADDRESSES = "ip -o addr show scope global"
 
 SHARED_NAMES = (units.path(units.ONE_API), f"{paths.NGINX}/conf.d/one-api.conf")
@@ -140,6 +144,8 @@ def _foreign_site(site: Site, snapshot: Snapshot) -> Iterable[Problem]:
         if line.startswith("file "):
             path = line.removeprefix("file ")
             continue
+        if address := LISTEN.match(line):
+            yield catalogue.problem("nginx.foreign_site", "listen", path=path, address=address[1])
         for name in site.domains:
             if name in re.split(r"[\s;]+", line):
                 yield catalogue.problem("nginx.foreign_site", name=name, path=path)

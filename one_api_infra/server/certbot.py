@@ -12,7 +12,7 @@ from urllib.parse import quote, quote_plus
 
 from one_api_infra.checks import attempts
 from one_api_infra.server import attempt, certificate, former_domains
-from one_api_infra.server.local import CommandError, must, run, site, tail, write
+from one_api_infra.server.local import CommandError, locked, must, run, site, tail, write
 from one_api_infra.shared import acme, environment_file, nginx_release, paths, tunnel, units
 from one_api_infra.shared.certificate import AUTHENTICATORS, differing, notes, renew_before
 from one_api_infra.shared.site_file import SiteFile
@@ -22,6 +22,7 @@ from one_api_infra.shared.tunnel import Tunnel
 KEPT = ("live", "archive")
 PARTS = ("cert", "chain", "fullchain", "privkey")
 CERTBOT = {"venv": f"{paths.AGENT}/venv/bin/certbot", "distribution": "/usr/bin/certbot"}
+LOCK = "/run/one-api-infra-certbot.lock"
 RELOAD_SECONDS = 20
 SECRET = 6  # characters of a credential that are masked where they are repeated
 HOOKS = re.compile(r"(?:pre|post|renew)_hook\s*=")
@@ -198,7 +199,8 @@ def words_of(site: SiteFile, command: list[str]) -> str:
     """certbot's words if a command of its fails; empty if it succeeds."""
     program, secrets = CERTBOT[site.certbot], _credentials(site)
     environment = _environment(site) | secrets
-    code, output = run(program, *command, *_base(site), environment=environment)
+    with locked(LOCK):  # the rehearsal's and the renewal's would refuse each other
+        code, output = run(program, *command, *_base(site), environment=environment)
     return without(output or f"exit code {code}", secrets.values()) if code else ""
 
 

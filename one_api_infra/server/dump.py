@@ -82,7 +82,11 @@ def sqlite_facts(copy: sqlite3.Connection, at: float) -> Facts:
 
 def need_room(folder: Path, *sources: Path) -> None:
     """CommandError unless there is room for a copy of files, and some for One API beside it."""
-    size = sum(each.stat().st_size for each in sources if each.exists())
+    need_bytes(folder, sum(each.stat().st_size for each in sources if each.exists()))
+
+
+def need_bytes(folder: Path, size: int) -> None:
+    """CommandError unless a folder takes so much, and leaves some for One API."""
     free = shutil.disk_usage(folder).free
     if free < size + ROOM:
         raise CommandError(

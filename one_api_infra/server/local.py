@@ -60,9 +60,9 @@ _held: list[IO[str]] = []
 
 
 @contextlib.contextmanager
-def locked() -> Iterator[None]:
-    """Let no other command change the site meanwhile."""
-    handle = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def locked(path: str = LOCK) -> Iterator[None]:
+    """Let no other command change the site meanwhile; another path is another matter."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     with os.fdopen(handle, "w") as lock:
         os.fchmod(handle, 0o600)  # whoever may read it may hold it for ever
         fcntl.flock(lock, fcntl.LOCK_EX)

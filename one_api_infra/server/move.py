@@ -252,7 +252,11 @@ def _unanswered(since: float) -> Iterator[str]:
     """Lines of the callback log that nobody has answered, as the journal of payments has them."""
     import base64  # noqa: PLC0415
 
-    for line in Path(paths.CALLBACK_LOG).read_bytes().splitlines():
+    from one_api_infra.server.callbacks import log  # noqa: PLC0415
+
+    # Those too that stand in a file that was rotated since.
+    found = (lines for lines, _place in log.batches(Path(paths.CALLBACK_LOG), log.Place()))
+    for line in (line for lines in found for line in lines):
         with contextlib.suppress(ValueError, KeyError, TypeError):
             entry = json.loads(line)
             if entry["at"] >= since and entry["status"] >= 499:

@@ -261,7 +261,10 @@ def _bring(chosen: SavedSnapshot) -> Facts:
     shutil.rmtree(paths.RESTORE, ignore_errors=True)
     Path(paths.RESTORE).mkdir(mode=0o700)
     try:
-        _restic(chosen.repository).run("restore", chosen.id, f"--target={STAGED}")
+        restic_ = _restic(chosen.repository)
+        size = restic_.json("stats", "--mode=restore-size", chosen.id)["total_size"]
+        dump.need_bytes(Path(paths.RESTORE), int(size))
+        restic_.run("restore", chosen.id, f"--target={STAGED}")
         facts = drill.facts_of(_staged(f"{paths.DUMP}/{backup.FACTS_FILE}"))
         words = snapshot_choice.refusal(facts, site()) or drill.differences(facts, _copy())
     except (OSError, CommandError, drill.DifferentError) as error:

@@ -1,5 +1,6 @@
 """The monitor: one alert for a fault, one for its end, and nothing for a healthy site."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from one_api_infra.checks import catalogue
 from one_api_infra.checks.verdict import State
 from one_api_infra.remote import status
-from one_api_infra.shared import paths
+from one_api_infra.shared import outbox, paths
 from tests.lab.channel import RUN, Channel, runs, watched
 from tests.lab.sites import LabSite
 
@@ -80,6 +81,7 @@ def test_channel_that_fails_is_noticed_and_caught_up_with(site: LabSite, channel
     assert channel.url not in site.host.ssh("journalctl -u one-api-monitor -o cat")
     assert "one_api_monitor_undelivered 1.0" in site.host.ssh(f"cat {paths.METRICS}")
     channel.start()
+    time.sleep(outbox.FIRST)
     runs(site, 2)
     assert [alert["title"].startswith(site.domain) for alert in channel.alerts] == [True]
     assert "one_api_monitor_undelivered 0.0" in site.host.ssh(f"cat {paths.METRICS}")

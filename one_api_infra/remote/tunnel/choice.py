@@ -50,6 +50,11 @@ def _unclear(
     if not names:
         remedy = _('add "tunnels" to the host: {where}', where="docs/development.md")
         return refuse("tunnels", _("a host with a tunnel"), remedy)
+    several = {each.tunnel.name for each in found}
+    if len(several) == 1 and len(found) > 1:
+        hosts_of = ", ".join(each.host for each in found)
+        expected = _("one host with this tunnel; there are {hosts}", hosts=hosts_of)
+        return refuse("tunnels", expected, _("leave it in one host's settings"))
     expected = _("one tunnel; there are {names}", names=", ".join(names))
     if found:
         return refuse("--name", expected, _("add --name {name}", name=found[0].tunnel.name))

@@ -78,6 +78,10 @@ FAULTS: list[tuple[dict[str, tuple[str, ...]], str, str]] = [
                            "server_name x.com pay.site-example.com")},
         "nginx.foreign_site", "remove",
     ),
+    (
+        {"nginx_foreign": ("file /etc/nginx/conf.d/panel.conf", "listen 203.0.113.10:443 ssl")},
+        "nginx.foreign_site", "port alone",
+    ),
 ]  # fmt: skip
 NAMES: list[tuple[Names, str]] = [
     (answer(error="NXDOMAIN"), "dns.resolves"),
