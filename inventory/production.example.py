@@ -79,7 +79,7 @@ hosts = [
             # without it SQLite, which is for small sites.
             # "database_url": os.environ["ONE_API_INFRA_DATABASE_URL"],
             # "database_connections": 50,              # for this host, of what it has
-            # redis://:password@host:6379/0; several hosts need one, one host none: docs/server.md.
+            # redis://:password@host:6379/0; one server needs none: docs/server.md.
             # "redis_url": os.environ["ONE_API_INFRA_REDIS_URL"],
             #
             # --- The server -------------------------------------------------------------------

@@ -206,6 +206,7 @@ def claim() -> None:
     if not _works(client):
         client = api(current, token=False)
         _enter(client, password)
+        _must_be_its_database(client)
         write(paths.ACCESS_TOKEN, client.new_token() + "\n")
     elif not is_confirmed() and not api(current, token=False).login(password):
         client.set_password(password)
@@ -217,6 +218,24 @@ def claim() -> None:
 def confirm() -> None:
     """Note that the stored password is the one that the database has."""
     write(paths.PASSWORD_CONFIRMED, _revision(Path(paths.ROOT_PASSWORD)) + _database())
+
+
+def _must_be_its_database(client: Api) -> None:
+    """CommandError where another server's secrets made the database's keys.
+
+    A new token of root's would take that server's own from it.
+    """
+    key = client.canary() if client.edition.signs_keys else None
+    if key and not client.opens(key):
+        raise CommandError(
+            _(
+                "another server's secrets made the keys in this database: with those of this one"
+                " all are dead. One database is one server's.\n"
+                "Remedy: give this one a database of its own; or, if that server is gone, bring its"
+                " {path} here, and run again.",
+                path=paths.GENERATED,
+            )
+        )
 
 
 def _stored_password() -> str:
