@@ -47,7 +47,6 @@ BAD = {
     "is ended by a signal": ("#!/bin/sh\nkill -SEGV $$\n", "does not answer"),
     "is for another machine": ("\x7fELF\0", "Exec format error"),
     "lacks its interpreter": ("#!/opt/nowhere\n", "No such file"),
-    "is a web page": ("<html>404 Not Found</html>\n", "Exec format error"),
     "answers 500": (server("self.status() if is_status else self.say(500, b'panic')"), "500 panic"),
     "answers a page": (server("self.status() if is_status else"
                               " self.say(200, b'<html>', 'text/html')"), "200 <html>"),

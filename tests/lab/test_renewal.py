@@ -19,6 +19,14 @@ UNIT = "one-api-certificate.service"
 HOOK = "/etc/one-api-infra/letsencrypt/renewal-hooks/deploy/one-api-infra"
 
 
+BLOG = """server {
+    listen 80;
+    server_name blog.lab.test;
+    access_log /var/www/blog/access.log;
+}
+"""
+
+
 class Load(threading.Thread):
     """New connections with full verification, one after the other."""
 
@@ -78,6 +86,8 @@ def _renew(site: LabSite) -> None:
 
 @pytest.mark.long
 def test_renewals_under_load(site: LabSite) -> None:
+    """Beside a site whose log stands where the renewal's unit may not write."""
+    site.host.ssh("mkdir -p /var/www/blog && cat >/etc/nginx/conf.d/blog.conf", stdin=BLOG)
     _short_lived(site, LIFETIME)
     load = [Load(site) for _index in range(4)]
     for each in load:

@@ -57,6 +57,24 @@ def test_without_room_nothing_is_stopped(backed: LabSite) -> None:
     assert backed.rows(USERS) == before
 
 
+def test_a_services_links_lead_root_nowhere(backed: LabSite) -> None:
+    """What the callback service's user has planted waits for the restore, and gets nothing."""
+    back_up(backed)
+    plant = (
+        f"mkdir -p {paths.JOURNAL}; ln -sf /etc/shadow {paths.JOURNAL}/secret.jsonl;"
+        f" rm -rf {paths.JOURNAL_RESTORED}; ln -s /etc/cron.d {paths.JOURNAL_RESTORED}"
+    )
+    state = "stat -c '%U:%G %a' /etc/cron.d; ls -A /etc/cron.d"
+    before = backed.host.ssh(state)
+    backed.host.ssh(f"runuser -u one-api-callbacks -- sh -c '{plant}'")
+    backed.host.ssh("systemctl stop one-api-callbacks.timer")
+    backed.host.ssh(RESTORE)
+    assert backed.host.ssh(state) == before
+    assert backed.host.ssh(f"grep -rl '^root:' {paths.CALLBACKS} || true") == ""
+    assert backed.answers()
+    backed.host.ssh(f"rm -f {paths.JOURNAL}/secret.jsonl")
+
+
 def test_two_backups_and_a_journal_at_once(backed: LabSite) -> None:
     runs = " & ".join([paths.agent("backup"), paths.agent("journal"), paths.agent("backup")])
     backed.host.ssh(
