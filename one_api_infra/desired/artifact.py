@@ -62,7 +62,10 @@ def shown(source: str) -> str:
     parts = urlsplit(source)
     if parts.scheme not in {"http", "https"}:
         return source
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    bare = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    # Another question is another file.
+    cut = f"#{hashlib.sha256(source.encode()).hexdigest()[:12]}" if parts.query else ""
+    return bare + cut
 
 
 def _is_program(path: Path) -> bool:

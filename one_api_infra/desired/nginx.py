@@ -71,8 +71,8 @@ FOREIGN = (
 )
 # Twice nginx would not start with it.
 NAMES_HASH = (
-    "grep -slE '^\\s*server_names_hash_bucket_size' /etc/nginx/nginx.conf"
-    " /etc/nginx/conf.d/*.conf /etc/nginx/sites-enabled/*"
+    "grep -RslE '^\\s*server_names_hash_bucket_size' /etc/nginx --exclude-dir=one-api"
+    " --exclude-dir=one-api.d --exclude-dir='*-available'"
 )
 CONF_OWNER = (
     "if [ ! -s /etc/nginx/nginx.conf ] ||"

@@ -112,7 +112,9 @@ def has_given(site: Site) -> bool:
 
 def _given(site: Site) -> Mapping[str, Secret]:
     given = site.database_url.reveal() if site.database_url else ""
-    url = Secret(database.for_one_api(given)) if given else None
+    if not site.edition.takes_postgresql:
+        given = database.with_short_scheme(given)
+    url = Secret(given) if given else None
     urls = {site.edition.database_variable: url, CACHE: site.redis_url}
     return {name: url for name, url in urls.items() if url}
 

@@ -52,7 +52,7 @@ def judge(  # noqa: PLR0913
     now = time.time() if now is None else now
     checks = (each for each in CHECKS if not (adopts and each in OF_A_BLANK_SERVER))
     found = [problem for check in checks for problem in check(site, snapshot)]
-    found += _clock(snapshot, now)
+    found += [*_clock(snapshot, now), *_foreign_listen(snapshot, names)]
     own = addresses(snapshot.probe("addresses"))
     problems = leads(site, names, (connected_to, *own), now)
     if site.moves_from:  # that server hands everything on
@@ -114,7 +114,9 @@ def _one_api_ports(site: Site, snapshot: Snapshot) -> Iterable[Problem]:
     ports = {"one_api": site.one_api_port, "second": site.one_api_second_port}
     for fault, port in ports.items():
         holder = _holder(snapshot, port)
-        if holder and holder.unit not in {units.ONE_API, units.SECOND}:
+        # Of a site that stands it is the next upgrade that says so.
+        stands = fault == "second" and snapshot.is_active(units.FIREWALL)
+        if holder and not stands and holder.unit not in {units.ONE_API, units.SECOND}:
             held = network.stop(holder, str(port))
             yield catalogue.problem("network.port_taken", fault, **held)
 
@@ -144,11 +146,22 @@ def _foreign_site(site: Site, snapshot: Snapshot) -> Iterable[Problem]:
         if line.startswith("file "):
             path = line.removeprefix("file ")
             continue
-        if address := LISTEN.match(line):
-            yield catalogue.problem("nginx.foreign_site", "listen", path=path, address=address[1])
         for name in site.domains:
             if name in re.split(r"[\s;]+", line):
                 yield catalogue.problem("nginx.foreign_site", name=name, path=path)
+
+
+def _foreign_listen(snapshot: Snapshot, names: Names) -> Iterable[Problem]:
+    """Where the names lead another site may listen at that address itself: nginx asks it alone."""
+    own = set(addresses(snapshot.probe("addresses")))
+    led = {each for asked in names.asked for each in asked.addresses}
+    # Behind a NAT the names lead to an address that is not the server's.
+    ours, path = own & led or own, ""
+    for line in snapshot.probes.get("nginx_foreign", ()):
+        path = line.removeprefix("file ") if line.startswith("file ") else path
+        found = LISTEN.match(line)
+        if found and found[1].strip("[]") in ours:
+            yield catalogue.problem("nginx.foreign_site", "listen", path=path, address=found[1])
 
 
 def _foreign_one_api(_site: Site, snapshot: Snapshot) -> Iterable[Problem]:

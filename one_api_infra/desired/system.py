@@ -14,6 +14,7 @@ from one_api_infra.shared.validation import Problem
 
 PACKAGES = (
     "ca-certificates",
+    "dbus",
     "iproute2",
     "libnginx-mod-http-js",
     "logrotate",

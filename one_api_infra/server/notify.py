@@ -36,15 +36,18 @@ def send(
     if not waiting:
         return [], []
     now, urls = time.time() if now is None else now, _urls(path)
-    left, silent = list[Waiting](), set[int]()
+    left, silent, awake = list[Waiting](), set[int](), set[int]()
     known = [each for each in map(Waiting.parse, waiting) if each.channel < len(urls)]
     for each in sorted(outbox.kept(known), key=lambda each: each.tries > 0):
-        if each.channel in silent or not each.is_due(now):
+        is_due = each.is_due(now) or each.channel in awake
+        if each.channel in silent or not is_due:
             left.append(each)
         elif words := _refusal(urls[each.channel], each.shown(now), each.body):
             print(f"{_name(each, urls)}: {words}", flush=True)
             silent.add(each.channel)
             left.append(each.failed(now))
+        else:
+            awake.add(each.channel)
     failed = {_name(each, urls) for each in left if each.tries}
     return [each.plain() for each in sorted(left, key=lambda each: each.at)], sorted(failed)
 
@@ -66,7 +69,11 @@ def _refusal(url: str, title: str, body: str) -> str:
     with _answers(scheme) as told:
         # As text: in a mail of HTML, what strangers wrote would be its markup.
         is_sent = channel.notify(body, title, body_format=apprise.NotifyFormat.TEXT)
-    words = next(filter(None, reversed(told)), "" if is_sent else _("it was not taken"))
+    words = told[-1] if told else ""
+    if is_sent:  # after another try, it may be; but robots refuse what apprise takes for sent
+        words = "" if words.startswith(outbox.HTTP) else words
+    elif not words:
+        words = _("it was not taken")
     for secret in re.split(r"[^\w-]+", url.partition(":")[2]):
         words = words.replace(secret, "…") if len(secret) >= SECRET else words
     return foreign.printable(words)[:200]

@@ -232,7 +232,8 @@ def _must_be_its_database(client: Api) -> None:
                 "another server's secrets made the keys in this database: with those of this one"
                 " all are dead. One database is one server's.\n"
                 "Remedy: give this one a database of its own; or, if that server is gone, bring its"
-                " {path} here, and run again.",
+                " {path} here; or, if that is lost, delete the key one-api-infra on root's page of"
+                " keys, whose others are dead too. Then run again.",
                 path=paths.GENERATED,
             )
         )

@@ -82,18 +82,19 @@ def _bring(release: str, facts: Facts) -> None:
     try:
         _put_aside(folder)
         _load(folder, facts)
-        current = Path(paths.CURRENT).readlink()
-        _link(Path(f"{paths.ONE_API}/releases/{release}"), current)
+        current, before = Path(paths.CURRENT).readlink(), f"{paths.ONE_API}/releases/{release}"
+        _link(before, current)
         if problem := one_api.restart():
+            run("systemctl", "stop", units.ONE_API)  # it may run, or be about to
+            _link(current, before)
             _load_after(folder)
-            _link(current, Path(f"{paths.ONE_API}/releases/{release}"))
             raise CommandError(problem)
     finally:
         run("systemctl", "start", *reversed(running))
     print(_("What was here before is in {path}.", path=upgrade.keep_after(folder)))
 
 
-def _link(current: Path, before: Path) -> None:
+def _link(current: str | Path, before: str | Path) -> None:
     link(paths.CURRENT, current)
     link(paths.PREVIOUS, before)
 
@@ -117,17 +118,24 @@ def _load(folder: Path, facts: Facts) -> None:
     except CommandError:
         if facts.kind == MYSQL:
             _load_after(folder)
+        _forget_after(folder)
         raise
     finally:
         copy.unlink(missing_ok=True)
 
 
 def _load_after(folder: Path) -> None:
-    """What was here, back in its place."""
+    """What was here, back in its place: the next rollback finds something newer."""
     copy = folder / f"{DATABASE_FILE}.copy"
     shutil.copyfile(folder / upgrade.AFTER, copy)
     load.load(copy, drill.facts_of(folder / f"{FACTS_FILE}.after"))
     copy.unlink(missing_ok=True)
+    _forget_after(folder)
+
+
+def _forget_after(folder: Path) -> None:
+    for name in (upgrade.AFTER, f"{FACTS_FILE}.after"):
+        (folder / name).unlink(missing_ok=True)
 
 
 def _previous() -> str:

@@ -13,7 +13,10 @@ from typing import IO, cast
 from one_api_infra.server.local import CommandError, must
 
 KEEP = 'umask 027; mkdir -p "$1" && cat >"$1/.$2.new" && mv -fT "$1/.$2.new" "$1/$2"'
-UNPACK = 'umask 027; mkdir -p "$1" && tar --extract --directory="$1" --no-same-permissions'
+UNPACK = (
+    'umask 027; rm -rf "$1.new"; mkdir -p "$1.new" && rm -rf "$1" &&'
+    ' tar --extract --directory="$1.new" --no-same-permissions && mv -T "$1.new" "$1"'
+)
 
 
 def opened(path: Path) -> IO[bytes]:
@@ -53,6 +56,8 @@ def leave_all(path: Path, user: str, folder: str) -> None:
     command = ["tar", "--create", f"--directory={path}", "."]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as packing:
         _as(user, UNPACK, cast("IO[bytes]", packing.stdout), folder)
+    if packing.returncode:
+        raise CommandError(f"{path}: tar: {packing.returncode}")
 
 
 def _as(user: str, script: str, source: IO[bytes], *arguments: str) -> None:

@@ -14,12 +14,12 @@ MYSQL_URL = re.compile(
     r"(?P<user>[^:/@]+)(?::(?P<password>.*))?@(?P<protocol>tcp|unix)\((?P<address>[^)]+)\)"
     r"/(?P<name>[^?]*)(?:\?(?P<parameters>.*))?"
 )
-# What Go's net/url takes before the @; all else is written as %23.
-USERINFO = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:-]|%[0-9A-Fa-f]{2})*")
+# What Go's net/url takes before the last @; all else is written as %23.
+USERINFO = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*")
 REDIS = re.compile(
-    r"rediss?://(?:(?P<login>[^@/]*)@)?(?:[A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?"
+    r"rediss?://(?:(?P<login>[^/]*)@)?(?:[A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?"
     r"(?:/\d{0,5})?(?:\?[!-~]*)?"
-    r"|unix://(?:(?P<socket_login>[^@/]*)@)?/[!-~]+"
+    r"|unix://(?:(?P<socket_login>[^/]*)@)?/[!-~]+"
 )
 # It reaches a shell's /dev/tcp, and a name with other signs is none.
 HOST = re.compile(r"[A-Za-z0-9._:-]{1,253}")
@@ -82,8 +82,9 @@ def parse(url: str) -> Address:
     found = MYSQL_URL.fullmatch(url)
     if not found:
         raise ValueError("neither postgres://… nor user:password@tcp(host:3306)/name")
-    if not found["name"] or "/" in (found["parameters"] or "") or "?" in (found["password"] or ""):
-        raise ValueError("no name, a / that is not %2F, or a ? which One Hub takes for its own")
+    is_split = "?" in (found["password"] or "") and not found["parameters"]
+    if not found["name"] or "/" in (found["parameters"] or "") or is_split:
+        raise ValueError("no name, a / that is not %2F, or a ? at which One Hub adds its own")
     modes = {"true": "verified", "skip-verify": "unverified", "preferred": "preferred"}
     parameters = dict(parse_qsl(found["parameters"] or ""))
     known = (MYSQL, found["user"], Secret(found["password"] or ""), found["name"])
@@ -118,8 +119,8 @@ def is_redis(url: str) -> bool:
     return bool(found and USERINFO.fullmatch(found["login"] or found["socket_login"] or ""))
 
 
-def for_one_api(url: str) -> str:
-    """A URL as all editions take it: One Hub knows PostgreSQL by ``postgres://`` alone."""
+def with_short_scheme(url: str) -> str:
+    """A URL for editions that know PostgreSQL by ``postgres://`` alone."""
     rest = url.removeprefix("postgresql://")
     return url if rest == url else f"postgres://{rest}"
 

@@ -13,6 +13,7 @@ LATE = 300.0  # seconds after which a message says of when it is
 # Robots that refuse with HTTP 200, and where their answer says so.
 CODES = {"dingtalk": "errcode", "wecombot": "errcode", "feishu": "code", "lark": "code"}
 WORDS = ("errmsg", "msg")
+HTTP = "HTTP"
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def kept(waiting: Iterable[Waiting]) -> list[Waiting]:
 def refusal(scheme: str, status: int, answer: str) -> str:
     """Why a channel did not take a message, by its answer; empty if it did."""
     if status >= 400:
-        return f"HTTP {status}"
+        return f"{HTTP} {status}"
     try:
         told = json.loads(answer) if scheme in CODES else {}
     except ValueError:

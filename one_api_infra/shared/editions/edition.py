@@ -91,6 +91,7 @@ class Edition:
     sqlite_parameters: str = ""
     compliance: Mapping[str, str] = field(default_factory=dict)
     order_parameter: str = ""
+    takes_postgresql: bool = False  # as a URL's scheme, beside postgres://
     inherits: tuple[str, ...] = ()
 
     def asset(self, architecture: str, version: str) -> str:

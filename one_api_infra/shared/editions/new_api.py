@@ -21,6 +21,7 @@ EDITION = Edition(
     },
     generated={"SESSION_SECRET": 48, "CRYPTO_SECRET": 48},
     database_variable="SQL_DSN",
+    takes_postgresql=True,
     root="setup",
     address_options=("ServerAddress",),
     callback_options=("CustomCallbackAddress",),

@@ -65,7 +65,10 @@ def test_page_of_a_mirror_is_no_release(cached: Path, tmp_path: Path) -> None:
 
 def test_what_may_be_a_password_stands_nowhere() -> None:
     source = "https://user:word@git.site-example.com/one-api?private_token=word"
-    assert artifact.shown(source) == "https://git.site-example.com/one-api"
+    shown = artifact.shown(source)
+    assert shown.startswith("https://git.site-example.com/one-api#")
+    assert "word" not in shown
+    assert artifact.shown(f"{source}2") != shown
     assert artifact.shown("/srv/a@b?c") == "/srv/a@b?c"
 
 

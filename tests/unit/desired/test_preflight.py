@@ -79,7 +79,7 @@ FAULTS: list[tuple[dict[str, tuple[str, ...]], str, str]] = [
         "nginx.foreign_site", "remove",
     ),
     (
-        {"nginx_foreign": ("file /etc/nginx/conf.d/panel.conf", "listen 203.0.113.10:443 ssl")},
+        {"nginx_foreign": ("file /etc/nginx/conf.d/panel.conf", f"listen {HERE}:443 ssl")},
         "nginx.foreign_site", "port alone",
     ),
 ]  # fmt: skip
@@ -125,6 +125,11 @@ def test_address_behind_nat_can_be_named() -> None:
 def test_a_waived_problem_is_told_all_the_same() -> None:
     """The operation shows it, and lets the run go on."""
     assert problems(answer(ELSEWHERE), {"waive": ["dns.points_here"]}) == ["dns.points_here"]
+
+
+def test_another_address_of_the_servers_is_anybodys() -> None:
+    panel = ("file /etc/nginx/conf.d/panel.conf", "listen 10.8.0.1:443 ssl", "listen 443 ssl")
+    assert problems(nginx_foreign=panel) == []
 
 
 def test_an_opened_port_is_not_cut_off() -> None:
