@@ -19,7 +19,7 @@ hosts = [
             # "ssh_key": "~/.ssh/id_ed25519",
             # Its key, as the provider's console shows it; else the first contact is believed:
             # "ssh_fingerprint": "SHA256:…",           # ssh-keygen -lf …/ssh_host_ed25519_key.pub
-            # "ssh_config_file": "~/.ssh/config",      # with ProxyJump for a jump host
+            # "ssh_config_file": "/home/me/jumps",     # for a jump host; else ~/.ssh/config is read
             # An ordinary user with sudo; a password is asked for, or taken from the variable
             # ONE_API_INFRA_SUDO_PASSWORD:
             # "_sudo": True,

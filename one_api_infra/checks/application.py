@@ -23,6 +23,8 @@ ENVIRONMENT = N_(
     "remove {name} from the host's `environment`, then `pyinfra inventory.py deploys/one_api.py`"
 )
 
+ONE_HUB = "one-hub"
+
 
 def _runs(observation: Observation) -> Finding:
     one_api = observed(observation.on_server.one_api)
@@ -121,6 +123,16 @@ def _insecure(observation: Observation) -> Finding:
     if observation.target.lab:
         return Skip(_("the lab's gateway speaks plain HTTP"))
     return _of_rows("plain", lambda row: row.is_plain)(observation)
+
+
+def _payment_settings(observation: Observation) -> Finding:
+    found = _of_rows("missing", lambda row: row.missing)(observation)
+    found = found or _of_rows("harms", lambda row: row.harms and row.is_enabled)(observation)
+    if found or observation.target.edition != ONE_HUB:
+        return found
+    apps = [row.app for row in _stored_settings(observation).payments if row.app and row.is_enabled]
+    other = _of_rows("apps", lambda row: row.is_enabled and row.app not in {"", *apps[:1]})
+    return other(observation)
 
 
 def _of_rows(fault: str, is_wrong: Callable[[Payment], object]) -> Callable[[Observation], Finding]:
@@ -255,9 +267,24 @@ CHECKS = (
             "missing": Fault(
                 N_("payment row {id} ({type}) lacks {missing}: its callbacks cannot be verified"),
                 N_("fill in {missing} in One API's payment settings"),
-            )
+            ),
+            "harms": Fault(
+                N_("One API ends at each order of payment row {id} ({type}): its private key"),
+                N_(
+                    "fill in apiclient_key.pem whole, with its first and last line (BEGIN PRIVATE"
+                    " KEY), in One API's payment settings"
+                ),
+            ),
+            "apps": Fault(
+                N_(
+                    "payment row {id} is of another Alipay app than the first: One Hub orders all"
+                    " in the app of whichever row sold first, and judges by its key"
+                ),
+                N_("let all Alipay rows be of one app (app_id), and `systemctl restart one-api`"),
+                is_warning=True,
+            ),
         },
-        _of_rows("missing", lambda row: row.missing),
+        _payment_settings,
         TELLS,
     ),
     _check(

@@ -1,5 +1,6 @@
 """``one-api-infra demo``: a blank host becomes a verified site, twice, in the lab."""
 
+import os
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from one_api_infra.desired.site import Site
 from one_api_infra.lab.host import Host
 from one_api_infra.lab.inventory import DEMO, hosts
 from one_api_infra.lab.lab import Lab
+from one_api_infra.remote import inventory
 from one_api_infra.shared.texts import _
 
 Result = TypeVar("Result")
@@ -59,17 +61,23 @@ def _host(lab: Lab, system: str) -> Host:
 
 def _pyinfra(*options: str) -> None:
     command = [sys.executable, "-m", "pyinfra", "inventory.py", "deploys/site.py", *options]
-    if subprocess.run(command, cwd=runner.ROOT, check=False).returncode:
+    if subprocess.run(command, cwd=runner.ROOT, env=_environment(), check=False).returncode:
         sys.exit(1)
+
+
+def _environment() -> dict[str, str]:
+    """This process' own, with the lab's inventory, whatever the admin has chosen for the day."""
+    return os.environ | {inventory.VARIABLE: inventory.DEFAULT, "ONE_API_LAB": DEMO}
 
 
 def _verify() -> None:
     command = [sys.executable, "-m", "pytest", "-q", "tests/server"]
-    if subprocess.run(command, cwd=runner.ROOT, check=False).returncode:
+    if subprocess.run(command, cwd=runner.ROOT, env=_environment(), check=False).returncode:
         sys.exit(1)
 
 
 def _again() -> None:
+    os.environ.update(_environment())
     run = runner.run(runner.ROOT / "inventory.py", "site", "-y", quiet=True)
     click.echo("    " + ", ".join(f"{name}: {count}" for name, count in run.totals.items()))
     if run.code or run.totals.get("success", 0):

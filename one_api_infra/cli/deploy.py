@@ -13,7 +13,9 @@ from one_api_infra.shared import foreign
 from one_api_infra.shared.texts import _
 
 INVENTORY = click.argument("inventory", default=runner.INVENTORY, type=click.Path(path_type=Path))
-CONCERNS = sorted(path.stem for path in (project.ROOT / "deploys").glob("*.py"))
+# These have commands, which show what would be lost, and ask.
+OWN_COMMANDS = {"adopt", "move", "rebuild", "remove", "restore"}
+CONCERNS = sorted({path.stem for path in (project.ROOT / "deploys").glob("*.py")} - OWN_COMMANDS)
 LIMIT = click.option("--limit", help="Only hosts whose name matches this pattern.")
 
 
@@ -44,6 +46,8 @@ def deploy(  # noqa: PLR0913, PLR0917  # one an option
 def planned(inventory: Path, limit: str | None, *options: str, only: str = "site") -> runner.Run:
     """What a deploy would change; the end, with its red lines, if it would not come so far."""
     plan = runner.run(inventory, only, "--dry", *options, limit=limit, quiet=True)
+    if plan.code == runner.INTERRUPTED:
+        sys.exit(plan.code)
     if plan.report is None:
         runner.run(inventory, only, "--dry", *options, limit=limit)
         sys.exit(plan.code)

@@ -1,6 +1,7 @@
 """``one-api-infra init``: an inventory for one server, from what can be seen of it."""
 
 import json
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -36,14 +37,18 @@ STATUS = "curl -s --max-time 5 http://127.0.0.1:3000/api/status || true"
 @click.option("--yes", is_flag=True, help="Do not ask: all that is needed is given.")
 def init(output: Path, yes: bool, **given: Any) -> None:
     """Write an inventory for one server to OUTPUT (default: inventory.py), after a look at it."""
+    if output.suffix != ".py":
+        expected = _("a file of Python: its name ends in .py")
+        raise ValidationError([Problem(str(output), expected, "inventory/production.py")])
     if output.exists():
         remedy = _("name another file, or remove it")
         raise ValidationError([Problem(str(output), _("a file that is not there yet"), remedy)])
     _complete(given, yes=yes)
-    host, settings = given["server"], _settings(given)
+    host, settings = _address(given["server"]), _settings(given)
     Site.parse(settings | {"lab": _is_lab(given["domain"])})
     warnings = [*_names(settings["domain"], host), *_ask(host, settings, given["edition"])]
-    text = example.inventory(EXAMPLE.read_text(), str(output), host, settings)
+    text = example.inventory(EXAMPLE.read_text(encoding="utf-8"), str(output), host, settings)
+    output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(text, encoding="utf-8")
     for warning in warnings:
         click.secho(f"! {warning}", fg="yellow", err=True)
@@ -62,6 +67,14 @@ def _complete(given: dict[str, Any], *, yes: bool) -> None:
         raise ValidationError([Problem(f"--{n}", expected, f"--{n} …") for n in missing])
     for name in missing:
         given[name] = click.prompt(questions[name], err=True)
+
+
+def _address(server: str) -> str:
+    """A bare name or address: a user and a port have settings of their own."""
+    if re.search(r"[@/\[\]]|^[^:]*:\d+$", server):
+        expected = _("a bare name or address; it is {server}", server=server)
+        raise ValidationError([Problem("--server", expected, "--ssh-user …, --ssh-port …")])
+    return server
 
 
 def _settings(given: dict[str, Any]) -> dict[str, Any]:

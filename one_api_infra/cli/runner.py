@@ -4,6 +4,7 @@ pyinfra exits 0 for an inventory that does not exist, for a limit that matches n
 after Ctrl-C; with ``--json`` a run that failed everywhere prints nothing.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -64,6 +65,9 @@ def hosts(path: Path, limit: str | None) -> list[str]:
         expected = _("an inventory file")
         remedy = _("`one-api-infra init {path}` writes one", path=path)
         raise ValidationError([Problem(str(path), expected, remedy)])
+    if path.suffix != ".py":
+        expected = _("a file of Python: its name ends in .py")
+        raise ValidationError([Problem(str(path), expected, _("rename it: {path}.py", path=path))])
     names = [name for name, _data in inventory.read(path)]
     chosen = [name for name in names if limit is None or fnmatch(name, limit)]
     if not chosen:
@@ -92,6 +96,8 @@ def run(
     path: Path, deploy: str, *options: str, limit: str | None = None, quiet: bool = False
 ) -> Run:
     """Run a deploy; progress goes to standard error."""
+    with contextlib.suppress(OSError):  # pyinfra notes a new server's key there
+        Path("~/.ssh").expanduser().mkdir(mode=0o700, exist_ok=True)
     command = [*pyinfra(path, deploy), "--json", *options, *(("--limit", limit) if limit else ())]
     errors = subprocess.PIPE if quiet else None
     environment = os.environ | {"PYINFRA_PROGRESS": "off"}
@@ -99,6 +105,8 @@ def run(
         command, cwd=folder(), stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
     )
     (output, told), is_interrupted = _output(process)
+    if quiet and process.returncode and not is_interrupted and output.strip():
+        click.echo(told or "", nl=False, err=True)  # a host that is away is in no report
     try:
         report = json.loads(output)
     except ValueError:
@@ -110,7 +118,12 @@ def run(
 
 def _output(process: "subprocess.Popen[str]") -> tuple[tuple[str, str | None], bool]:
     """What it printed, and whether somebody pressed Ctrl-C, which pyinfra got too."""
+    before = {number: signal.signal(number, lambda *_told: process.terminate())
+              for number in (signal.SIGTERM, signal.SIGHUP)}  # fmt: skip
     try:
         return process.communicate(), False
     except KeyboardInterrupt:
         return process.communicate(), True
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -117,7 +117,7 @@ def _print(name: str, verdicts: Verdicts, *, show_all: bool) -> None:
         state = f"[{style}]{_(STATES[each.state])}[/]"
         table.add_row(_(LEVELS[each.level]), each.id, state, words(each))
     console.print(table)
-    console.print(escape(summary(verdicts)))
+    console.print(escape(summary(verdicts)), soft_wrap=True)  # its command is pasted
 
 
 def words(verdict: Verdict) -> str:

@@ -9,10 +9,14 @@ import click
 from one_api_infra.cli import runner
 from one_api_infra.cli.deploy import INVENTORY, LIMIT
 from one_api_infra.desired import project
+from one_api_infra.desired.site import Site
+from one_api_infra.remote import inventory as inventories
 from one_api_infra.shared.texts import _
+from one_api_infra.shared.validation import ValidationError
 
 # The suite's own folder is the root: whatever the reader's folder holds is none of it.
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+UNKNOWN = 3  # as Nagios calls it
 OPTIONS = ("-o", "addopts=-ra --import-mode=importlib", "-o", "timeout=900")
 
 
@@ -23,7 +27,16 @@ OPTIONS = ("-o", "addopts=-ra --import-mode=importlib", "-o", "timeout=900")
 @click.option("--nagios", is_flag=True, help="One line, and exit codes as Nagios knows them.")
 def verify(inventory: Path, limit: str | None, junit_xml: Path | None, nagios: bool) -> None:
     """Verify the servers of INVENTORY: every test asks the server or looks at the wire."""
-    runner.hosts(inventory, limit)
+    names = runner.hosts(inventory, limit)
+    try:
+        for name, data in inventories.read(inventory):
+            if name in names:
+                Site.parse(data)
+    except ValidationError as error:
+        if not nagios:
+            raise
+        click.echo(f"TESTINFRA UNKNOWN - {error}")
+        sys.exit(UNKNOWN)
     command = [*PYTEST, f"--rootdir={project.ROOT}", f"-opythonpath={project.ROOT}", *OPTIONS]
     command += [str(project.ROOT / "tests" / "server"), f"--inventory={inventory.resolve()}"]
     command += [f"--limit={limit}"] if limit else []

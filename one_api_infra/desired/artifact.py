@@ -91,8 +91,8 @@ def _download(source: str) -> Path:
     target = CACHE / hashlib.sha256(source.encode()).hexdigest()[:16] / name
     if target.exists():
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         with (
             requests.get(source, stream=True, timeout=TIMEOUT) as reply,
             tempfile.TemporaryDirectory(dir=target.parent) as folder,
@@ -102,7 +102,7 @@ def _download(source: str) -> Path:
             with arrival.open("wb") as stream:
                 stream.writelines(reply.iter_content(CHUNK))
             return arrival.rename(target)
-    except requests.RequestException as error:
+    except (requests.RequestException, OSError) as error:
         # An error's own words may repeat the URL.
         words = str(error).replace(source, shown(source))
         expected = _("{source} can be fetched: {error}", source=shown(source), error=words)

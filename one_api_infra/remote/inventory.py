@@ -123,7 +123,10 @@ def _host(entry: Any, path: str) -> tuple[str, dict[str, Any]]:
     if not is_line(name, 253) or not name or not isinstance(data, Mapping):
         expected = _('a host as ("name", {{settings}}), not {kind}', kind=type(entry).__name__)
         raise refuse(path, expected, _('write ("198.51.100.10", {"domain": "pay.example.com"})'))
-    return str(name), dict(data)
+    data = dict(data)
+    if isinstance(data.get("ssh_config_file"), str):  # pyinfra takes ~ for a folder's name
+        data["ssh_config_file"] = str(Path(data["ssh_config_file"]).expanduser())
+    return str(name), data
 
 
 def _named_twice(hosts: Hosts) -> Iterable[Problem]:

@@ -91,7 +91,11 @@ def _hold(state: State, host: Host, me: str) -> None:  # pyinfra passes the firs
 def _me() -> str:
     """Who, from where, since when, for whoever finds the lock taken; and a mark of this run's."""
     since = time.strftime("%Y-%m-%d %H:%M:%S %z")
-    return f"{getpass.getuser()}@{socket.gethostname()}, {since} ({secrets.token_hex(4)})"
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's, of which nobody knows the name
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}, {since} ({secrets.token_hex(4)})"
 
 
 def _live(stdin: Any) -> None:

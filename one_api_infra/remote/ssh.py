@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import shlex
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -24,6 +25,7 @@ SUDO_PASSWORD = "ONE_API_INFRA_SUDO_PASSWORD"  # noqa: S105  # the variable's na
 ASKPASS = 'umask 077; f=$(mktemp "${XDG_RUNTIME_DIR:-/tmp}/askpass.XXXXXXXXXX") && '
 ASKPASS += 'cat >"$f" && chmod 700 "$f" && echo "$f"'
 # As pyinfra does it: what was never seen is believed, what has changed is not.
+OWN = "~/.ssh/config"  # pyinfra reads it too
 FIRST_CONTACT = {"StrictHostKeyChecking": "accept-new"}
 # Knows a server by its key's fingerprint alone: ssh passes it as %f, and takes the line as known.
 # It must succeed, for another key too: else ssh ends without a word about keys.
@@ -41,9 +43,7 @@ OPTIONS = {
 
 def stanza(name: str, data: Mapping[str, Any], folder: Path) -> str:
     """A host's part of an ssh configuration, with a shared connection in ``folder``."""
-    options = {"HostName": name} | {
-        option: data[key] for key, option in OPTIONS.items() if data.get(key) is not None
-    }
+    options = {option: data[key] for key, option in OPTIONS.items() if data.get(key) is not None}
     options = {**FIRST_CONTACT, **options, **_pinned(data)}
     # A socket's path has 104 characters at most, of which ssh takes 17 for itself.
     socket_name = hashlib.sha256(name.encode()).hexdigest()[:8]
@@ -51,7 +51,16 @@ def stanza(name: str, data: Mapping[str, Any], folder: Path) -> str:
     options |= {"ControlPersist": "30s", "BatchMode": "yes", "ConnectTimeout": 10}
     options |= {"ServerAliveInterval": 15, "ServerAliveCountMax": 4}
     lines = [f"    {option} {_quoted(value)}" for option, value in options.items()]
-    return "\n".join([f"Host {name}", *lines, *_included(data)])
+    return "\n".join([f"Host {name}", *lines])
+
+
+def configuration(hosts: Mapping[str, Mapping[str, Any]], folder: Path) -> str:
+    """ssh's configuration for hosts; the admin's own, for jump hosts and names, stands behind."""
+    stanzas = (stanza(name, data, folder) for name, data in hosts.items())
+    given = [str(data.get("ssh_config_file") or OWN) for data in hosts.values()]
+    files = [path for path in dict.fromkeys(given) if Path(path).expanduser().exists()]
+    included = [f"Include {_quoted(path)}" for path in files]
+    return "\n".join([*stanzas, *(["Match all"] if included else []), *included, ""])
 
 
 def _quoted(value: Any) -> Any:
@@ -76,11 +85,6 @@ def _pinned(data: Mapping[str, Any]) -> dict[str, str]:
         "GlobalKnownHostsFile": "/dev/null",
         "StrictHostKeyChecking": "yes",
     }
-
-
-def _included(data: Mapping[str, Any]) -> list[str]:
-    """The admin's own configuration, for jump hosts and the like: what stands first wins."""
-    return [f"Include {_quoted(data['ssh_config_file'])}"] if data.get("ssh_config_file") else []
 
 
 def fingerprint(key: bytes) -> str:
@@ -117,9 +121,11 @@ class Server:
     def __init__(self, name: str, data: Mapping[str, Any]) -> None:
         self.name = name
         self.data = dict(data)
+        if shutil.which("ssh") is None:
+            raise OperatorError(_("ssh is not there: `apt-get install openssh-client`"))
         self.folder = tempfile.TemporaryDirectory(prefix="one-api-infra-")
         self.configuration = Path(self.folder.name) / "ssh_config"
-        self.configuration.write_text(stanza(name, data, Path(self.folder.name)) + "\n")
+        self.configuration.write_text(configuration({name: data}, Path(self.folder.name)))
 
     def run(self, command: str, seconds: float) -> tuple[str, str]:
         """The command's standard output as root, and what went wrong (empty if nothing did)."""

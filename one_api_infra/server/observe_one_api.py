@@ -106,6 +106,8 @@ def _payment(row: Mapping[str, Any]) -> Payment:
         is_enabled=bool(row["enable"]),
         missing=tuple(name for name in needed if not str(config.get(name) or "").strip()),
         is_plain=str(config.get("pay_domain") or "").startswith("http://"),
+        harms=bool(gateway and gateway.harms(config)),
+        app=str(config.get("app_id") or "") if row["type"] == "alipay" else "",
     )
 
 

@@ -60,7 +60,11 @@ def run(minutes: str, row: str = "") -> None:
     current = site()
     os.environ.update(callback_service.trust(current))
     source, root = callback_service.source(current), callback_service.api(current)
-    accounts = [each for each in source.accounts() if each.is_enabled and _is_meant(each, row)]
+    kinds = TILLS[edition(current).order_source].KINDS
+    accounts = [
+        each for each in source.accounts()
+        if each.is_enabled and _is_meant(each, row) and (not kinds or each.gateway in kinds)
+    ]  # fmt: skip
     if not accounts:
         raise CommandError(_no_row(source, row))
     place = log.end(Path(paths.CALLBACK_LOG))

@@ -23,6 +23,7 @@ HEADERS = (
     "wechatpay-signature",
     "wechatpay-timestamp",
     "x-signature",
+    "x-waffo-signature",
 )
 
 

@@ -27,6 +27,11 @@ def places(
     """
     wanted = dict.fromkeys(edition.address_options, origin)
     wanted |= dict.fromkeys(edition.callback_options, callback_origin)
+    wanted |= {
+        key: f"{callback_origin}{path}"
+        for key, path in edition.callback_urls.items()
+        if options.get(key)
+    }
     wanted |= _passkeys(edition, options, origin)
     found = [Place("option", key, options.get(key, ""), value) for key, value in wanted.items()]
     found += [

@@ -157,13 +157,18 @@ class Callbacks:
 
 @dataclass(frozen=True)
 class Payment:
-    """A payment row; ``missing`` are the names of settings that its gateway needs."""
+    """A payment row; ``missing`` are the names of settings that its gateway needs.
+
+    ``harms``: One API would end at an order; ``app`` is Alipay's, where it is such a row.
+    """
 
     id: int
     type: str
     is_enabled: bool
     missing: tuple[str, ...]
     is_plain: bool
+    harms: bool = False
+    app: str = ""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from one_api_infra.lab import process
 from one_api_infra.lab.gateway import Gateway, Reply
 from one_api_infra.lab.host import Host
 from one_api_infra.lab.lab import Lab
+from one_api_infra.remote import inventory
 from one_api_infra.remote.probe_client import ProbeClient
 from one_api_infra.shared import editions
 from one_api_infra.shared.editions.api import Api
@@ -105,6 +106,7 @@ class LabSite:
     def environment(self, **more: str) -> dict[str, str]:
         """This process' environment, with the inventory of the lab."""
         own = {"ONE_API_LAB": self.lab.name, "PYINFRA_PROGRESS": "off", "LC_ALL": "C.UTF-8"}
+        own[inventory.VARIABLE] = inventory.DEFAULT  # whatever the admin has chosen for the day
         return {**os.environ, **own, **more}
 
     def converge(self) -> None:

@@ -66,11 +66,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[FOLDER] = tempfile.TemporaryDirectory(prefix="one-api-infra-")
     folder = Path(config.stash[FOLDER].name)
     configuration = folder / "ssh_config"
-    configuration.write_text(
-        "\n".join(ssh.stanza(name, data, folder) for name, data in chosen.items())
-    )
+    configuration.write_text(ssh.configuration(chosen, folder))
     config.option.hosts = ",".join(
-        f"ssh://{name}?ssh_config={configuration}&sudo={bool(data.get('_sudo'))}"
+        f"ssh://{_bracketed(name)}?ssh_config={configuration}&sudo={bool(data.get('_sudo'))}"
         for name, data in chosen.items()
     )
 
@@ -83,6 +81,11 @@ def pytest_configure(config: pytest.Config) -> None:
                              for name, data in chosen.items()}  # fmt: skip
     _let_sudo_ask(config.stash[ASKPASS])
     BACKENDS["ssh"] = f"{Ssh.__module__}.{Ssh.__name__}"
+
+
+def _bracketed(name: str) -> str:
+    """A host's name as it stands in a URL."""
+    return f"[{name}]" if ":" in name else name
 
 
 def _let_sudo_ask(programs: Mapping[str, str]) -> None:

@@ -49,7 +49,8 @@ class Connection:
 
     def __post_init__(self) -> None:
         """ValidationError for host data that ssh cannot take."""
-        self.configuration = ssh.stanza(self.choice.host, host_data(self.choice), Path("unused"))
+        hosts = {self.choice.host: host_data(self.choice)}
+        self.configuration = ssh.configuration(hosts, Path("unused"))
 
     @property
     def url(self) -> str:

@@ -56,7 +56,10 @@ LOST = {
         " `one-api-infra test-payment`, ends it."
     ),
     "cut": N_("The gateway hung up before One API had answered (HTTP 499)."),
-    "refused": N_("One API refused the callback: {answer}"),
+    "refused": N_(
+        "One API refused the callback, whose signature is right: {answer}. If a key was changed"
+        " since One API's start: `systemctl restart one-api`, and any order through that row."
+    ),
     "unpaid": N_("The gateway called, but to say that the order is not paid."),
     "dropped": N_("One API answered the callback with a yes, but the order is still pending."),
 }

@@ -1,5 +1,6 @@
 """From the callback log and One API's orders into the ledger."""
 
+import hashlib
 import json
 import math
 import time
@@ -12,11 +13,12 @@ from one_api_infra.server.callbacks import log
 from one_api_infra.server.callbacks.gateways import GATEWAYS
 from one_api_infra.server.callbacks.gateways.gateway import Account, Claim
 from one_api_infra.server.callbacks.ledger import Ledger, callback_row, is_genuine
+from one_api_infra.server.callbacks.order import Status
 from one_api_infra.server.callbacks.order_sources.order_source import OrderSource
 from one_api_infra.server.callbacks.schedule import HORIZON, in_turn
 from one_api_infra.shared.callback import Callback, parse
 
-PLACE = "log_place"
+PLACE, KEYS = "log_place", "keys"
 ACCOUNTS = "accounts"
 ORDERS_READ, ORDERS_BEGIN, EDITION = "orders_read", "orders_begin", "edition"
 FIRST = 3 * HORIZON  # how far the first look goes back: a credit's order is older than the credit
@@ -36,6 +38,23 @@ def keep_accounts(ledger: Ledger, known: Accounts) -> None:
     kinds = json.loads(ledger.note(ACCOUNTS) or "{}")
     kinds |= {account.row: account.gateway for account in known.values()}
     ledger.note(ACCOUNTS, json.dumps(kinds))
+
+
+def judge_anew(ledger: Ledger, path: Path, known: Accounts, now: float) -> None:
+    """Where a gateway's key has changed: what the one of before called forged may be genuine."""
+    secrets = sorted(
+        f"{account.row} {name} {secret.reveal()}"
+        for account in known.values()
+        for name, secret in account.secrets.items()
+    )
+    keys = hashlib.sha256("\n".join(secrets).encode()).hexdigest()
+    if ledger.note(KEYS) == keys:
+        return
+    with ledger.transaction():
+        if ledger.note(KEYS):
+            ledger.db.execute("DELETE FROM callbacks WHERE is_genuine = 0")
+            ledger.note(PLACE, log.since(path, now - HORIZON).plain())
+        ledger.note(KEYS, keys)
 
 
 @dataclass(frozen=True)
@@ -149,6 +168,8 @@ def read_orders(ledger: Ledger, source: OrderSource, now: float) -> None:
     for number in (*gone, *_strangers(ledger, now)[:LOOKUPS]):
         if number not in found and (current := source.order(number)):
             found[number] = current
+            if current.status is Status.SUCCESS:  # its credit may stand before what was read
+                credited += source.credits_of(number)
     with ledger.transaction():
         ledger.add_orders(found.values(), now)
         ledger.add_credits(credited)

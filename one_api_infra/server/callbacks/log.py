@@ -48,6 +48,17 @@ def end(log: Path) -> Place:
     return Place(head, log.stat().st_size) if head else Place()
 
 
+def since(log: Path, moment: float) -> Place:
+    """Where the oldest file begins that was written to since a time."""
+    paths = [path for path in log.parent.glob(f"{log.name}*") if path.is_file()]
+    for path in sorted(paths, key=_number, reverse=True):
+        if path.stat().st_mtime >= moment:
+            with _open(path) as stream:
+                if head := _head(stream):
+                    return Place(head)
+    return end(log)
+
+
 def batches(log: Path, place: Place) -> Iterator[tuple[list[bytes], Place]]:
     """New lines, oldest first, each batch with the place after it.
 

@@ -109,7 +109,8 @@ REMEDIES: Mapping[tuple[str, str], str] = {
     ),
     (Remedy.KEY, ""): N_(
         "Remedy: none if they are a stranger's: nothing is credited. If they are your gateway's,"
-        " the key in the payment row is not the gateway's: copy it anew."
+        " the key in the payment row is not the gateway's: copy it anew, then `systemctl restart"
+        " one-api`, for One Hub keeps Alipay's as it was at its first order."
     ),
 }
 # For many cases at once: what is to be done, and where the sums stand.

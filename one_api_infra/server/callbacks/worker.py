@@ -61,6 +61,8 @@ class Worker:
             known = intake.accounts(self.source.accounts())
             intake.keep_accounts(self.ledger, known)
             tests.forget(self.ledger, known)
+            if not self.source.is_blind:
+                intake.judge_anew(self.ledger, self.log, known, now)
             read = self._read_log(known, SOON)
             if self.restored.is_dir():
                 lists.restored(self.ledger, now)

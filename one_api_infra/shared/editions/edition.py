@@ -91,6 +91,7 @@ class Edition:
     sqlite_parameters: str = ""
     compliance: Mapping[str, str] = field(default_factory=dict)
     order_parameter: str = ""
+    callback_urls: Mapping[str, str] = field(default_factory=dict)  # option: path; empty is right
     takes_postgresql: bool = False  # as a URL's scheme, beside postgres://
     inherits: tuple[str, ...] = ()
 

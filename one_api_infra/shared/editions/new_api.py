@@ -25,6 +25,7 @@ EDITION = Edition(
     root="setup",
     address_options=("ServerAddress",),
     callback_options=("CustomCallbackAddress",),
+    callback_urls={"WaffoNotifyUrl": "/api/waffo/webhook"},  # beats CustomCallbackAddress
     payment_rows=False,
     order_source="new-api",
     restart_on_domain=False,
@@ -51,9 +52,11 @@ EDITION = Edition(
         "/api/user/stripe/pay",
         "/api/user/creem/pay",
         "/api/user/waffo/pay",
+        "/api/user/waffo-pancake/pay",
         "/api/subscription/epay/pay",
         "/api/subscription/stripe/pay",
         "/api/subscription/creem/pay",
+        "/api/subscription/waffo-pancake/pay",
     ),
     overlaps=True,
     key_options=(

@@ -283,6 +283,11 @@ FAULTS: list[tuple[Observation, str]] = [
     (store(server_address="https://x.com"), "one_api.options_in_step"),
     (stored(payments=(replace(PAYMENT, is_enabled=False),)), "payment.is_enabled"),
     (stored(payments=(replace(PAYMENT, missing=("key",)),)), "payment.settings"),
+    (stored(payments=(replace(PAYMENT, harms=True),)), "payment.settings"),
+    (
+        stored(payments=tuple(replace(PAYMENT, type="alipay", app=app) for app in ("1", "2"))),
+        "payment.settings",
+    ),
     (server(one_api={"environment": {**ENVIRONMENT, "GLOBAL_API_RATE_LIMIT": "300"}}),
      "one_api.rate_limit"),
     (store(error="OperationalError: timed out"), "database.answers"),

@@ -44,8 +44,19 @@ def test_stanza_asks_nothing_and_shares_a_connection(tmp_path: Path) -> None:
 
 
 def test_the_admins_own_configuration_comes_last(tmp_path: Path) -> None:
-    text = ssh.stanza("shop", {"ssh_config_file": "~/.ssh/config"}, tmp_path)
-    assert text.splitlines()[-1] == "Include ~/.ssh/config"
+    """Of all hosts together: what stands first wins; and a hop is no host of ours."""
+    own = tmp_path / "own"
+    own.write_text("Host shop\n  ProxyJump bastion\nHost bastion\n  HostName 198.51.100.9\n")
+    data = {"ssh_config_file": str(own), "ssh_user": "root"}
+    path = tmp_path / "config"
+    path.write_text(ssh.configuration({"shop": data, "bar": data}, tmp_path))
+    assert path.read_text().count("Include") == 1
+    told = {}
+    for name in ("shop", "bastion"):
+        command = ["ssh", "-F", str(path), "-G", name]
+        told[name] = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "proxyjump bastion" in told["shop"]
+    assert "hostname 198.51.100.9" in told["bastion"]
 
 
 def test_values_with_a_space_are_one_word_to_ssh(tmp_path: Path) -> None:

@@ -26,7 +26,12 @@ class Checkout:
 
 
 class Till(Protocol):
-    """One edition's way to make orders. Calls raise ApiError."""
+    """One edition's way to make orders, at gateways of these kinds (none: all).
+
+    Calls raise ApiError.
+    """
+
+    KINDS: tuple[str, ...]
 
     def find(self, api: Api, username: str, /) -> Mapping[str, object] | None:
         """A user, as root sees them."""

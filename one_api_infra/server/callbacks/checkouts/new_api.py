@@ -11,6 +11,7 @@ from one_api_infra.shared.editions.api import PAGE, Api, ApiError
 from one_api_infra.shared.texts import _
 
 # Of other gateways, which New API puts among epay's methods.
+KINDS: tuple[str, ...] = ("epay",)  # its other gateways have pages of their own
 OTHERS = ("stripe", "creem", "waffo")
 DISPLAY, TOKENS = "general_setting.quota_display_type", "TOKENS"
 QUOTA_PER_UNIT = "500000"

@@ -10,6 +10,7 @@ from one_api_infra.shared.editions.api import PAGE, Api, ApiError
 
 CODE = 2  # payment/types: PayRequest.Type
 RETURN = "/panel/log"
+KINDS: tuple[str, ...] = ()
 
 
 def find(api: Api, username: str) -> Mapping[str, object] | None:

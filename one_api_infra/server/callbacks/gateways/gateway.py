@@ -120,6 +120,10 @@ class Gateway(ABC):
     def account(self, row: str, path: str, config: Mapping[str, object]) -> Account:
         """The account that a payment row's config describes."""
 
+    def harms(self, config: Mapping[str, object]) -> bool:
+        """Whether One API would end at an order with these settings."""
+        return False
+
     @abstractmethod
     def claim(self, callback: Callback, account: Account) -> Claim | None:
         """What a callback says; None if it is none of this gateway's (a probe, a bare call)."""

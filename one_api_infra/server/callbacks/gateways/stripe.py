@@ -8,8 +8,7 @@ import hashlib
 import hmac
 import json
 import os
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -26,12 +25,14 @@ from one_api_infra.server.callbacks.gateways.gateway import (
 from one_api_infra.shared.callback import Callback
 
 COMPLETED = "checkout.session.completed"
+# Of what is paid days later; One Hub takes no other event than the first.
+LATER = "checkout.session.async_payment_succeeded"
 # What Stripe counts in whole units (docs.stripe.com/currencies#zero-decimal).
 WHOLE = (
     *("BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "UGX", "VND", "VUV"),
     *("XAF", "XOF", "XPF"),
 )
-WINDOW = 24 * 3600  # seconds in which a checkout session can be paid
+SKEW = 300  # seconds by which the clocks may differ
 TIMEOUT = 10
 
 
@@ -54,9 +55,9 @@ class Stripe(Gateway):
         header = callback.headers.get("stripe-signature")
         if not header:
             return None
-        session = _session(callback.body)
-        number = str(session.get("client_reference_id") or "")
         ours = tuple(account.public.get("ours", "").split())
+        session = _session(callback.body, (COMPLETED, *((LATER,) if ours else ())))
+        number = str(session.get("client_reference_id") or "")
         if number and ours and not number.startswith(ours):
             return None  # another shop's: an endpoint is told all sales of its account
         return Claim(
@@ -73,7 +74,8 @@ class Stripe(Gateway):
         return 200 <= status < 300 and length == 0
 
     def ask(self, account: Account, number: str, created: float) -> Reply:
-        window = {"gte": int(created) - 60, "lte": int(min(created + WINDOW, time.time()))}
+        # It is made just before the order's row.
+        window = {"gte": int(created) - SKEW, "lte": int(created) + SKEW}
         for session in _sessions(account, window):
             if session.get("client_reference_id") == number:
                 return _reply(session, number)
@@ -103,11 +105,11 @@ def _sessions(account: Account, window: Any) -> Iterator[dict[str, Any]]:
         raise AskError(type(error).__name__) from None
 
 
-def _session(body: bytes) -> dict[str, Any]:
-    """The checkout session of an event; empty for every other."""
+def _session(body: bytes, types: Sequence[str]) -> dict[str, Any]:
+    """The checkout session of an event of these types; empty for every other."""
     try:
         event = json.loads(body)
-        found = event["data"]["object"] if event["type"] == COMPLETED else {}
+        found = event["data"]["object"] if event["type"] in types else {}
     except (ValueError, KeyError, TypeError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

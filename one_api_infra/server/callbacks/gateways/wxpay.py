@@ -7,6 +7,7 @@ key, and it does not change with the platform's certificates.
 import base64
 import binascii
 import json
+import re
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -32,6 +33,8 @@ PROBE = "WECHATPAY/SIGNTEST/"  # WeChat tries whether signatures are checked at 
 WAITING = frozenset({"NOTPAY", "USERPAYING", "ACCEPT"})
 CLOSED = frozenset({"CLOSED", "REVOKED", "PAYERROR", "REFUND"})
 TIMEOUT = 10
+# encoding/pem wants the marks on lines of their own.
+PKCS8 = re.compile(r"-----BEGIN PRIVATE KEY-----\r?\n[A-Za-z0-9+/=\s]+\n-----END PRIVATE KEY-----")
 _clients: dict[str, Any] = {}
 _lock = threading.Lock()
 
@@ -50,6 +53,11 @@ class Wxpay(Gateway):
         shown, secrets = split(config, "mch_apiv3_key", "mch_private_key")
         return Account(self.kind, row, shown.get("mch_id", ""), path, shown, secrets)
 
+    def harms(self, config: Mapping[str, object]) -> bool:
+        """One Hub and Done Hub end (log.Fatal) at a key that Go does not read as PKCS#8."""
+        key = str(config.get("mch_private_key") or "").strip()
+        return bool(key) and not PKCS8.fullmatch(key)
+
     def claim(self, callback: Callback, account: Account) -> Claim | None:
         if not callback.headers.get("wechatpay-signature"):
             return None
@@ -61,7 +69,7 @@ class Wxpay(Gateway):
             number=str(opened.get("out_trade_no", "")),
             gateway_number=str(opened.get("transaction_id", "")),
             money=_yuan(amount.get("total")),
-            currency=str(amount.get("currency", self.currency)),
+            currency="",  # One Hub sends the row's bare number, whatever its currency
             merchant=str(opened.get("mchid", "")),
             is_paid=opened.get("trade_state") == "SUCCESS",
             is_genuine=bool(opened) and opened.get("mchid") == account.merchant,
@@ -140,7 +148,7 @@ def _reply(code: int, found: Mapping[str, Any], number: str) -> Reply:
         str(found.get("out_trade_no") or ""),
         str(found.get("transaction_id") or ""),
         _yuan(amount.get("total")),
-        str(amount.get("currency") or "CNY"),
+        "",
         str(found.get("mchid") or ""),
         state,
     )

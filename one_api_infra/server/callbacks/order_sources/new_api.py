@@ -97,11 +97,17 @@ class NewApiOrders:
         rows = [row for row in self._rows(since) if row["status"] == "success"]
         for row in rows:
             if row["complete_time"] >= max(since, 1):
-                order = self._order(row)
-                at = float(row["complete_time"])
-                yield Credit(row["id"], order.user, order.quota, at, order.number)
+                yield self._credit(row)
         if any(not row["complete_time"] for row in rows):
             yield from self._logged(rows, since)
+
+    def credits_of(self, number: str) -> Sequence[Credit]:
+        rows = self._pages(f"{LIST}?keyword={quote(number, safe='')}")
+        return [self._credit(row) for row in rows if row["trade_no"] == number and _is_told(row)]
+
+    def _credit(self, row: Mapping[str, Any]) -> Credit:
+        order = self._order(row)
+        return Credit(row["id"], order.user, order.quota, float(row["complete_time"]), order.number)
 
     def _logged(self, rows: Sequence[Mapping[str, Any]], since: float) -> Iterator[Credit]:
         """What the log says was credited without a transaction."""
@@ -166,9 +172,10 @@ class NewApiOrders:
         # New API closes no order: what nobody paid in a day is not read again.
         floor = min(since, time.time() - HORIZON)
         for row in self._pages(LIST):
-            if row["create_time"] < floor:
+            if row["create_time"] >= floor:
+                yield row
+            elif row["amount"]:  # a subscription's row, made when it was paid, has its order's time
                 return
-            yield row
 
     def _pages(self, path: str) -> Iterator[Mapping[str, Any]]:
         mark = "&" if "?" in path else "?"
@@ -199,6 +206,11 @@ def _paid(line: Mapping[str, Any], kind: re.Pattern[str]) -> tuple[int, Decimal]
     """The same of a line of the log; None of another kind."""
     found = kind.match(str(line["content"]))
     return (int(line["user_id"]), Decimal(found[1])) if found else None
+
+
+def _is_told(row: Mapping[str, Any]) -> bool:
+    """Whether an order tells when it was credited."""
+    return row["status"] == "success" and bool(row["complete_time"])
 
 
 def _take(whole: list[Mapping[str, Any]], line: Mapping[str, Any], kind: re.Pattern[str]) -> bool:

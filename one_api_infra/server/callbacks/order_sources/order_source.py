@@ -36,6 +36,9 @@ class OrderSource(Protocol):
     def credits(self, since: float) -> Iterator[Credit]:
         """Credits since a time."""
 
+    def credits_of(self, number: str) -> Sequence[Credit]:
+        """One order's credit, where an order tells it; it may be older than what is read."""
+
     def corrections(self, since: float) -> Iterator[Correction]:
         """What people added to users' quota and took since a time."""
 
