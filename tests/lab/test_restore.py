@@ -60,11 +60,13 @@ def test_without_room_nothing_is_stopped(backed: LabSite) -> None:
 def test_a_services_links_lead_root_nowhere(backed: LabSite) -> None:
     """What the callback service's user has planted waits for the restore, and gets nothing."""
     back_up(backed)
+    victim = "/etc/victim.d"
+    backed.host.ssh(f"mkdir {victim}")
     plant = (
         f"mkdir -p {paths.JOURNAL}; ln -sf /etc/shadow {paths.JOURNAL}/secret.jsonl;"
-        f" rm -rf {paths.JOURNAL_RESTORED}; ln -s /etc/cron.d {paths.JOURNAL_RESTORED}"
+        f" rm -rf {paths.JOURNAL_RESTORED}; ln -s {victim} {paths.JOURNAL_RESTORED}"
     )
-    state = "stat -c '%U:%G %a' /etc/cron.d; ls -A /etc/cron.d"
+    state = f"stat -c '%U:%G %a' {victim}; ls -A {victim}"
     before = backed.host.ssh(state)
     backed.host.ssh(f"runuser -u one-api-callbacks -- sh -c '{plant}'")
     backed.host.ssh("systemctl stop one-api-callbacks.timer")
