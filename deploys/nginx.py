@@ -39,5 +39,6 @@ operations.command(
     keeps_files=True,
     # A certificate that is still to be obtained needs no look before.
     asks=lambda snapshot: not (site.certificate == "acme" and certificate.is_due(site, snapshot)),
+    writes=True,
     starts=units.NGINX,
 )

@@ -8,6 +8,7 @@ import base64
 import time
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
@@ -165,6 +166,7 @@ def command(  # noqa: PLR0913  # one a kind of need
     stays_due: bool = False,
     is_asked: bool = True,
     asks: Asked | None = None,
+    writes: bool = False,
     starts: str = "",
 ) -> Commands:
     """Run a shell command when it is due; afterwards everything is looked at anew.
@@ -175,7 +177,7 @@ def command(  # noqa: PLR0913  # one a kind of need
     next look can wait for one that asks a probe. ``stays_due``: nothing else does what it does, so
     that no look is needed where it was due before. ``is_asked``: another operation asks for what
     it changes, so that it is to be looked at again. ``asks``: the next operation would look again,
-    so that this command does on its way.
+    so that this command does on its way; ``writes``: not probes alone see what it changes.
     ``starts``: a unit that runs afterwards, for operations that ask for nothing else.
     """
     snapshot = gather(probes=False)
@@ -184,7 +186,7 @@ def command(  # noqa: PLR0913  # one a kind of need
     is_due = snapshot.written.intersection(follows or ()) or due(snapshot)
     change = Change(script, stdin(snapshot) if stdin else None) if is_due else None
     if change and asks and asks(snapshot):
-        yield from _carry_out(change, "", AskingCommand)
+        yield from _carry_out(change, "", partial(AskingCommand, probes=not writes))
         return
     yield from _carry_out(change, "nothing to do")
     if change and keeps_files:

@@ -52,10 +52,16 @@ class SnapshotFact(FactBase[Snapshot]):
 
 
 class AskingCommand(StringCommand):
-    """A command and, if it succeeds, the look after it, in one journey."""
+    """A command and, if it succeeds, the look after it, in one journey.
 
-    def __init__(self, command: str, **options: Any) -> None:
-        super().__init__(asking(command, _wanted[_host()]), **options)
+    ``probes``: it changes nothing but what they see.
+    """
+
+    def __init__(self, command: str, *, probes: bool = False, **options: Any) -> None:
+        wanted = _wanted[_host()]
+        self.probes = probes
+        spec = SnapshotSpec(probes=wanted.probes) if probes else wanted
+        super().__init__(asking(command, spec), **options)
 
     @override
     def execute(
@@ -63,8 +69,10 @@ class AskingCommand(StringCommand):
     ) -> tuple[bool, CommandOutput]:
         done, output = super().execute(state, host, connector_arguments)
         if done:
-            outdated = _seen[host][True].outdated
-            _seen[host] = {True: replace(_read(output.stdout_lines), outdated=outdated)}
+            known, found = _seen[host][True], _read(output.stdout_lines)
+            if self.probes:
+                found = replace(known, probes=found.probes, written=set(), is_stale=False)
+            _seen[host] = {True: replace(found, outdated=known.outdated)}
         return done, output
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 from one_api_infra.checks import attempts
-from one_api_infra.server import attempt, certificate, former_domains
+from one_api_infra.server import attempt, certificate, former_domains, nginx
 from one_api_infra.server.local import CommandError, locked, must, run, site, tail, write
-from one_api_infra.shared import acme, environment_file, nginx_release, paths, tunnel, units
+from one_api_infra.shared import acme, environment_file, paths, tunnel, units
 from one_api_infra.shared.certificate import AUTHENTICATORS, differing, notes, renew_before
 from one_api_infra.shared.site_file import SiteFile
 from one_api_infra.shared.texts import _
@@ -285,7 +285,8 @@ def deploy_hook() -> None:
 def _reload(site: SiteFile) -> None:
     if not certificate.named_by_nginx(site):
         return  # the first certificate: nginx is told of it by the deploy
-    must(*nginx_release.TEST)
+    if words := nginx.problem():
+        raise CommandError(words)
     must("systemctl", "reload", units.NGINX)
     deadline = time.monotonic() + RELOAD_SECONDS
     while certificate.not_served(site):

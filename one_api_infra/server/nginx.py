@@ -98,6 +98,8 @@ def is_as_written() -> bool:
 def problem() -> str:
     """Why nginx would not start or reload with what is on disk; empty if it would."""
     code, output = run(*nginx_release.TEST)
+    if code:  # another site's log or key may stand where this unit may not go
+        code, output = run(*nginx_release.OUTSIDE, *nginx_release.TEST)
     return next((line for line in output.splitlines() if "[emerg]" in line), output) if code else ""
 
 
