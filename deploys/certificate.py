@@ -34,6 +34,7 @@ if site.certificate == "acme":
         keeps_files=True,
         stays_due=True,
         asks=lambda _snapshot: True,
+        writes=True,  # nginx' command has changed files since the last look
     )
 else:
     operations.files(
