@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -148,8 +148,11 @@ ROWS = "SELECT users.id, username, quota, tokens.id FROM users JOIN tokens ON us
 
 @pytest.mark.long
 @pytest.mark.parametrize("kind", list(SERIAL))
-def test_a_database_server_is_dumped_and_loaded(site: LabSite, kind: str) -> None:
+def test_a_database_server_is_dumped_and_loaded(
+    packaged: Callable[[str], LabSite], kind: str
+) -> None:
     """The stand-in knows SQLite alone: the tables are made here, as One API's user."""
+    site = packaged("debian-13")
     site.use(databases.KINDS[kind](site.host))
     site.inventory(**backups.settings(FOLDER))
     site.converge()
