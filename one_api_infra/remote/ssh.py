@@ -105,14 +105,17 @@ def address(name: str) -> str:
         return name
 
 
-def connect(configuration: Path, name: str) -> None:
-    """Make the connection that all commands share; where it fails they try again, and say why."""
+def connect(configuration: Path, name: str) -> str:
+    """Make the connection that all commands share; what went wrong, empty if nothing did."""
     nothing = subprocess.DEVNULL  # a pipe would stay open as long as the connection
-    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+    command = ["ssh", "-F", str(configuration)]
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
         subprocess.run(
-            ["ssh", "-F", str(configuration), "-fN", name],
-            stdin=nothing, stdout=nothing, stderr=nothing, check=False, timeout=CONNECT_SECONDS,
+            [*command, "-fN", name],
+            stdin=nothing, stdout=nothing, stderr=nothing, check=True, timeout=CONNECT_SECONDS,
         )  # fmt: skip
+        return ""
+    return _output([*command, name, "true"], CONNECT_SECONDS, "")[1]
 
 
 class Server:

@@ -19,6 +19,7 @@ from testinfra.backend import BACKENDS
 from testinfra.backend.base import BaseBackend
 from testinfra.host import Host
 
+from one_api_infra.checks import catalogue
 from one_api_infra.checks.verdict import Verdict
 from one_api_infra.desired.site import Site
 from one_api_infra.remote import inventory, ssh
@@ -35,6 +36,7 @@ UNKNOWN = 3  # as Nagios calls it
 HOSTS = pytest.StashKey[dict[str, dict[str, Any]]]()
 SLOW = pytest.StashKey[dict[tuple[str, str], Future[Any]]]()
 WIRES = pytest.StashKey[dict[str, Future[Wire]]]()
+FIRST = "test_ssh_answers"
 SLOW_LOOKS = (slow.verdicts, slow.open_ports)
 ASKPASS = pytest.StashKey[Mapping[str, str]]()
 FOLDER = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
@@ -118,19 +120,24 @@ def pytest_unconfigure(config: pytest.Config) -> None:
             ssh.Server(name, config.stash[HOSTS][name]).remove_askpass(program)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(
+    session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+) -> None:
     """The quick tests first: what takes seconds is seen by the time that they are done."""
     looks = {look.__name__ for look in SLOW_LOOKS}
-    items.sort(key=lambda item: bool(looks.intersection(_fixtures(item))))
+    items.sort(
+        key=lambda item: (item.name.split("[")[0] != FIRST, bool(looks & {*_fixtures(item)}))
+    )
+    if not config.option.collectonly:
+        _begin(session, items)
+        _leave_out_away(config, items)
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
+def _begin(session: pytest.Session, items: list[pytest.Item]) -> None:
     """Begin what takes seconds, if a test wants it."""
-    wanted = {name for item in session.items for name in _fixtures(item)}
+    wanted = {name for item in items for name in _fixtures(item)}
     pool = ThreadPoolExecutor(thread_name_prefix="slow")
-    if session.config.option.collectonly:
-        return
-    many = len(session.items) >= FEW
+    many = len(items) >= FEW
     if many:
         for spec, (name, data) in _hosts(session.config):
             Ssh.answers[name] = pool.submit(testinfra.get_host(spec).backend.ask, Site.parse(data))
@@ -148,6 +155,22 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     pool.shutdown(wait=False)
 
 
+def _leave_out_away(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A host that cannot be asked fails once, and says why: not two hundred times."""
+    away = {name for name in config.stash[HOSTS] if Ssh.away(name)}
+    first = {_host(item): item for item in reversed(items)}
+    left_out = [item for item in items if _host(item) in away and item is not first[_host(item)]]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def _host(item: pytest.Item) -> str:
+    """The name of the host that a test asks."""
+    host: Host = item.callspec.params["_testinfra_host"]  # type: ignore[attr-defined]
+    return str(host.backend.get_hostname())
+
+
 def _wire(name: str, data: Mapping[str, Any], *, foresee: bool) -> Wire:
     wire = Wire(Site.parse(data), direct=ssh.address(data.get("ssh_hostname") or name))
     if foresee:
@@ -162,6 +185,14 @@ def _hosts(config: pytest.Config) -> Iterator[tuple[str, tuple[str, dict[str, An
 
 def _fixtures(item: pytest.Item) -> list[str]:
     return list(getattr(item, "fixturenames", ()))
+
+
+@pytest.fixture(autouse=True)
+def _ssh(host: Host) -> None:
+    """Stops a test of a host that is away."""
+    if reason := Ssh.away(name := host.backend.get_hostname()):
+        found = catalogue.problem("system.agent", "unreachable", error=f"{name}: {reason}")
+        pytest.fail(str(found), pytrace=False)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import re
 import subprocess
 import zlib
 from collections.abc import Iterable, Mapping
-from concurrent.futures import Executor, Future, wait
+from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -50,12 +50,17 @@ class Ssh(SshBackend):  # type: ignore[misc]  # testinfra has no types
 
     answers: ClassVar[dict[str, "Future[Answers]"]] = {}
     asked: ClassVar[dict[str, list[str]]] = {}  # what was not foreseen, by host
-    connected: ClassVar[dict[str, "Future[Any]"]] = {}
+    connected: ClassVar[dict[str, "Future[str]"]] = {}
 
     @classmethod
     def connect(cls, name: str, configuration: Path, pool: Executor) -> None:
         """Begin the connection that all questions share: far away it takes two seconds."""
         cls.connected[name] = pool.submit(ssh.connect, configuration, name)
+
+    @classmethod
+    def away(cls, name: str) -> str:
+        """Why a host cannot be asked; empty if it can."""
+        return cls.connected[name].result() if name in cls.connected else ""
 
     def run(self, command: str, *args: str, **kwargs: Any) -> CommandResult:
         """The answer that is there, or one of now."""
@@ -65,15 +70,17 @@ class Ssh(SshBackend):  # type: ignore[misc]  # testinfra has no types
             code, stdout, stderr = known[text]
             return self.result(code, self.encode(text), stdout, stderr)
         self.asked.setdefault(name, []).append(text)
-        self._wait()
+        if reason := self.away(name):
+            raise RuntimeError(reason)
         return self.run_ssh(self.get_command(command, *args))
 
     def ask(self, site: Site) -> Answers:
         """All that is foreseen, at once; nothing where that fails, so that each asks for itself."""
+        if self.away(self.host.name):
+            return {}
         commands = questions(site)
         script = f"COMMANDS = {[self.get_command(each) for each in commands]!r}\n{ASK}"
         way, values = self._build_ssh_command("python3 -")
-        self._wait()
         try:
             done = subprocess.run(
                 self.quote(" ".join(way), *values), shell=True, input=script.encode(),
@@ -84,10 +91,6 @@ class Ssh(SshBackend):  # type: ignore[misc]  # testinfra has no types
             return {}
         pairs = zip(commands, found, strict=True)
         return {each: (code, *map(base64.b64decode, texts)) for each, (code, *texts) in pairs}
-
-    def _wait(self) -> None:
-        """Where it failed, ssh connects anew and says why."""
-        wait([self.connected[name] for name in (self.host.name,) if name in self.connected])
 
 
 def questions(site: Site) -> list[str]:

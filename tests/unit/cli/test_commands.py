@@ -121,3 +121,15 @@ def test_a_release_is_not_named_twice(inventory: Path) -> None:
 
 def test_what_is_no_release_is_refused(inventory: Path) -> None:
     assert "write it as v0.14.27" in refusal("upgrade", str(inventory), "newest")
+
+
+def test_a_server_that_is_away_is_one_failure_with_its_cause(inventory: Path) -> None:
+    settings = '"acme_email": "a@example-site.com", "ssh_hostname": "127.0.0.1", "ssh_port": 1}'
+    inventory.write_text(HOSTS.replace("}", f", {settings}"))
+    told = run("verify", str(inventory))
+    assert told.returncode == 1, told.stdout + told.stderr
+    assert "cannot be asked by ssh: a.example-site.com: ssh: connect to host 127.0.0.1 port 1" in (
+        told.stdout
+    )
+    assert len(told.stdout.splitlines()) < 15
+    assert "deselected, 1 error" in told.stdout
