@@ -280,7 +280,10 @@ CHECKS = (
                     "payment row {id} is of another Alipay app than the first: One Hub orders all"
                     " in the app of whichever row sold first, and judges by its key"
                 ),
-                N_("let all Alipay rows be of one app (app_id), and `systemctl restart one-api`"),
+                N_(
+                    "let all Alipay rows be of one app (app_id), then `systemctl restart one-api`"
+                    " and order once by each of them: until then its callbacks fail"
+                ),
                 is_warning=True,
             ),
         },

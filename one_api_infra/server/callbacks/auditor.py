@@ -8,9 +8,14 @@ from one_api_infra.server.callbacks import audit, cases, diagnosis, order, remed
 from one_api_infra.server.callbacks.audit import Class, Done, Facts
 from one_api_infra.server.callbacks.cases import INVALID_SIGNATURE, Case
 from one_api_infra.server.callbacks.gateways import GATEWAYS
-from one_api_infra.server.callbacks.intake import EDITION, ORDERS_BEGIN, Accounts
+from one_api_infra.server.callbacks.intake import (
+    EDITION,
+    ORDERS_BEGIN,
+    QUOTA_DISPLAY,
+    Accounts,
+)
 from one_api_infra.server.callbacks.ledger import Ledger
-from one_api_infra.server.callbacks.order import Order, Status
+from one_api_infra.server.callbacks.order import DOLLARS, Order, QuotaDisplay, Status
 from one_api_infra.server.callbacks.order_sources.order_source import OrderSource
 from one_api_infra.server.callbacks.remedies import Remedy
 from one_api_infra.server.callbacks.schedule import HORIZON
@@ -198,12 +203,12 @@ class Auditor:
             " WHERE is_genuine = 0 AND is_test = 0 AND gateway != '' AND at >= ?"
         )
         begin = self.now - self.now % 86400
-        self.ledger.db.execute(
+        count, clients = self.ledger.db.execute(query, (begin,)).fetchone()
+        self.ledger.db.execute(  # of other days, and today's where a mended key made all genuine
             "UPDATE cases SET closed = ?, notified = 2 WHERE class = ? AND number != ?"
             " AND closed IS NULL",
-            (self.now, INVALID_SIGNATURE, f"{begin:.0f}"),
+            (self.now, INVALID_SIGNATURE, f"{begin:.0f}" if count else ""),
         )
-        count, clients = self.ledger.db.execute(query, (begin,)).fetchone()
         if count:
             shown = ", ".join((clients or "").split(",")[:5])
             self._case(f"{begin:.0f}", INVALID_SIGNATURE, f"{count} ({shown})", Remedy.KEY)
@@ -288,8 +293,10 @@ def of_row(ledger: Ledger, row: sqlite3.Row) -> Case:
     found = ledger.orders("number = ?", row["number"])
     said = diagnosis.last_words(ledger.answer(row["number"]), ledger.reply(row["number"]))
     edition = ledger.note(EDITION) or remedies.ONE_HUB
+    shown = ledger.note(QUOTA_DISPLAY)
     return Case(
         row["number"], row["class"], found[0] if found else None,
         row["detail"] or said, row["remedy"],
         row["quota"], row["payment"], edition,
+        QuotaDisplay.parse(shown) if shown else DOLLARS,
     )  # fmt: skip

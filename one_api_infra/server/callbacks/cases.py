@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from one_api_infra.server.callbacks import audit
 from one_api_infra.server.callbacks.audit import Class, Facts
-from one_api_infra.server.callbacks.order import Order, Status
+from one_api_infra.server.callbacks.order import DOLLARS, Order, QuotaDisplay, Status
 from one_api_infra.server.callbacks.remedies import IN_GENERAL, ONE_HUB, REMEDIES, Remedy
 from one_api_infra.shared import foreign
 from one_api_infra.shared.texts import N_, _
@@ -63,6 +63,7 @@ class Case:
     quota: int
     payment: str = ""
     edition: str = ONE_HUB
+    display: QuotaDisplay = DOLLARS
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,7 @@ def lines(case: Case) -> tuple[str, str]:
         "detail": foreign.text(case.detail) or "-",
         "user": order.user if order else "-",
         "quota": abs(case.quota),
+        "amount": foreign.text(case.display.amount(case.quota)),
         "money": (order.money_text if order else "") or "-",
         "currency": foreign.text(order.currency) if order else "",
         "body": json.dumps(_body(case)),

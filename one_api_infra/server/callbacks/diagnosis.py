@@ -57,8 +57,9 @@ LOST = {
     ),
     "cut": N_("The gateway hung up before One API had answered (HTTP 499)."),
     "refused": N_(
-        "One API refused the callback, whose signature is right: {answer}. If a key was changed"
-        " since One API's start: `systemctl restart one-api`, and any order through that row."
+        "One API refused the callback, though the payment row's key fits it: {answer}. It may have"
+        " come late (a signature of WeChat Pay or Stripe holds for five minutes), or One Hub keeps"
+        " a key as it was at its start: `systemctl restart one-api`, and order once by that row."
     ),
     "unpaid": N_("The gateway called, but to say that the order is not paid."),
     "dropped": N_("One API answered the callback with a yes, but the order is still pending."),

@@ -21,6 +21,7 @@ from one_api_infra.shared.callback import Callback, parse
 PLACE, KEYS = "log_place", "keys"
 ACCOUNTS = "accounts"
 ORDERS_READ, ORDERS_BEGIN, EDITION = "orders_read", "orders_begin", "edition"
+QUOTA_DISPLAY = "quota_display"
 FIRST = 3 * HORIZON  # how far the first look goes back: a credit's order is older than the credit
 LOOKUPS = 200  # single orders in a run; One API limits its callers, the callback service too
 OVERLAP = 120.0  # seconds that are read again: clocks differ, and a row may be written late
@@ -41,13 +42,9 @@ def keep_accounts(ledger: Ledger, known: Accounts) -> None:
 
 
 def judge_anew(ledger: Ledger, path: Path, known: Accounts, now: float) -> None:
-    """Where a gateway's key has changed: what the one of before called forged may be genuine."""
-    secrets = sorted(
-        f"{account.row} {name} {secret.reveal()}"
-        for account in known.values()
-        for name, secret in account.secrets.items()
-    )
-    keys = hashlib.sha256("\n".join(secrets).encode()).hexdigest()
+    """Where an account was mended: what the one of before called forged may be genuine."""
+    judges = sorted({_judge(account) for account in known.values()})
+    keys = hashlib.sha256("\n".join(judges).encode()).hexdigest()
     if ledger.note(KEYS) == keys:
         return
     with ledger.transaction():
@@ -55,6 +52,13 @@ def judge_anew(ledger: Ledger, path: Path, known: Accounts, now: float) -> None:
             ledger.db.execute("DELETE FROM callbacks WHERE is_genuine = 0")
             ledger.note(PLACE, log.since(path, now - HORIZON).plain())
         ledger.note(KEYS, keys)
+
+
+def _judge(account: Account) -> str:
+    """All of an account by which a callback is judged: some gateways' keys are public."""
+    secrets = {name: secret.reveal() for name, secret in account.secrets.items()}
+    parts = (account.row, account.path, account.gateway, account.merchant)
+    return json.dumps([*parts, dict(account.public), secrets], sort_keys=True)
 
 
 @dataclass(frozen=True)
@@ -175,6 +179,7 @@ def read_orders(ledger: Ledger, source: OrderSource, now: float) -> None:
         ledger.add_credits(credited)
         ledger.add_corrections(corrected)
         ledger.note(EDITION, source.edition.order_source)
+        ledger.note(QUOTA_DISPLAY, str(source.display))
         ledger.note(ORDERS_BEGIN, ledger.note(ORDERS_BEGIN) or since)
         ledger.note(ORDERS_READ, now)
 

@@ -46,6 +46,31 @@ class Order:
 
 
 @dataclass(frozen=True)
+class QuotaDisplay:
+    """How One API's pages show quota, and take it: the currency's sign, and what 1 is in quota."""
+
+    sign: str
+    quota: Decimal
+
+    @classmethod
+    def parse(cls, text: str) -> "QuotaDisplay":
+        """What ``str`` made."""
+        quota, _mark, sign = text.partition(" ")
+        return cls(sign, Decimal(quota))
+
+    def __str__(self) -> str:
+        return f"{self.quota} {self.sign}"
+
+    def amount(self, quota: int) -> str:
+        """A quota as it is typed there, ``$1.5``: without its sign, to a millionth."""
+        found = f"{abs(quota) / self.quota:.6f}"
+        return self.sign + found.rstrip("0").rstrip(".")
+
+
+DOLLARS = QuotaDisplay("$", Decimal(500_000))  # of every edition, unless an admin has changed it
+
+
+@dataclass(frozen=True)
 class Credit:
     """One API's word that a user's payment was credited; ``number`` where it names the order."""
 

@@ -192,10 +192,12 @@ class Reconciler:
         words = do()
         after = self.source.order(number)
         done = after is not None and after.status is Status.SUCCESS
+        credits = self.source.credits_of(number) if done else ()  # older than what is read, maybe
         with self.ledger.transaction():
             self.ledger.end_act(act, CREDITED if done else f"{REFUSED}: {words}", self.now)
             if after:
                 self.ledger.add_orders([after], self.now)
+            self.ledger.add_credits(credits)
 
     def _by_hand(self, order: Order) -> bool:
         """Whether a person has credited it, or may have, as One API tells at this moment."""

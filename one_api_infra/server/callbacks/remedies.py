@@ -59,46 +59,49 @@ REMEDIES: Mapping[tuple[str, str], str] = {
         " {complete}): it credits once, however often it is pressed. Add no quota by hand."
     ),
     (Remedy.HELD, ""): N_(
-        "Remedy: somebody added a quota of {quota} to user {user} by hand, without naming an order,"
-        " so nothing more is sent. If it was for this order: `one-api-infra order {number} --done`."
-        " If it was not: `one-api-infra order {number} --send`."
+        "Remedy: somebody added {amount} (a quota of {quota}) to user {user} by hand, without"
+        " naming an order, so nothing more is sent. If it was for this order:"
+        " `one-api-infra order {number} --done`. If it was not:"
+        " `one-api-infra order {number} --send`."
     ),
     (Remedy.ADD, ONE_HUB): N_(
-        "Remedy: in One API, Users, user {user}, change quota: {quota}, remark {number}"
+        "Remedy: in One API, Users, user {user}, change quota: {amount} (a quota of {quota}),"
+        " remark {number}"
         " (`POST /api/user/quota/{user}` with {body}). The case ends when that stands in the log."
     ),
     (Remedy.ADD, NEW_API): N_(
-        "Remedy: in New API, Users, user {user}, Adjust Quota, add {quota}"
+        "Remedy: in New API, Users, user {user}, Adjust Quota, add {amount} (a quota of {quota})"
         " (`POST /api/user/manage` with {body})."
     ),
     (Remedy.COMPARE, ONE_HUB): N_(
         "Remedy: One API died between the order, the quota and the log; compare the balance of user"
-        " {user} with its log. If a quota of {quota} is missing, add it, remark {number}"
+        " {user} with its log. If {amount} (a quota of {quota}) is missing, add it, remark {number}"
         " (`POST /api/user/quota/{user}` with {body}); if it is there, say so:"
         " `one-api-infra order {number} --done`."
     ),
     (Remedy.COMPARE, NEW_API): N_(
         "Remedy: New API died between the order, the quota and the log; compare the balance of user"
-        " {user} with its log. If a quota of {quota} is missing, add it (`POST /api/user/manage`"
-        " with {body})."
+        " {user} with its log. If {amount} (a quota of {quota}) is missing, add it"
+        " (`POST /api/user/manage` with {body})."
     ),
     (Remedy.TAKE, ONE_HUB): N_(
-        "Remedy: in One API, Users, user {user}, change quota: -{quota}, remark {number}"
+        "Remedy: in One API, Users, user {user}, change quota: -{amount} (a quota of -{quota}),"
+        " remark {number}"
         " (`POST /api/user/quota/{user}` with {body}). The case ends when that stands in the log."
     ),
     (Remedy.TAKE, NEW_API): N_(
-        "Remedy: in New API, Users, user {user}, Adjust Quota, subtract {quota}"
-        " (`POST /api/user/manage` with {body})."
+        "Remedy: in New API, Users, user {user}, Adjust Quota, subtract {amount} (a quota of"
+        " {quota}) (`POST /api/user/manage` with {body})."
     ),
     (Remedy.LOOK, ONE_HUB): N_(
-        "Remedy: look at the payment in the gateway's console. If it is not there, take a quota of"
-        " {quota} from user {user} (`POST /api/user/quota/{user}` with {body}) and change the"
-        " gateway's key; if it is there: `one-api-infra order {number} --done`."
+        "Remedy: look at the payment in the gateway's console. If it is not there, take {amount} (a"
+        " quota of {quota}) from user {user} (`POST /api/user/quota/{user}` with {body}) and change"
+        " the gateway's key; if it is there: `one-api-infra order {number} --done`."
     ),
     (Remedy.LOOK, NEW_API): N_(
-        "Remedy: look at the payment in the gateway's console. If it is not there, take a quota of"
-        " {quota} from user {user} (`POST /api/user/manage` with {body}) and change the gateway's"
-        " key."
+        "Remedy: look at the payment in the gateway's console. If it is not there, take {amount} (a"
+        " quota of {quota}) from user {user} (`POST /api/user/manage` with {body}) and change the"
+        " gateway's key."
     ),
     (Remedy.AMOUNT, ""): N_(
         "Remedy: compare both in the gateway's console and agree with the customer; what was paid"
@@ -107,10 +110,16 @@ REMEDIES: Mapping[tuple[str, str], str] = {
     (Remedy.WHOSE, ""): N_(
         "Remedy: look whose it is in the gateway's console; refund it if it is nobody's."
     ),
-    (Remedy.KEY, ""): N_(
+    (Remedy.KEY, ONE_HUB): N_(
         "Remedy: none if they are a stranger's: nothing is credited. If they are your gateway's,"
-        " the key in the payment row is not the gateway's: copy it anew, then `systemctl restart"
-        " one-api`, for One Hub keeps Alipay's as it was at its first order."
+        " the key in the payment row is not the gateway's: copy it anew. Alipay's and WeChat Pay's"
+        " are kept as they were at the first order: for these `systemctl restart one-api`, and"
+        " then order once by that row (`one-api-infra test-payment`), for until then its callbacks"
+        " fail."
+    ),
+    (Remedy.KEY, NEW_API): N_(
+        "Remedy: none if they are a stranger's: nothing is credited. If they are your gateway's,"
+        " the key in New API's payment settings is not the gateway's: copy it anew."
     ),
 }
 # For many cases at once: what is to be done, and where the sums stand.

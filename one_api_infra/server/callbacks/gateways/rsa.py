@@ -2,11 +2,20 @@
 
 import base64
 import binascii
+import re
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+
+# The marks stand on lines of their own, blanks behind them are let pass.
+BLOCK = re.compile(
+    r"^-----BEGIN (?P<kind>[^\n]*?)-----[ \t\r]*\n(?P<body>[^-]*)"
+    r"\n-----END (?P=kind)-----[ \t\r]*$",
+    re.MULTILINE,
+)
+RSA = bytes.fromhex("2a864886f70d010101")  # rsaEncryption
 
 
 def is_signed(text: str | bytes, signature: str, public_key: str) -> bool:
@@ -34,6 +43,19 @@ def private_pem(private_key: str) -> str:
     kind = serialization.PrivateFormat.PKCS8
     plain = serialization.NoEncryption()
     return _private(private_key).private_bytes(serialization.Encoding.PEM, kind, plain).decode()
+
+
+def is_pkcs8(text: str) -> bool:
+    """Whether Go (encoding/pem, crypto/x509) finds an RSA key in PKCS#8 first in a text."""
+    block = BLOCK.search(text)
+    if not block or block["kind"] != "PRIVATE KEY":
+        return False
+    try:
+        found = base64.b64decode("".join(block["body"].split()), validate=True)
+        key = serialization.load_der_private_key(found, None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+    return isinstance(key, RSAPrivateKey) and RSA in found[:40]  # PKCS#1 does not name its kind
 
 
 def _private(text: str) -> RSAPrivateKey:

@@ -7,7 +7,6 @@ key, and it does not change with the platform's certificates.
 import base64
 import binascii
 import json
-import re
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -33,8 +32,6 @@ PROBE = "WECHATPAY/SIGNTEST/"  # WeChat tries whether signatures are checked at 
 WAITING = frozenset({"NOTPAY", "USERPAYING", "ACCEPT"})
 CLOSED = frozenset({"CLOSED", "REVOKED", "PAYERROR", "REFUND"})
 TIMEOUT = 10
-# encoding/pem wants the marks on lines of their own.
-PKCS8 = re.compile(r"-----BEGIN PRIVATE KEY-----\r?\n[A-Za-z0-9+/=\s]+\n-----END PRIVATE KEY-----")
 _clients: dict[str, Any] = {}
 _lock = threading.Lock()
 
@@ -55,8 +52,8 @@ class Wxpay(Gateway):
 
     def harms(self, config: Mapping[str, object]) -> bool:
         """One Hub and Done Hub end (log.Fatal) at a key that Go does not read as PKCS#8."""
-        key = str(config.get("mch_private_key") or "").strip()
-        return bool(key) and not PKCS8.fullmatch(key)
+        key = str(config.get("mch_private_key") or "")
+        return bool(key.strip()) and not rsa.is_pkcs8(key)
 
     def claim(self, callback: Callback, account: Account) -> Claim | None:
         if not callback.headers.get("wechatpay-signature"):

@@ -17,7 +17,14 @@ from urllib.parse import quote
 
 from one_api_infra.server.callbacks.gateways import GATEWAYS
 from one_api_infra.server.callbacks.gateways.gateway import Account
-from one_api_infra.server.callbacks.order import Correction, Credit, Order, Status
+from one_api_infra.server.callbacks.order import (
+    DOLLARS,
+    Correction,
+    Credit,
+    Order,
+    QuotaDisplay,
+    Status,
+)
 from one_api_infra.server.callbacks.order_sources.order_source import PAGE
 from one_api_infra.server.callbacks.schedule import HORIZON
 from one_api_infra.shared.editions.api import Api, ApiError
@@ -29,9 +36,10 @@ COMPLETED = re.compile(r"^管理员补单成功.*支付金额：([0-9.]+)$")  # 
 NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 TOGETHER = 5  # seconds between an order's completion and its line
 CHANGES = {"user.quota_add": 1, "user.quota_subtract": -1}  # controller/user.go: ManageUser
-# The unit in which New API's log shows quota, and the option that holds its rate to the dollar.
+# The unit in which New API shows quota, and the options that hold its rate to the dollar and sign.
 DISPLAY = "general_setting.quota_display_type"
 RATES = {"CNY": "USDExchangeRate", "CUSTOM": "general_setting.custom_currency_exchange_rate"}
+SIGN, SIGNS = "general_setting.custom_currency_symbol", {"CNY": "¥"}
 # Where each kind of gateway calls, and the options that hold what a payment row would.
 ACCOUNTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "epay": ("/api/user/epay/notify",
@@ -63,14 +71,12 @@ class NewApiOrders:
         self.edition = api.edition
         self.keys = keys
         self._quota_per_unit = Decimal(QUOTA_PER_UNIT)
-        self._quota_shown = self._quota_per_unit  # quota per unit that the log shows
+        self.display = DOLLARS
 
     def accounts(self) -> Sequence[Account]:
         options = self.api.options()
         self._quota_per_unit = Decimal(options.get("QuotaPerUnit") or QUOTA_PER_UNIT)
-        display = options.get(DISPLAY, "")
-        rate = Decimal(options.get(RATES.get(display, ""), "") or 1)
-        self._quota_shown = Decimal(1) if display == "TOKENS" else self._quota_per_unit / rate
+        self.display = _display(options, self._quota_per_unit)
         keys = self.keys or {}
         known = {**options, **keys, **_waffo(options, keys), "StripeNumbers": OURS}
         # Without the key no callback can be judged: none is called forged for that.
@@ -137,7 +143,7 @@ class NewApiOrders:
         shown = NUMBER.search(str(told.get("quota")))
         if done.get("action") not in CHANGES or not shown:
             return None
-        quota = CHANGES[done["action"]] * round(Decimal(shown[0]) * self._quota_shown)
+        quota = CHANGES[done["action"]] * round(Decimal(shown[0]) * self.display.quota)
         user = int(told.get("target_user_id") or line["user_id"])
         return Correction(line["id"], user, quota, float(line["created_at"]))
 
@@ -172,9 +178,11 @@ class NewApiOrders:
         # New API closes no order: what nobody paid in a day is not read again.
         floor = min(since, time.time() - HORIZON)
         for row in self._pages(LIST):
+            # A subscription's row is made when it is paid, and has its order's time.
+            made = row["create_time"] if row["amount"] else row["complete_time"]
             if row["create_time"] >= floor:
                 yield row
-            elif row["amount"]:  # a subscription's row, made when it was paid, has its order's time
+            elif made < floor:
                 return
 
     def _pages(self, path: str) -> Iterator[Mapping[str, Any]]:
@@ -195,6 +203,16 @@ def _waffo(options: Mapping[str, str], keys: Mapping[str, str]) -> Mapping[str, 
     """Waffo's key for the mode that is set."""
     name = "WaffoSandboxPublicCert" if options.get("WaffoSandbox") == "true" else "WaffoPublicCert"
     return {"WaffoKey": keys.get(name, "")}
+
+
+def _display(options: Mapping[str, str], quota_per_unit: Decimal) -> QuotaDisplay:
+    """The currency of its pages and its log."""
+    kind = options.get(DISPLAY, "")
+    if kind == "TOKENS":
+        return QuotaDisplay("", Decimal(1))
+    rate = Decimal(options.get(RATES.get(kind, ""), "") or 1)
+    sign = options.get(SIGN, "") if kind == "CUSTOM" else SIGNS.get(kind, "$")
+    return QuotaDisplay(sign, quota_per_unit / rate)
 
 
 def _key(row: Mapping[str, Any]) -> tuple[int, Decimal]:

@@ -10,7 +10,13 @@ from urllib.parse import quote
 
 from one_api_infra.server.callbacks.gateways import GATEWAYS
 from one_api_infra.server.callbacks.gateways.gateway import Account
-from one_api_infra.server.callbacks.order import Correction, Credit, Order, Status
+from one_api_infra.server.callbacks.order import (
+    DOLLARS,
+    Correction,
+    Credit,
+    Order,
+    Status,
+)
 from one_api_infra.server.callbacks.order_sources.order_source import PAGE
 from one_api_infra.shared.editions.api import Api, ApiError
 from one_api_infra.shared.editions.edition import Edition
@@ -31,10 +37,13 @@ class OneHubOrders:
     def __init__(self, api: Api, _keys: Mapping[str, str] | None) -> None:
         self.api = api
         self.edition = api.edition
+        self.display = DOLLARS
         self._rows: dict[int, str] = {}
 
     def accounts(self) -> Sequence[Account]:
         rows = self.api.payments()
+        unit = self.api.status().get("quota_per_unit")
+        self.display = replace(DOLLARS, quota=Decimal(str(unit))) if unit else DOLLARS
         self._rows = {row["id"]: row["uuid"] for row in rows}
         return [found for row in rows if (found := _account(row, self.edition))]
 

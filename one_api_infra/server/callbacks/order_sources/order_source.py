@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from one_api_infra.server.callbacks.gateways.gateway import Account
-from one_api_infra.server.callbacks.order import Correction, Credit, Order
+from one_api_infra.server.callbacks.order import Correction, Credit, Order, QuotaDisplay
 from one_api_infra.shared.editions.edition import Edition
 
 PAGE = 100
@@ -17,12 +17,14 @@ class OrderSource(Protocol):
     """What the callback service reads of One API.
 
     ``can_complete`` says whether it completes orders itself; ``is_blind``, after ``accounts`` was
-    called, whether there is an account whose key could not be read.
+    called, whether there is an account whose key could not be read, and ``display`` how its pages
+    take quota.
     """
 
     can_complete: bool
     is_blind: bool
     edition: Edition
+    display: QuotaDisplay
 
     def accounts(self) -> Sequence[Account]:
         """The gateways' accounts."""

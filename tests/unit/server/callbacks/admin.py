@@ -3,13 +3,16 @@
 import json
 import re
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from one_api_infra.server.callbacks import cases
 from one_api_infra.server.callbacks.cases import Case
+from one_api_infra.server.callbacks.order import DOLLARS
 from one_api_infra.server.callbacks.remedies import NEW_API, Remedy, is_acted
 from tests.unit.server.callbacks.world import World
 
+AMOUNT = re.compile(r"\$([0-9.]+) \(a quota of")
 CALL = re.compile(r"`(?:PUT|POST) (/\S+)`[^{]*(\{[^}]*\})")
 
 
@@ -34,8 +37,10 @@ class Admin:
             self.world.done(case.number)
             return
         text = cases.lines(case)[1]
-        for path, body in CALL.findall(text):
-            self._call(path, json.loads(body))
+        for path, words in CALL.findall(text):
+            body = json.loads(words)
+            assert _on_the_page(text) == abs(body.get("quota", body.get("value", 0)))
+            self._call(path, body)
         if is_acted(case.remedy) and (self.says_done or case.edition == NEW_API):
             self.world.done(case.number)
 
@@ -59,3 +64,9 @@ class Admin:
         else:
             user = int(path.rpartition("/")[2])
             self.world.change_quota(user, body["quota"], body["remark"])
+
+
+def _on_the_page(text: str) -> int:
+    """The quota that One API's page makes of what is to be typed there: it multiplies."""
+    found = AMOUNT.search(text)
+    return round(Decimal(found[1]) * DOLLARS.quota) if found else 0

@@ -411,3 +411,26 @@ def test_no_callback_is_an_error(kind: str, query: str, body: bytes, header: str
     callback = called(f"{PATH}?{query}", body, **FORM, **signed)
     found = GATEWAYS[kind].claim(callback, account(kind, **config))
     assert found is None or not found.is_genuine
+
+
+PEM = rsa.private_pem(PRIVATE_TEXT)
+LINES = PEM.splitlines()
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\nTUlJ\n-----END CERTIFICATE-----\n"
+OLD_PEM = PRIVATE.private_bytes(
+    serialization.Encoding.PEM,
+    serialization.PrivateFormat.TraditionalOpenSSL,
+    serialization.NoEncryption(),
+).decode()
+
+
+@pytest.mark.parametrize(("key", "is_read"), [
+    ("", True), (PEM, True), (PEM.strip(), True), (PEM.replace("\n", "\r\n"), True),
+    (PEM.replace("KEY-----", "KEY----- "), True), (f"Bag Attributes\n  x: y\n{PEM}", True),
+    (PEM + CERTIFICATE, True), (CERTIFICATE + PEM, False), (OLD_PEM, False),
+    (OLD_PEM.replace("RSA ", ""), False), (PEM.replace("\n", ""), False), (f" {PEM}", False),
+    ("\n".join(LINES[1:-1]), False), ("\n".join([*LINES[:5], *LINES[6:]]), False),
+    ("\n".join([*LINES[:9], LINES[-1]]), False),
+])  # fmt: skip
+def test_a_key_at_which_one_hub_would_end(key: str, is_read: bool) -> None:
+    """What Go's encoding/pem and crypto/x509 said of each, tried with Go itself."""
+    assert GATEWAYS["wxpay"].harms({"mch_private_key": key}) is not is_read

@@ -7,11 +7,14 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from one_api_infra.server.callbacks import audit
 from one_api_infra.server.callbacks.gateways.gateway import PaymentStatus, Reply
-from one_api_infra.server.callbacks.order import Credit, Status
+from one_api_infra.server.callbacks.order import Credit, QuotaDisplay, Status
 from one_api_infra.server.callbacks.order_sources.new_api import DISPLAY, NewApiOrders
+from one_api_infra.server.callbacks.order_sources.one_hub import OneHubOrders
 from one_api_infra.shared import editions
 from one_api_infra.shared.editions.api import Api, ApiError
 
@@ -225,3 +228,51 @@ def test_a_release_without_the_list_is_an_error() -> None:
 
     with pytest.raises(ApiError, match="/api/user/topup"):
         list(NewApiOrders(Old([]), KEYS).orders(0))
+
+
+@pytest.mark.parametrize(("options", "typed"), [
+    ({}, "$2.5"),
+    ({"QuotaPerUnit": "1000000"}, "$1.25"),
+    ({DISPLAY: "CNY", "USDExchangeRate": "7.3"}, "¥18.25"),
+    ({DISPLAY: "TOKENS"}, "1250000"),
+    ({DISPLAY: "CUSTOM", "general_setting.custom_currency_exchange_rate": "2",
+      "general_setting.custom_currency_symbol": "NT$ "}, "NT$ 5"),
+])  # fmt: skip
+def test_new_api_pages_take_quota_in_their_currency(options: dict[str, str], typed: str) -> None:
+    source = NewApiOrders(Told([], **options), KEYS)
+    source.accounts()
+    assert QuotaDisplay.parse(str(source.display)).amount(-1_250_000) == typed
+
+
+@pytest.mark.parametrize(("status", "typed"), [
+    ({}, "$2.5"), ({"quota_per_unit": 500000}, "$2.5"), ({"quota_per_unit": 1e6}, "$1.25"),
+])  # fmt: skip
+def test_one_hub_pages_take_quota_in_dollars(status: dict[str, Any], typed: str) -> None:
+    class OneHub(Api):
+        def status(self) -> dict[str, Any]:
+            return status
+
+        def payments(self) -> list[dict[str, Any]]:
+            return []
+
+    source = OneHubOrders(OneHub(editions.get("one-hub"), "http://127.0.0.1:3000"), None)
+    source.accounts()
+    assert source.display.amount(1_250_000) == typed
+
+
+@given(
+    st.integers(-(10**12), 10**12),
+    st.sampled_from(["500000", "1000000", "1", "68493.15068493151"]),
+)
+def test_what_is_typed_is_that_quota_again(quota: int, unit: str) -> None:
+    """As the pages reckon: the amount times the unit, rounded."""
+    display = QuotaDisplay("$", Decimal(unit))
+    assert round(Decimal(display.amount(quota)[1:]) * display.quota) == abs(quota)
+
+
+@pytest.mark.parametrize("amount", [0, 2])
+def test_what_is_over_is_not_read_again(amount: int) -> None:
+    """Subscriptions' rows too, which have no amount: a site may sell nothing else."""
+    told = Told([row(n, 9 * DAY - n, "success", amount=amount) for n in range(2000)])
+    assert list(NewApiOrders(told, KEYS).orders(NOW - DAY)) == []
+    assert len(told.asked) == 1

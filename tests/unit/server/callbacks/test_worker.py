@@ -1,15 +1,18 @@
 """The service in a world of faults: every paid order credited once, or a case; none invented."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
-from one_api_infra.server.callbacks import summary, worker
+from one_api_infra.server.callbacks import intake, summary, worker
 from one_api_infra.server.callbacks.gateways import GATEWAYS
 from one_api_infra.server.callbacks.ledger import Ledger
-from tests.unit.server.callbacks.lines import callback_request
+from one_api_infra.shared.secret import Secret
+from tests.unit.server.callbacks.lines import ACCOUNT, callback_request, line
 from tests.unit.server.callbacks.world import FaultyEpay, World
 
 RUN_EVERY = 20.0
@@ -108,6 +111,33 @@ def test_forged_ones_are_one_case(make: Make) -> None:
         world.call(callback_request("1", trade_no=f"X{number}", key="guessed"))
     pass_time(world, 600)
     assert (world.credited, list(world.cases().values())) == ([], ["invalid_signature"])
+
+
+def test_a_mended_key_judges_anew_and_ends_the_case(make: Make) -> None:
+    world = make()
+    world.account = replace(ACCOUNT, secrets={"key": Secret("another's")})
+    world.create("1")
+    world.notify("1")
+    pass_time(world, 40)
+    assert list(world.cases().values()) == ["invalid_signature"]
+    world.account = ACCOUNT
+    pass_time(world, 40)
+    assert (world.sent, world.cases()) == (["1"], {})
+
+
+@pytest.mark.parametrize("changed", [
+    {"merchant": "1002"}, {"public": {"pay_type": "alipay", "public_key": "k"}}, {"path": "/other"},
+    {"secrets": {"key": Secret("k")}}, {"row": "another"},
+])  # fmt: skip
+def test_whatever_judges_callbacks_judges_anew(tmp_path: Path, changed: dict[str, Any]) -> None:
+    ledger, log = Ledger(tmp_path / "ledger.db"), tmp_path / "callbacks.log"
+    log.write_bytes(line(at=1000.0))
+    intake.judge_anew(ledger, log, intake.accounts([ACCOUNT]), 1000.0)
+    for account, is_anew in ((replace(ACCOUNT, title="new", is_enabled=False), False),
+                             (replace(ACCOUNT, **changed), True)):  # fmt: skip
+        ledger.note(intake.PLACE, "read")
+        intake.judge_anew(ledger, log, intake.accounts([account]), 1000.0)
+        assert (ledger.note(intake.PLACE) != "read") is is_anew
 
 
 def test_callback_for_nobody_is_a_case(make: Make) -> None:

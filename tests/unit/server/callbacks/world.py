@@ -25,12 +25,19 @@ from one_api_infra.server.callbacks.gateways.gateway import (
 )
 from one_api_infra.server.callbacks.ledger import Ledger
 from one_api_infra.server.callbacks.loopback import Answer
-from one_api_infra.server.callbacks.order import Correction, Credit, Order, Status
+from one_api_infra.server.callbacks.order import (
+    DOLLARS,
+    Correction,
+    Credit,
+    Order,
+    QuotaDisplay,
+    Status,
+)
 from one_api_infra.server.callbacks.worker import Worker
 from one_api_infra.shared.editions import one_hub
 from one_api_infra.shared.editions.api import ApiError
 from one_api_infra.shared.editions.edition import Edition
-from tests.unit.server.callbacks.lines import ACCOUNT, KEY, callback_request, line
+from tests.unit.server.callbacks.lines import ACCOUNT, callback_request, line
 
 QUOTA = 500
 MONEY = Decimal("73.00")
@@ -58,9 +65,11 @@ class World:
     can_complete: bool = False
     is_blind: bool = False
     edition: Edition = one_hub.EDITION
+    display: QuotaDisplay = DOLLARS
     is_writable: bool = True  # its database
     is_enabled: bool = True  # the payment row
     has_row: bool = True
+    account: Account = ACCOUNT  # as the row's settings are
     corrected: list[Correction] = field(default_factory=list)
     balance: Counter[int] = field(default_factory=Counter)
 
@@ -68,7 +77,7 @@ class World:
 
     def accounts(self) -> Sequence[Account]:
         self._step()
-        account = replace(ACCOUNT, is_enabled=self.is_enabled, title="3 epay")
+        account = replace(self.account, is_enabled=self.is_enabled, title="3 epay")
         return [account] if self.has_row else []
 
     def is_gone(self, row: str) -> bool:
@@ -139,7 +148,7 @@ class World:
         if method not in self.edition.epay_methods:
             return 200, b"fail"
         found = dict(parse_qsl(urlsplit(uri).query))
-        if found.get("sign") != epay.sign(found, KEY):
+        if found.get("sign") != epay.sign(found, self.account.reveal("key")):
             return 200, b"fail"
         order = self.orders_made.get(found["out_trade_no"])
         lost = self.chance.random() < self.loses_writes or not self.is_writable
