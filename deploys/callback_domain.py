@@ -19,6 +19,7 @@ operations.command(
     keeps_files=True,
     stays_due=True,
     asks=lambda _snapshot: True,
+    writes=True,  # One Hub is started anew: which of two instances nginx asks
 )
 operations.files(name=_("Write the units of earlier domains"), files=former_domains.files())
 operations.unit(

@@ -30,6 +30,7 @@ operations.command(
     keeps_files=True,
     stays_due=True,
     asks=one_api.is_claimed,
+    writes=True,  # which of two instances nginx asks
 )
 operations.command(
     name=_("Claim root"),

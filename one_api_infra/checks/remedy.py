@@ -8,6 +8,8 @@ from one_api_infra.shared.texts import _
 COMMAND = re.compile(r"`([^`]+)`")
 INVENTORY = "inventory.py"  # in the texts, which know no reader's
 PYINFRA = re.compile(rf"pyinfra {INVENTORY} deploys/(\w+)\.py")
+# These have commands, which show what would be lost, and ask.
+OWN_COMMANDS = {"adopt", "move", "rebuild", "remove", "restore"}
 ADMIN = re.compile(r"(?:pyinfra|one-api-infra) ")
 UNIT = r"(?:one-api[a-z-]*(?:\.service|\.timer)?|nginx(?:\.service)?|unattended-upgrades\.service)"
 OURS = r"/(?:etc|opt|var/lib|var/log)/one-api(?:[A-Za-z0-9_/-]|\.(?!\.))*"
@@ -15,6 +17,7 @@ SYSTEMCTL = r"systemctl (?:start|restart|reload|reload-or-restart|unmask|enable(
 # What does no more than bring back what the deploy has left, and takes nobody's work away.
 REPAIRS = re.compile(
     r"pyinfra \S+ deploys/\w+\.py|one-api-infra deploy \S+(?: --only \w+)?"
+    r"|one-api-infra (?:restore|rebuild) \S+"
     rf"|{SYSTEMCTL} {UNIT}"
     r"|systemctl daemon-reload"
     rf"|nginx -t && {SYSTEMCTL} nginx"
@@ -44,6 +47,8 @@ def named(remedy: str, inventory: str) -> str:
 
 
 def _installed(inventory: str, concern: str) -> str:
+    if concern in OWN_COMMANDS:
+        return f"one-api-infra {concern} {inventory}"
     only = "" if concern == "site" else f" --only {concern}"
     return f"one-api-infra deploy {inventory}{only}"
 
@@ -64,8 +69,9 @@ def place(command: str) -> Place:
 
 def deploy(command: str) -> str:
     """The deploy that a command of the admin's machine runs, as ``nginx``."""
-    found = re.search(r"deploys/(\w+)\.py|--only (\w+)", command)
-    return (found[1] or found[2]) if found else "site"
+    own = "|".join(OWN_COMMANDS)
+    found = re.search(rf"deploys/(\w+)\.py|--only (\w+)|one-api-infra ({own}) ", command)
+    return found[found.lastindex or 0] if found else "site"
 
 
 def is_repair(command: str) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from one_api_infra.checks.remedy import OWN_COMMANDS
 from one_api_infra.cli import runner
 from one_api_infra.cli.servers import SECONDS, servers, shell
 from one_api_infra.desired import project
@@ -13,9 +14,8 @@ from one_api_infra.shared import foreign
 from one_api_infra.shared.texts import _
 
 INVENTORY = click.argument("inventory", default=runner.INVENTORY, type=click.Path(path_type=Path))
-# These have commands, which show what would be lost, and ask.
-OWN_COMMANDS = {"adopt", "move", "rebuild", "remove", "restore"}
-CONCERNS = sorted({path.stem for path in (project.ROOT / "deploys").glob("*.py")} - OWN_COMMANDS)
+DEPLOYS = {path.stem for path in (project.ROOT / "deploys").glob("*.py")}
+CONCERNS = sorted(DEPLOYS - OWN_COMMANDS)
 LIMIT = click.option("--limit", help="Only hosts whose name matches this pattern.")
 
 

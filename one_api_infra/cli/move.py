@@ -13,6 +13,7 @@ from one_api_infra.checks.observers import dns
 from one_api_infra.cli import runner
 from one_api_infra.cli.deploy import INVENTORY, next_step
 from one_api_infra.cli.servers import shell
+from one_api_infra.desired import move as moves
 from one_api_infra.desired import preflight
 from one_api_infra.desired.site import Site
 from one_api_infra.remote import inventory as inventories
@@ -54,7 +55,9 @@ def move(inventory: Path, yes: bool) -> None:
     next_step(done, inventory)
     if done.code:
         sys.exit(done.code)
-    failed = [old for old, new in pairs if not _follow(old, hosts[old], new, hosts[new])]
+    failed = [
+        old for old, new in pairs if not _follow(old, hosts[old], new, hosts[new], asks=not yes)
+    ]
     sys.exit(int(bool(failed)))
 
 
@@ -91,7 +94,9 @@ def _show(old: str, new: str, data: Mapping[str, Any]) -> None:
         click.echo(f"  {foreign.printable(line)}", err=True)
 
 
-def _follow(old: str, data: Mapping[str, Any], new: str, settings: Mapping[str, Any]) -> bool:
+def _follow(
+    old: str, data: Mapping[str, Any], new: str, settings: Mapping[str, Any], *, asks: bool
+) -> bool:
     """Tell how it went, wait for DNS, and let the old server say its last word."""
     server = Server(old, data)
     output, error = server.run(shell("move-show"), SECONDS)
@@ -106,7 +111,11 @@ def _follow(old: str, data: Mapping[str, Any], new: str, settings: Mapping[str, 
         click.secho(foreign.printable(words), fg="yellow", err=True)
     own, _error = Server(new, settings).run(preflight.ADDRESSES, SECONDS)
     address = ssh.address(str(settings.get("ssh_hostname") or new))
-    _wait_for_dns(Site.parse(settings), (address, *preflight.addresses(own)))
+    left = (ssh.address(str(data.get("ssh_hostname") or old)), *Site.parse(data).public_addresses)
+    site = moves.where_dns_leads(Site.parse(settings), left)
+    proxies = _wait_for_dns(site, (address, *preflight.addresses(own)))
+    if not _hand_on(proxies, address, asks=asks):
+        return False
     output, error = server.run(shell("move-finish"), SECONDS)
     if error:
         click.secho(foreign.printable(error), fg="red", err=True)
@@ -125,10 +134,13 @@ def _follow(old: str, data: Mapping[str, Any], new: str, settings: Mapping[str, 
     return True
 
 
-def _wait_for_dns(site: Site, addresses: tuple[str, ...]) -> None:
-    """Wait until the zone's servers and all resolvers lead to one of the new server's."""
+def _wait_for_dns(site: Site, addresses: tuple[str, ...]) -> list[str]:
+    """Wait until the zone's servers and all resolvers lead to one of the new server's.
+
+    The addresses of others to which they may lead: a CDN's, a balancer's.
+    """
     known, told = targets.of_settings(site.public()), ""
-    while problems := preflight.leads(site, dns.gather(known), addresses):
+    while problems := preflight.leads(site, names := dns.gather(known), addresses):
         words = "\n".join(map(str, problems))
         if words != told:
             text = _(
@@ -137,3 +149,21 @@ def _wait_for_dns(site: Site, addresses: tuple[str, ...]) -> None:
             click.echo(foreign.printable(f"{text}\n{words}"), err=True)
         told = words
         time.sleep(PAUSE)
+    found = {address for each in names.asked for address in each.addresses}
+    return sorted(found - {*addresses, *site.public_addresses})
+
+
+def _hand_on(proxies: list[str], address: str, *, asks: bool) -> bool:
+    """Whether what stands before the domain hands on to the new server: only its owner knows."""
+    if not proxies:
+        return True
+    text = _("DNS leads to {proxies}: let these hand on to {address} now.",
+             proxies=", ".join(proxies), address=address)  # fmt: skip
+    click.secho(foreign.printable(text), fg="yellow", err=True)
+    if asks and click.confirm(_("Do they?"), err=True):
+        return True
+    text = _(
+        "Then run the same command again, without `--yes`: the old server hands on until then."
+    )
+    click.echo(text, err=True)
+    return False

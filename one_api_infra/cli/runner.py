@@ -117,11 +117,18 @@ def run(
 
 
 def _output(process: "subprocess.Popen[str]") -> tuple[tuple[str, str | None], bool]:
-    """What it printed, and whether somebody pressed Ctrl-C, which pyinfra got too."""
-    before = {number: signal.signal(number, lambda *_told: process.terminate())
-              for number in (signal.SIGTERM, signal.SIGHUP)}  # fmt: skip
+    """What it printed, and whether somebody ended it: by Ctrl-C, which pyinfra got too, or so."""
+    told: list[int] = []
+
+    def end(number: int, _frame: object) -> None:
+        told.append(number)
+        process.terminate()
+
+    numbers = (signal.SIGTERM, signal.SIGHUP)  # what nohup lets be ignored stays so
+    ours = [each for each in numbers if signal.getsignal(each) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, end) for number in ours}
     try:
-        return process.communicate(), False
+        return process.communicate(), bool(told)
     except KeyboardInterrupt:
         return process.communicate(), True
     finally:

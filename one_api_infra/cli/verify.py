@@ -27,15 +27,16 @@ OPTIONS = ("-o", "addopts=-ra --import-mode=importlib", "-o", "timeout=900")
 @click.option("--nagios", is_flag=True, help="One line, and exit codes as Nagios knows them.")
 def verify(inventory: Path, limit: str | None, junit_xml: Path | None, nagios: bool) -> None:
     """Verify the servers of INVENTORY: every test asks the server or looks at the wire."""
-    names = runner.hosts(inventory, limit)
     try:
+        names = runner.hosts(inventory, limit)
         for name, data in inventories.read(inventory):
             if name in names:
                 Site.parse(data)
     except ValidationError as error:
         if not nagios:
             raise
-        click.echo(f"TESTINFRA UNKNOWN - {error}")
+        words = "; ".join(f"{each.path}: {each.expected}" for each in error.problems)
+        click.echo(f"TESTINFRA UNKNOWN - {words}")
         sys.exit(UNKNOWN)
     command = [*PYTEST, f"--rootdir={project.ROOT}", f"-opythonpath={project.ROOT}", *OPTIONS]
     command += [str(project.ROOT / "tests" / "server"), f"--inventory={inventory.resolve()}"]

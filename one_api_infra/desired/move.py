@@ -2,6 +2,8 @@
 
 import json
 import shlex
+from collections.abc import Iterable
+from dataclasses import replace
 
 from one_api_infra.desired import nginx, render
 from one_api_infra.desired.resources import Concern, File, SnapshotSpec
@@ -108,6 +110,14 @@ def lacks_site(site: Site, snapshot: Snapshot) -> tuple[Problem, ...]:
 def is_draining(snapshot: Snapshot) -> bool:
     """Whether the site has left this server, but for what was begun here."""
     return has_left(snapshot) and bool(snapshot.probes.get("move_draining"))
+
+
+def where_dns_leads(site: Site, former: Iterable[str]) -> Site:
+    """The new server's settings without the former one, to which DNS must lead no more."""
+    left = {*former, site.moves_from}
+    own = tuple(each for each in site.public_addresses if each not in left)
+    trusted = tuple(each for each in site.trusted_proxies if each not in left)
+    return replace(site, moves_from=None, public_addresses=own, trusted_proxies=trusted)
 
 
 def gone(snapshot: Snapshot) -> tuple[Problem, ...]:

@@ -26,6 +26,7 @@ ASKPASS = 'umask 077; f=$(mktemp "${XDG_RUNTIME_DIR:-/tmp}/askpass.XXXXXXXXXX") 
 ASKPASS += 'cat >"$f" && chmod 700 "$f" && echo "$f"'
 # As pyinfra does it: what was never seen is believed, what has changed is not.
 OWN = "~/.ssh/config"  # pyinfra reads it too
+HOST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 FIRST_CONTACT = {"StrictHostKeyChecking": "accept-new"}
 # Knows a server by its key's fingerprint alone: ssh passes it as %f, and takes the line as known.
 # It must succeed, for another key too: else ssh ends without a word about keys.
@@ -50,17 +51,25 @@ def stanza(name: str, data: Mapping[str, Any], folder: Path) -> str:
     options |= {"ControlMaster": "auto", "ControlPath": str(folder / socket_name)}
     options |= {"ControlPersist": "30s", "BatchMode": "yes", "ConnectTimeout": 10}
     options |= {"ServerAliveInterval": 15, "ServerAliveCountMax": 4}
+    # Of the admin's own file, which pyinfra does not heed either: no command could be given.
+    options |= {"RemoteCommand": "none", "RequestTTY": "no"}
     lines = [f"    {option} {_quoted(value)}" for option, value in options.items()]
     return "\n".join([f"Host {name}", *lines])
 
 
 def configuration(hosts: Mapping[str, Mapping[str, Any]], folder: Path) -> str:
     """ssh's configuration for hosts; the admin's own, for jump hosts and names, stands behind."""
-    stanzas = (stanza(name, data, folder) for name, data in hosts.items())
-    given = [str(data.get("ssh_config_file") or OWN) for data in hosts.values()]
-    files = [path for path in dict.fromkeys(given) if Path(path).expanduser().exists()]
-    included = [f"Include {_quoted(path)}" for path in files]
-    return "\n".join([*stanzas, *(["Match all"] if included else []), *included, ""])
+    stanzas = [stanza(name, data, folder) for name, data in hosts.items()]
+    owners: dict[Path, list[str]] = {}
+    for name, data in hosts.items():
+        path = Path(data.get("ssh_config_file") or OWN).expanduser().absolute()
+        if path.exists():
+            owners.setdefault(path, []).append(name)
+    others = ",".join(["*", *(f"!{name}" for name in hosts)])  # jump hosts
+    for path, names in owners.items():
+        stanzas += [f"Match originalhost {','.join(names)}", f"    Include {_quoted(path)}"]
+        stanzas += [f"Match originalhost {others}", f"    Include {_quoted(path)}"]
+    return "\n".join([*stanzas, ""])
 
 
 def _quoted(value: Any) -> Any:
@@ -99,10 +108,20 @@ def askpass(answer: str) -> str:
 
 def address(name: str) -> str:
     """The IP address of a name, or the name itself where it cannot be looked up here."""
-    try:
-        return str(socket.getaddrinfo(name, None, proto=socket.IPPROTO_TCP)[0][4][0])
-    except OSError:
+    for known in (str, _alias):
+        with contextlib.suppress(OSError):
+            found = socket.getaddrinfo(known(name), None, proto=socket.IPPROTO_TCP)
+            return str(found[0][4][0])
+    return name
+
+
+def _alias(name: str) -> str:
+    """What ``~/.ssh/config`` says of a name that cannot be looked up."""
+    if not HOST_NAME.fullmatch(name) or shutil.which("ssh") is None:
         return name
+    told, _error = _output(["ssh", "-G", name], CONNECT_SECONDS, "")
+    found = re.search(r"^hostname (\S+)$", told, re.MULTILINE)
+    return found[1] if found else name
 
 
 def connect(configuration: Path, name: str) -> str:

@@ -92,8 +92,10 @@ def _is_meant(account: Account, row: str) -> bool:
 def _no_row(source: OrderSource, row: str) -> str:
     if source.is_blind:
         return _("the gateway's key cannot be read: `journalctl -u one-api-database`")
-    if row:
+    if row and not any(_is_meant(each, row) for each in source.accounts()):
         return _("no payment row that is on is called {row}", row=row)
+    if any(each.is_enabled for each in source.accounts()):
+        return _("New API is tested by epay alone: try another gateway in its own page")
     return _("no payment row is on; One API's payment settings make one")
 
 

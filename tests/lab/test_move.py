@@ -111,8 +111,9 @@ def test_what_is_handed_on(lab: Lab, site: LabSite, new: LabSite, gateway: Gatew
     before = site.host.ssh(BOOT)
     site.host.ssh("systemctl reboot", check=False)
     wait_until(lambda: before not in site.host.ssh(BOOT, check=False) and site.answers(), 60, "it")
-    lab.point(site.domain, new.host)
+    threading.Timer(10, lab.point, (site.domain, new.host)).start()
     said = command(site, "move", "--yes")
+    assert f"Now let {site.domain} lead to {new.host.address}" in said  # not while it leads here
     assert "may go" in said
     assert "one-api-infra-move" not in new.host.ssh("cat /root/.ssh/authorized_keys")
     assert "its site has moved" in command(site, "status", "--limit", site.host.name)

@@ -8,6 +8,8 @@ import pytest
 from one_api_infra.checks import catalogue, remedy
 from one_api_infra.checks.remedy import Place
 from one_api_infra.checks.verdict import OF_ANY
+from one_api_infra.cli import commands
+from one_api_infra.cli.deploy import CONCERNS
 
 ROOT = Path(__file__).parents[3]
 # A person fills these in, and the text says so.
@@ -70,3 +72,18 @@ def test_reader_sees_their_own_inventory() -> None:
     assert (remedy.place(first), remedy.place(second)) == (Place.ADMIN, Place.SERVER)
     assert remedy.title(shown).startswith("Remedy (`pyinfra` on your own machine")
     assert remedy.title("`systemctl reload nginx`").startswith("Remedy, on the server")
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "deploys").glob("*.py")), ids=lambda path: path.stem
+)
+def test_every_deploy_has_a_command_where_there_is_no_checkout(path: Path) -> None:
+    shown = remedy.named(f"`pyinfra inventory.py deploys/{path.name}`", "/srv/production.py")
+    (command,) = remedy.commands(shown)
+    words = command.split()
+    assert words[:1] == ["one-api-infra"]
+    assert words[1] in commands.commands
+    if "--only" in words:
+        assert words[-1] in CONCERNS
+    assert remedy.deploy(command) == path.stem
+    assert remedy.place(command) is Place.ADMIN

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from one_api_infra.desired import firewall, move, nginx
+from one_api_infra.checks.observation import Asked, Names
+from one_api_infra.desired import firewall, move, nginx, preflight
 from one_api_infra.desired.snapshot import PathState, Snapshot
 from one_api_infra.remote import inventory
 from one_api_infra.shared import move as rules
@@ -14,6 +15,7 @@ from one_api_infra.shared import paths
 from tests.unit.examples import site
 
 OLD, NEW = "203.0.113.10", "198.51.100.20"
+FORMER, HERE = "93.184.215.14", "93.184.216.34"  # public ones
 THERE = PathState("f", "root", "root", "600", "")
 
 
@@ -70,3 +72,16 @@ def test_a_key_for_the_move_alone(tmp_path: Path) -> None:
     for _run in range(2):
         subprocess.run(["sh", "-c", script], input=line, text=True, check=True)
     assert keys.read_text() == f"ssh-ed25519 BBBB admin\n{line}"
+
+
+@pytest.mark.parametrize("more", [
+    {}, {"public_addresses": [FORMER]}, {"trusted_proxies": [FORMER]}, {"waive": ["dns.points_here"]},
+])  # fmt: skip
+def test_the_old_server_s_address_is_not_the_new_one_s(more: dict[str, object]) -> None:
+    moves = site(moves_from=FORMER, **more)
+    names = Names((Asked(str(moves.domain), "own", "resolv.conf", (FORMER,), ""),))
+    assert not preflight.leads(moves, names, (HERE,))  # the deploy may begin
+    led = move.where_dns_leads(moves, [])
+    assert [each.path for each in preflight.leads(led, names, (HERE,))] == ["dns.points_here"]
+    there = Names((Asked(str(moves.domain), "own", "resolv.conf", (HERE,), ""),))
+    assert not preflight.leads(led, there, (HERE,))

@@ -50,13 +50,30 @@ def test_the_admins_own_configuration_comes_last(tmp_path: Path) -> None:
     data = {"ssh_config_file": str(own), "ssh_user": "root"}
     path = tmp_path / "config"
     path.write_text(ssh.configuration({"shop": data, "bar": data}, tmp_path))
-    assert path.read_text().count("Include") == 1
     told = {}
     for name in ("shop", "bastion"):
         command = ["ssh", "-F", str(path), "-G", name]
         told[name] = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "proxyjump bastion" in told["shop"]
     assert "hostname 198.51.100.9" in told["bastion"]
+
+
+def test_each_host_follows_its_own_file_and_no_command_of_it(tmp_path: Path) -> None:
+    own, other = tmp_path / "own", tmp_path / "other"
+    own.write_text("RemoteCommand tmux\nRequestTTY force\nProxyJump bastion\n")
+    other.write_text("Host bastion\n  HostName 198.51.100.9\n")
+    path = tmp_path / "config"
+    hosts = {"shop": {"ssh_config_file": str(own)}, "bar": {"ssh_config_file": str(other)}}
+    path.write_text(ssh.configuration(hosts, tmp_path))
+    told = {}
+    for name in ("shop", "bar", "bastion"):
+        command = ["ssh", "-F", str(path), "-G", name]
+        told[name] = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "proxyjump bastion" in told["shop"]
+    assert "proxyjump" not in told["bar"]
+    assert "hostname 198.51.100.9" in told["bastion"]
+    assert "remotecommand tmux" not in told["shop"]
+    assert "requesttty false" in told["shop"]
 
 
 def test_values_with_a_space_are_one_word_to_ssh(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The ledger's file itself."""
 
+import contextlib
 import sqlite3
 from pathlib import Path
 
@@ -63,3 +64,26 @@ def test_a_ledger_of_before_goes_on(tmp_path: Path) -> None:
         assert ledger.note("orders_read") == "7"
         assert "is_accepted" in ledger.db.execute("SELECT sql FROM sqlite_master").fetchone()[0]
         ledger.close()
+
+
+def test_wechat_pay_s_currency_of_before_is_forgotten(tmp_path: Path) -> None:
+    """No callback names it, and a row may be in another: such an order was a case for ever."""
+    path = tmp_path / "ledger.db"
+    Ledger(path).close()
+    with contextlib.closing(sqlite3.connect(path)) as before:
+        before.execute('INSERT INTO notes VALUES (\'accounts\', \'{"w": "wxpay", "e": "epay"}\')')
+        for number, row in (("1", "w"), ("2", "e")):
+            before.execute(
+                "INSERT INTO orders (number, user, account, money, currency, quota, status,"
+                " created, gateway_number, since)"
+                " VALUES (?, 1, ?, '1', 'USD', 1, 'pending', 1, '', 1)",
+                (number, row),
+            )
+            reply = (number, 1, "paid", "g", "1.00", "CNY", "m", "")
+            before.execute("INSERT INTO replies VALUES (?, ?, ?, ?, ?, ?, ?, ?)", reply)
+        before.execute("PRAGMA user_version = 3")
+        before.execute("PRAGMA application_id = 1")
+        before.commit()
+    ledger = Ledger(path)
+    found = {number: ledger.reply(number) for number in ("1", "2")}
+    assert [each and each.currency for each in found.values()] == ["", "CNY"]
