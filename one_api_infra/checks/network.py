@@ -1,5 +1,7 @@
 """Level 3: the ports, from outside."""
 
+import re
+
 from one_api_infra.checks.observation import Observation, Port
 from one_api_infra.checks.verdict import Check, Fault, Finding, Found, Judge, Level, Skip
 from one_api_infra.shared import units
@@ -27,6 +29,7 @@ FAULTS = {
         by_hand=BY_HAND,
     ),
 }
+CONTAINER = re.compile(r"(?:docker|libpod)-([0-9a-f]{12})[0-9a-f]*\.scope")
 
 
 def _open(port: int, version: int) -> Judge:
@@ -82,13 +85,29 @@ def kind(holder: Holder) -> str:
     """The fault of ``network.port_taken``, by what it takes to end a holder."""
     if holder.process == 1:
         return "socket"
+    if _container(holder, ""):
+        return "container"
     return "unit" if holder.unit else "process"
 
 
 def stop(holder: Holder, port: str) -> dict[str, object]:
     """The values of a fault for who holds a port, with the command that ends it."""
     command = f"systemctl stop {holder.unit}" if holder.unit else f"kill {holder.process}"
-    return {"port": port, "holder": holder.program, "unit": holder.unit, "stop": command}
+    container = _container(holder, port)
+    return {
+        "port": port,
+        "holder": holder.program,
+        "unit": holder.unit,
+        "stop": f"docker stop {container}" if container else command,
+        "container": container,
+    }
+
+
+def _container(holder: Holder, port: str) -> str:
+    """The container for which a port is held, as a shell names it; empty if for none."""
+    if found := CONTAINER.fullmatch(holder.unit):
+        return found[1]
+    return f"$(docker ps -aq --filter publish={port})" if holder.program == "docker-proxy" else ""
 
 
 def _full_packets(observation: Observation) -> Finding:
@@ -110,6 +129,13 @@ CHECKS = (
                 N_(
                     "`{stop}`, then `systemctl restart nginx`; if it comes back at the next start:"
                     " `systemctl disable {unit}`"
+                ),
+            ),
+            "container": Fault(
+                N_("{holder} holds port {port}, for a container"),
+                N_(
+                    "`{stop}`, then `systemctl restart nginx`; so that it stays so at the next"
+                    " start: `docker update --restart=no {container}`"
                 ),
             ),
             "process": Fault(

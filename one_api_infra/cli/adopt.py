@@ -13,11 +13,12 @@ from one_api_infra.cli.servers import servers, shell
 from one_api_infra.desired.site import Site
 from one_api_infra.remote.ssh import Server
 from one_api_infra.server import adoption_look
-from one_api_infra.shared import adoption, foreign
+from one_api_infra.shared import adoption, foreign, paths
 from one_api_infra.shared.adoption import Found
 from one_api_infra.shared.texts import _
 
 SECONDS = 60.0
+BEGUN = f"ls -d {paths.ADOPTING} {paths.ADOPTED} 2>/dev/null || true"
 
 
 @click.command()
@@ -35,7 +36,12 @@ def adopt(inventory: Path, limit: str | None, back: bool, yes: bool) -> None:
         return
     for name, server in servers(inventory, limit):
         click.secho(name, bold=True, err=True)
-        _show(*_looked(server))
+        if server.run(BEGUN, SECONDS)[0].strip():
+            click.echo(
+                f"  {_('was adopted already, or is in the middle of it: it goes on')}", err=True
+            )
+        else:
+            _show(*_looked(server), str(Site.parse(server.data).domain))
     if not (yes or click.confirm(_("Adopt it?"), err=True)):
         sys.exit(1)
     done = runner.run(inventory, "adopt", "-y", limit=limit)
@@ -57,13 +63,13 @@ def _looked(server: Server) -> tuple[list[Found], list[str]]:
     found = [each for each in map(adoption.read, json.loads(output)) if each.port]
     site = Site.parse(server.data)
     url = site.database_url.reveal() if site.database_url else ""
-    wanted = (site.edition.name, site.version or "", url, str(site.domain))
+    wanted = (site.edition.name, site.version or "", url, str(site.domain), dict(site.environment))
     return found, [words for each in found for words in adoption.refusals(each, *wanted)]
 
 
-def _show(found: list[Found], refusals: list[str]) -> None:
+def _show(found: list[Found], refusals: list[str], domain: str) -> None:
     for each in found:
-        for line in adoption.told(each):
+        for line in adoption.told(each, domain):
             click.echo(f"  {foreign.printable(line)}", err=True)
     if len(found) != 1:
         refusals = [*refusals, _("expected one One API that runs there; found: {n}", n=len(found))]

@@ -4,12 +4,22 @@ from one_api_infra.desired.resources import Concern, SnapshotSpec
 from one_api_infra.desired.site import Site
 from one_api_infra.desired.snapshot import Snapshot
 from one_api_infra.shared import paths
+from one_api_infra.shared.texts import _
+from one_api_infra.shared.validation import Problem
 
 
 def is_due(snapshot: Snapshot) -> bool:
     """Whether none was adopted yet and no site is here, or the last attempt was cut off."""
     is_site = paths.ADOPTED in snapshot.paths or paths.ROOT_PASSWORD in snapshot.paths
     return paths.ADOPTING in snapshot.paths or not is_site
+
+
+def unfinished(snapshot: Snapshot) -> tuple[Problem, ...]:
+    """An adoption that was cut off: a deploy would begin an empty site in its place."""
+    if paths.ADOPTING not in snapshot.paths:
+        return ()
+    expected = _("an adoption that has come to its end; the last one was cut off")
+    return (Problem("adopt", expected, _("run it again: `one-api-infra adopt INVENTORY`")),)
 
 
 def concern(_site: Site) -> Concern:

@@ -1,6 +1,7 @@
 """Moving a site to another server: what each of the two is given for it."""
 
 import json
+import re
 import shlex
 from collections.abc import Iterable
 from dataclasses import replace
@@ -116,7 +117,8 @@ def where_dns_leads(site: Site, former: Iterable[str]) -> Site:
     """The new server's settings without the former one, to which DNS must lead no more."""
     left = {*former, site.moves_from}
     own = tuple(each for each in site.public_addresses if each not in left)
-    trusted = tuple(each for each in site.trusted_proxies if each not in left)
+    bare = {each: re.sub("/(?:32|128)$", "", each) for each in site.trusted_proxies}
+    trusted = tuple(each for each, address in bare.items() if address not in left)
     return replace(site, moves_from=None, public_addresses=own, trusted_proxies=trusted)
 
 

@@ -10,7 +10,7 @@ from one_api_infra.checks import catalogue, dns, host, network, target
 from one_api_infra.checks.database import excess
 from one_api_infra.checks.observation import Names, Observation
 from one_api_infra.checks.verdict import State
-from one_api_infra.desired import firewall, systems
+from one_api_infra.desired import adoption, firewall, systems
 from one_api_infra.desired.resources import Concern, SnapshotSpec
 from one_api_infra.desired.site import Site
 from one_api_infra.desired.snapshot import Snapshot
@@ -53,6 +53,7 @@ def judge(  # noqa: PLR0913
     checks = (each for each in CHECKS if not (adopts and each in OF_A_BLANK_SERVER))
     found = [problem for check in checks for problem in check(site, snapshot)]
     found += [*_clock(snapshot, now), *_foreign_listen(snapshot, names)]
+    found += () if adopts else adoption.unfinished(snapshot)
     own = addresses(snapshot.probe("addresses"))
     problems = leads(site, names, (connected_to, *own), now)
     if site.moves_from:  # that server hands everything on
@@ -130,7 +131,7 @@ def _holder(snapshot: Snapshot, port: int) -> Holder | None:
     process = re.search(r'"([^"]+)",pid=(\d+)', found[0])
     name, number = (process[1], int(process[2])) if process else ("?", 0)
     cgroups = snapshot.probe("cgroups")
-    service = re.search(rf"^/proc/{number}/cgroup (\S+\.service)$", cgroups, re.M)
+    service = re.search(rf"^/proc/{number}/cgroup (\S+\.(?:service|scope))$", cgroups, re.M)
     return Holder(name, number, service[1] if service else "")
 
 
@@ -254,7 +255,7 @@ def _cgroups(*ports: int) -> str:
     wanted = " or ".join(f"sport = :{port}" for port in ports)
     processes = f"ss -Htlnp '( {wanted} )' | grep -o 'pid=[0-9]*' | sort -u"
     names = f"$({processes} | sed 's:pid=\\(.*\\):/proc/\\1/cgroup:')"
-    return f"awk -F/ '/[.]service$/ {{ print FILENAME, $NF }}' {names} /dev/null"
+    return f"awk -F/ '/[.]service$|(docker|libpod)-[0-9a-f]+[.]scope$/ {{ print FILENAME, $NF }}' {names} /dev/null"
 
 
 def concern(site: Site) -> Concern:

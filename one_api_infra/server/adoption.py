@@ -14,7 +14,7 @@ from pathlib import Path
 
 from one_api_infra.server import adoption_look, database, dump, one_api, upgrade
 from one_api_infra.server.local import CommandError, edition, must, run, site, write
-from one_api_infra.shared import adoption, environment_file, paths, plain, units
+from one_api_infra.shared import adoption, environment_file, foreign, paths, plain, units
 from one_api_infra.shared.adoption import Found
 from one_api_infra.shared.plain import PlainError
 from one_api_infra.shared.texts import _
@@ -22,6 +22,7 @@ from one_api_infra.shared.texts import _
 USER = "one-api"
 TOKEN_BYTES = 16  # One API's access tokens have 32 hexadecimal digits
 STOP_SECONDS = 90
+AGAIN_SECONDS = 3  # in which something starts it again, if anything does
 SITES = (
     *(paths.ROOT_PASSWORD, paths.PASSWORD_CONFIRMED, paths.ACCESS_TOKEN),
     *(paths.GENERATED, paths.GENERATED_COPY),
@@ -33,6 +34,7 @@ ASK_ROOT = "SELECT id, access_token FROM users WHERE role >= 100 ORDER BY id LIM
 def adopt() -> None:
     """Stop it, and let its data be the site's; after CommandError it runs as before."""
     found = _noted() or _chosen()
+    _ask_root(found)  # of a database server: what it refuses costs nobody yet
     if not found.database:
         must("install", "-d", "-o", USER, "-g", USER, "-m", "700", paths.DATA)
         dump.need_room(Path(paths.DATA), Path(found.sqlite))
@@ -41,8 +43,9 @@ def adopt() -> None:
     _tell(_("Stopping One API: {how}", how=found.how))
     _stop(found)
     try:
+        _has_ended(found)
         _take(found)
-    except (CommandError, OSError, sqlite3.Error):
+    except Exception:  # a driver's too
         _start(found)
         Path(paths.ADOPTING).unlink()
         raise
@@ -113,7 +116,9 @@ def _chosen() -> Found:
             )
         )
     current, url = site(), _given().get(database.URL, "")
-    words = adoption.refusals(there[0], current.edition, current.version, url, current.domain)
+    words = adoption.refusals(
+        there[0], current.edition, current.version, url, current.domain, _given()
+    )
     if words:
         raise CommandError(_("It is not adopted: {words}.", words="; ".join(words)))
     return there[0]
@@ -132,6 +137,22 @@ def _stop(found: Found) -> None:
         Path(paths.ADOPTING).unlink()
         run("sh", "-c", found.start or "true")
         raise CommandError(_("it does not stop: {words}", words=words or found.stop))
+
+
+def _has_ended(found: Found) -> None:
+    """Nothing has started it again: it would write into what is no longer the site's."""
+    time.sleep(AGAIN_SECONDS)
+    seen = [each for each in map(adoption_look.look, adoption_look.processes()) if each]
+    if again := [each for each in seen if each["port"] == found.port]:
+        how = adoption.read(again[0]).how
+        run("sh", "-c", adoption.read(again[0]).stop)
+        raise CommandError(
+            _(
+                "something starts it again ({how}).\nRemedy: stop that first: supervisord, pm2, a"
+                " loop in a shell, a cron job.",
+                how=how,
+            )
+        )
 
 
 def _start(found: Found) -> None:
@@ -185,6 +206,20 @@ def _keep_secrets(found: Found) -> None:
     if "HASHIDS_SALT" in wanted:
         known.setdefault("HASHIDS_SALT", "")
     one_api.keep(known)
+
+
+def _ask_root(found: Found) -> None:
+    """CommandError where a database server does not let us in, or knows no root."""
+    if not found.database:
+        return
+    try:
+        with database.opened(_given()[database.URL]) as (_kind, query):
+            next(iter(query(ASK_ROOT)), None) or _no_root()
+    except CommandError:
+        raise
+    except Exception as error:  # drivers have kinds of their own
+        words = foreign.line(str(error))
+        raise CommandError(_("its database does not open: {words}", words=words)) from None
 
 
 def _token(found: Found) -> str:

@@ -15,9 +15,14 @@ from typing import Any
 
 PROGRAMS = {"one-api", "one-hub", "new-api", "done-hub", "veloera", "one-api-arm64"}
 FILES = (".env", "config.yaml", "data/config.yaml")
+CONFIG = re.compile(r"--?config(?:=(.+))?")  # names another one
+SQLITE = re.compile(r"(?im)^\s*(?:export\s+)?sqlite_path\s*[:=]\s*[\"']?([^\"'\s?]+)")
+DATABASE = "one-api.db"  # where none is named
 NGINX = ("etc/nginx/sites-enabled/*", "etc/nginx/conf.d/*.conf")
+UPSTREAM = re.compile(r"(?m)^\s*upstream\s+(\S+)\s*\{([^}]*)\}")
+LOOPBACK = {"127.0.0.1", "localhost", "[::1]", "0.0.0.0", "[::]"}  # noqa: S104  # read, not listened at
 OURS = ("/opt/one-api/releases/", "/opt/one-api/current/")
-OWN_LAYER = r"/overlay(2|-containers)?/|/containers/"  # gone when the container stops
+OWN_LAYER = r"/overlay(2|-containers|fs)?/|/containers/"  # gone when the container stops
 Mount = dict[str, str]  # "device", "root", "at"
 URL = "http://127.0.0.1:{port}/api/status"
 ASK = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1], timeout=10).read().decode())"
@@ -43,23 +48,24 @@ def look(number: int) -> dict[str, Any] | None:
     if not names & PROGRAMS or any(word.startswith(OURS) for word in (program, *words[:2])):
         return None
     port = listening(number)
-    cwd, root = link(f"{folder}/cwd"), link(f"{folder}/root")
-    beside = f"{folder}/root{cwd}" if root != "/" else cwd
-    database = sqlite(number)
+    cwd, given = link(f"{folder}/cwd"), variables(read(f"{folder}/environ").split("\0"))
+    # By the process' own root: the link reads "/" in a container too.
+    files = {path: read(f"{folder}/root{Path(cwd, path)}") for path in (*FILES, *configs(words))}
+    database = sqlite(number) or closed(number, Path(cwd, sqlite_path(given, files)))
     return {
         "process": number,
         "user": str(Path(folder).stat().st_uid),
         "program": program,
         "words": words,
         "cwd": cwd,
-        "variables": variables(read(f"{folder}/environ").split("\0")),
-        "files": {name: read(f"{beside}/{name}") for name in FILES},
+        "variables": given,
+        "files": files,
         "cgroup": read(f"{folder}/cgroup"),
         "port": published(number, port),
         "status": status(number, port),
         "sqlite": on_this_host(number, database) if database else "",
         "sqlite_inside": database,
-        "nginx": {path: text for path, text in nginx() if leads_to(text, published(number, port))},
+        "nginx": led(dict(nginx()), published(number, port)),
     }
 
 
@@ -161,6 +167,24 @@ def sqlite(number: int) -> str:
     return ""
 
 
+def closed(number: int, path: Path) -> str:
+    """The same, where it has the file not open: Go closes what was idle for a minute."""
+    is_there = read(f"/proc/{number}/root{path}").startswith("SQLite format 3")
+    return str(path) if is_there else ""
+
+
+def sqlite_path(given: dict[str, str], files: dict[str, str]) -> str:
+    """The SQLite file that its settings name, beside what it was started in."""
+    named = [found[1] for text in files.values() if (found := SQLITE.search(text))]
+    return given.get("SQLITE_PATH", "").partition("?")[0] or (named[-1] if named else DATABASE)
+
+
+def configs(words: list[str]) -> list[str]:
+    """The files that its command line names."""
+    found = [(at, match) for at, word in enumerate(words) if (match := CONFIG.fullmatch(word))]
+    return [match[1] or "".join(words[at + 1 : at + 2]) for at, match in found]
+
+
 def on_this_host(number: int, name: str) -> str:
     """The path by which this host knows a process' file; empty where it knows none."""
     theirs, ours = mounts(number), mounts("self")
@@ -214,9 +238,30 @@ def nginx() -> list[tuple[str, str]]:
     return [(path, read(path)) for pattern in NGINX for path in map(str, Path("/").glob(pattern))]
 
 
+def led(files: dict[str, str], port: int) -> dict[str, str]:
+    """The nginx files that lead to a port of this host, by an upstream's name too."""
+    upstreams = [found for text in files.values() for found in UPSTREAM.findall(text)]
+    names = [name for name, servers in upstreams if leads_to(servers, port)]
+    via = (
+        re.compile(rf"https?://(?:{'|'.join(map(re.escape, names))})(?![\w.-])") if names else None
+    )
+    return {
+        path: text
+        for path, text in files.items()
+        if leads_to(text, port) or (via and via.search(text))
+    }
+
+
 def leads_to(text: str, port: int) -> bool:
-    """Whether an nginx file proxies to a port of this host."""
-    return bool(re.search(rf"proxy_pass\s+http://(127\.0\.0\.1|localhost|\[::1\]):{port}\b", text))
+    """Whether a text of nginx' names a port of this host."""
+    named = re.findall(rf"(?:http://|server\s+)([\w.:-]+|\[::1?\]):{port}(?!\d)", text)
+    return any(name in LOOPBACK or is_own(name) for name in named)
+
+
+def is_own(address: str) -> bool:
+    """Whether an IPv4 address is this host's: Docker's bridge, a network card."""
+    pattern = rf"-- {re.escape(address)}\n\s+/32 host LOCAL"
+    return re.search(pattern, read("/proc/net/fib_trie")) is not None
 
 
 if __name__ == "__main__":

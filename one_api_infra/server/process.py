@@ -17,7 +17,7 @@ UNIT = units.ONE_API
 PROPERTIES = "MainPID,NRestarts,ExecMainStartTimestampMonotonic,DropInPaths"
 JOURNAL = ("journalctl", f"--unit={UNIT}", "--lines=60", "--no-pager", "--output=cat")
 DIED = re.compile(r"Failed with result '([a-z-]+)'")
-SERVICE = re.compile(r"/([^/]+\.service)$", re.M)
+SERVICE = re.compile(r"/([^/]+\.service|(?:docker|libpod)-[0-9a-f]+\.scope)$", re.M)
 DELETED = " (deleted)"
 
 

@@ -6,7 +6,7 @@ what would be done, and the server does it.
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,23 @@ CONTAINER = re.compile(r"(?:docker|libpod|crio|cri-containerd)[-/]([0-9a-f]{64})
 UNIT = re.compile(r"/([\w@.\\-]+\.service)(?:/|$)", re.M)
 SESSION = re.compile(r"^(user@\d+|session-\d+|ssh|sshd|getty@.*|screen.*|tmux.*)\.")
 NAME = re.compile(r"(?:^|[{;])\s*server_name\s+([^;]+);", re.M)
-LINE = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*[:=]\s*(.*?)\s*$", re.M)
+# Of a line alone: where nothing is given the next one is no value. In YAML what is indented is
+# another setting's.
+ENV_LINE = re.compile(r"^[ \t]*(?:export[ \t]+)?([A-Za-z_]\w*)[ \t]*=[ \t]*(.*?)[ \t\r]*$", re.M)
+YAML_LINE = re.compile(r"^([A-Za-z_]\w*)[ \t]*:[ \t]*(.*?)[ \t\r]*$", re.M)
+QUOTED = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'([^']*)'")
+# A unit that keeps other programs too, or starts them at a time.
+KEEPER = re.compile(r"^(?:supervisord?|pm2-.*|cron|crond|anacron|rc-local|docker|containerd)\.")
+DOMAIN = re.compile(r"(?:\*?\.)?(?:[a-z0-9-]+\.)+[a-z][a-z0-9-]+")
+# Of every process, or read otherwise.
+NOT_ITS = re.compile(
+    r"(?:PATH|HOME|PWD|OLDPWD|SHLVL|HOSTNAME|LANG|LANGUAGE|LC_\w+|TERM|USER|LOGNAME|SHELL|MAIL|_|STY"
+    r"|SSH_\w+|XDG_\w+|TMUX\w*|WINDOW|DBUS_\w+|INVOCATION_ID|JOURNAL_STREAM|SYSTEMD_\w+"
+    r"|MEMORY_PRESSURE_\w+|PM2_\w+|SUPERVISOR_\w+|GIN_MODE|TZ|PORT|SQL_DSN|SQLITE_PATH"
+    r"|REDIS_CONN_STRING|LISTEN|LOG_DIR|[a-z_]+)"
+)
+NEEDED = {"one-hub": "USER_TOKEN_SECRET", "done-hub": "USER_TOKEN_SECRET"}
+LOG_DATABASE = "LOG_SQL_DSN"
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 REDIS = "REDIS_CONN_STRING"
 
@@ -41,7 +57,8 @@ class Found:
     ``database`` is a URL, or empty for SQLite, whose file is ``sqlite`` (empty too: it lies in a
     container's own layer). ``secrets`` are those it was given. ``stop`` and ``start`` are shell
     commands, the second empty for what ``started`` tells; ``nginx`` are the files that lead to
-    it, ``names`` the domains in them and ``address`` its own ServerAddress.
+    it, ``names`` the domains in them and ``address`` its own ServerAddress. ``others`` are the
+    names of what else it was given; ``keeper`` is a unit that keeps other programs beside it.
     """
 
     process: int
@@ -59,6 +76,8 @@ class Found:
     nginx: tuple[str, ...]
     names: tuple[str, ...]
     address: str
+    others: tuple[str, ...] = ()
+    keeper: str = ""
 
 
 def read(told: Mapping[str, Any]) -> Found:
@@ -71,32 +90,36 @@ def read(told: Mapping[str, Any]) -> Found:
         edition=_edition(status),
         version=str(status.get("version") or ""),
         port=told["port"],
-        database=known.get("SQL_DSN", ""),
+        database="" if known.get("SQL_DSN", "").startswith("local") else known.get("SQL_DSN", ""),
         redis=known.get(REDIS, ""),
         sqlite=told["sqlite"],
         secrets={name: known[name] for name in SECRETS if known.get(name)},
         how=how, stop=stop, start=start,
         started=None if start else _started(told),
         nginx=tuple(sorted(told["nginx"])),
-        names=tuple(sorted({name for text in told["nginx"].values() for line in NAME.findall(text)
-                            for name in line.split()})),
+        names=tuple(sorted({name.lower() for text in told["nginx"].values()
+                            for line in NAME.findall(text) for name in line.split()
+                            if DOMAIN.fullmatch(name.lower())})),
         address=str(status.get("server_address") or ""),
+        others=tuple(sorted(name for name, value in known.items()
+                            if value and name not in SECRETS and not NOT_ITS.fullmatch(name))),
+        keeper=_keeper(told["cgroup"]),
     )  # fmt: skip
 
 
 def _given(told: Mapping[str, Any]) -> dict[str, str]:
     """Its settings: files first, and over them the environment, as all editions read them."""
     known: dict[str, str] = {}
-    for text in told["files"].values():
-        for name, value in LINE.findall(text):
+    for path, text in told["files"].items():
+        pattern = YAML_LINE if path.endswith((".yaml", ".yml")) else ENV_LINE
+        for name, value in pattern.findall(text):
             known[name.upper()] = _unquoted(value)
     return known | dict(told["variables"])
 
 
 def _unquoted(value: str) -> str:
-    for quote in "\"'":
-        if value.startswith(quote) and quote in value[1:]:
-            return value[1 : value.index(quote, 1)]
+    if found := QUOTED.match(value):
+        return found[2] if found[1] is None else re.sub(r"\\(.)", r"\1", found[1])
     return re.split(r"\s#", value)[0].strip()
 
 
@@ -122,12 +145,17 @@ def _service(told: Mapping[str, Any]) -> tuple[str, str, str]:
     return _("a process that somebody has started"), stop, ""
 
 
+def _keeper(cgroup: str) -> str:
+    found = [] if CONTAINER.search(cgroup) else UNIT.findall(cgroup)
+    return next(filter(KEEPER.match, found), "")
+
+
 def _started(told: Mapping[str, Any]) -> Started:
     words, user = tuple(told["words"]), int(told["user"])
     return Started(words, told["cwd"], user, dict(told["variables"]))
 
 
-def told(found: Found) -> list[str]:
+def told(found: Found, domain: str) -> list[str]:
     """What was found and what would be done, for the admin; no secret."""
     place = _("its server") if found.database else found.sqlite or "-"
     lines = [
@@ -142,11 +170,27 @@ def told(found: Found) -> list[str]:
     ]  # fmt: skip
     lines += [_("{path} is put aside", path=path) for path in found.nginx]
     lines += [_("its cache is not taken over: set `redis_url`")] if found.redis else []
+    if found.others:
+        names = ", ".join(found.others)
+        lines.append(
+            _("not taken over: {names}; what is wanted goes into `environment`", names=names)
+        )
+    if ended := [each for each in found.names if not _is_among(domain, [each])]:
+        names = ", ".join(ended)
+        lines.append(
+            _("no longer served: {names}; gateways that call there reach nobody", names=names)
+        )
     return lines
 
 
-def refusals(found: Found, edition: str, version: str, database: str, domain: str) -> list[str]:
-    """Why it does not become the site of these settings; each with what to do."""
+def refusals(  # noqa: PLR0913, PLR0917
+    found: Found, edition: str, version: str, database: str, domain: str,
+    environment: Collection[str] = (),
+) -> list[str]:  # fmt: skip
+    """Why it does not become the site of these settings; each with what to do.
+
+    ``environment`` are the names of what One API will be given.
+    """
     told = []
     if not found.edition:
         told.append(_("it does not answer on port {port}: let it run first", port=found.port))
@@ -166,7 +210,15 @@ def refusals(found: Found, edition: str, version: str, database: str, domain: st
             )
         )
     told += _database_refusals(found, database)
-    if found.names and domain not in found.names:
+    told += _secret_refusals(found, environment)
+    if found.keeper:
+        told.append(
+            _(
+                "{unit} keeps it, and other programs too: let it have a unit of its own first",
+                unit=found.keeper,
+            )
+        )
+    if found.names and not _is_among(domain, found.names):
         served = ", ".join(found.names)
         told.append(_("it serves {names}: set the domain to one of them", names=served))
     return told
@@ -182,11 +234,41 @@ def _database_refusals(found: Found, database: str) -> list[str]:
     if not found.database and not found.sqlite:
         return [
             _(
-                "its database lies inside the container, where nothing else can read it: give its"
+                "its database was not found. One inside a container nothing else can read: give its"
                 " folder a volume (`-v /srv/one-api:/data`) first"
             )
         ]
     return []
+
+
+def _secret_refusals(found: Found, environment: Collection[str]) -> list[str]:
+    told = []
+    needed = NEEDED.get(found.edition, "")
+    if needed and needed not in found.secrets:
+        told.append(
+            _(
+                "its {name} was found neither in its environment nor in .env or config.yaml, and"
+                " without it customers' keys are invalid: put it into .env beside it, and start it"
+                " again",
+                name=needed,
+            )
+        )
+    if LOG_DATABASE in found.others and LOG_DATABASE not in environment:
+        told.append(
+            _(
+                'its log is in a database of its own: set "{name}" in `environment`',
+                name=LOG_DATABASE,
+            )
+        )
+    return told
+
+
+def _is_among(domain: str, names: Collection[str]) -> bool:
+    """Whether nginx serves a domain by these names: ``*.`` and ``.`` are those below one."""
+    return any(
+        domain == name.removeprefix(".") or (name[0] in "*." and domain.endswith(name.lstrip("*")))
+        for name in names
+    )
 
 
 def _is_same(theirs: str, ours: str) -> bool:

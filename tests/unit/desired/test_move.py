@@ -75,7 +75,8 @@ def test_a_key_for_the_move_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("more", [
-    {}, {"public_addresses": [FORMER]}, {"trusted_proxies": [FORMER]}, {"waive": ["dns.points_here"]},
+    {}, {"public_addresses": [FORMER]}, {"trusted_proxies": [FORMER]},
+    {"waive": ["dns.points_here"]},
 ])  # fmt: skip
 def test_the_old_server_s_address_is_not_the_new_one_s(more: dict[str, object]) -> None:
     moves = site(moves_from=FORMER, **more)

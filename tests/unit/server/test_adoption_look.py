@@ -47,6 +47,8 @@ def test_this_process_is_read() -> None:
         ("proxy_pass http://[::1]:3000;", True),
         ("proxy_pass http://127.0.0.1:30001;", False),
         ("proxy_pass http://10.0.0.1:3000;", False),
+        ("proxy_pass http://0.0.0.0:3000;", True),
+        ("set $up http://127.0.0.1:3000; proxy_pass $up;", True),
     ],
 )
 def test_what_leads_to_it(text: str, leads: bool) -> None:
@@ -68,3 +70,30 @@ PROXY = "/usr/bin/docker-proxy -proto tcp -host-ip 0.0.0.0 -host-port 3001 -cont
 )
 def test_a_published_port_is_the_hosts(words: str, port: int) -> None:
     assert look.forwarded(words.split(" "), "  |-- 172.17.0.2\n", 3000) == port
+
+
+def test_an_upstreams_name_leads_to_it() -> None:
+    files = {
+        "/a": "upstream ai {\n  server 127.0.0.1:3000 max_fails=1;\n  keepalive 8;\n}",
+        "/b": "location / { proxy_pass http://ai/; }",
+        "/c": "location / { proxy_pass http://ai2; }",
+        "/d": "upstream other { server 127.0.0.1:4000; } proxy_pass http://other;",
+    }
+    assert set(look.led(files, 3000)) == {"/a", "/b"}
+    assert set(look.led(files, 5000)) == set()
+
+
+@pytest.mark.parametrize(("words", "found"), [
+    (["./one-api", "--config=/data/config.yaml"], ["/data/config.yaml"]),
+    (["./one-api", "--config", "a.yaml", "--port", "3000"], ["a.yaml"]), (["./one-api"], []),
+])  # fmt: skip
+def test_a_configuration_that_is_named(words: list[str], found: list[str]) -> None:
+    assert look.configs(words) == found
+
+
+@pytest.mark.parametrize(("given", "text", "path"), [
+    ({}, "", "one-api.db"), ({"SQLITE_PATH": "/d/a.db?_busy_timeout=5000"}, "", "/d/a.db"),
+    ({}, "sqlite_path: 'data/b.db'\n", "data/b.db"), ({}, "export SQLITE_PATH=c.db?x\n", "c.db"),
+])  # fmt: skip
+def test_a_database_that_is_not_open(given: dict[str, str], text: str, path: str) -> None:
+    assert look.sqlite_path(given, {"f": text}) == path

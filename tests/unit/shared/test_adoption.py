@@ -28,7 +28,9 @@ CONTAINER = "0::/system.slice/docker-" + "ab" * 32 + ".scope\n"
 
 
 def refusals(told: dict[str, Any], database: str = "", edition: str = "one-hub") -> list[str]:
-    found = adoption.read(TOLD | told)
+    given = told.get("variables", {})
+    secret = {"USER_TOKEN_SECRET": SECRET} if given != {"NONE": ""} else {}
+    found = adoption.read(TOLD | told | {"variables": given | secret})
     return adoption.refusals(found, edition, "v0.14.27", database, "ai.example.com")
 
 
@@ -77,6 +79,18 @@ def test_what_fits_is_adopted() -> None:
     assert refusals({"nginx": nginx}) == []
     nginx = {"/etc/nginx/conf.d/a.conf": "server {\n  server_name www.x.com ai.example.com;\n}"}
     assert refusals({"nginx": nginx}) == []
+    for name in (
+        "_",
+        "localhost",
+        "203.0.113.7",
+        "AI.example.com",
+        "*.example.com",
+        ".example.com",
+    ):
+        nginx = {"/etc/nginx/conf.d/a.conf": f"server {{ server_name {name}; }}"}
+        assert refusals({"nginx": nginx}) == [], name
+    local = {"variables": {"USER_TOKEN_SECRET": SECRET, "SQL_DSN": "local"}}
+    assert refusals(local) == []
 
 
 @pytest.mark.parametrize(
@@ -105,6 +119,49 @@ def test_no_secret_is_shown(value: str) -> None:
     secret = f"canary-{value}"
     given_ = {"USER_TOKEN_SECRET": secret, "SQL_DSN": f"u:{secret}@tcp(h:3306)/d"}
     found = adoption.read(TOLD | {"variables": given_})
-    assert "canary-" not in "\n".join(adoption.told(found))
+    assert "canary-" not in "\n".join(adoption.told(found, "ai.example.com"))
     wanted = ("new-api", "v0.1", "u:p@tcp(h:3306)/e", "ai.example.com")
     assert "canary-" not in "\n".join(adoption.refusals(found, *wanted))
+
+
+def test_a_line_without_a_value_takes_none_of_the_next() -> None:
+    text = f"REDIS_CONN_STRING=\nUSER_TOKEN_SECRET={SECRET}\nSQL_DSN=\nSESSION_SECRET=s\n"
+    found = adoption.read(TOLD | {"variables": {}, "files": {".env": text}})
+    assert (found.redis, found.database) == ("", "")
+    assert found.secrets == {"USER_TOKEN_SECRET": SECRET, "SESSION_SECRET": "s"}
+    yaml = f"logs:\n  session_secret: no\nuser_token_secret: {SECRET}\n"
+    found = adoption.read(TOLD | {"variables": {}, "files": {"/data/config.yaml": yaml}})
+    assert found.secrets == {"USER_TOKEN_SECRET": SECRET}
+
+
+@given(st.text(st.characters(codec="ascii", exclude_categories=["C"]), min_size=1))
+def test_a_quoted_value_is_whole(value: str) -> None:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    text = f'USER_TOKEN_SECRET="{escaped}" # ours\n'
+    found = adoption.read(TOLD | {"variables": {}, "files": {".env": text}})
+    assert found.secrets == {"USER_TOKEN_SECRET": value}
+
+
+@pytest.mark.parametrize(("told", "words"), [
+    ({"variables": {"NONE": ""}}, "USER_TOKEN_SECRET"),
+    ({"cgroup": "0::/system.slice/supervisor.service\n"}, "supervisor.service"),
+    ({"cgroup": "0::/system.slice/pm2-root.service\n"}, "pm2-root.service"),
+    ({"cgroup": "0::/system.slice/cron.service\n"}, "cron.service"),
+    ({"variables": {"USER_TOKEN_SECRET": SECRET, "LOG_SQL_DSN": "x"}}, "LOG_SQL_DSN"),
+])  # fmt: skip
+def test_what_would_be_lost_is_refused(told: dict[str, Any], words: str) -> None:
+    (refused,) = refusals(told)
+    assert words in refused
+    found = adoption.read(TOLD | told)
+    given = {"LOG_SQL_DSN": ""}
+    left = adoption.refusals(found, "one-hub", "v0.14.27", "", "ai.example.com", given)
+    assert bool(left) is (words != "LOG_SQL_DSN")
+
+
+def test_what_is_not_taken_over_is_named() -> None:
+    more = {"HTTPS_PROXY": "http://127.0.0.1:7890", "PATH": "/bin", "LC_ALL": "C", "EMPTY": ""}
+    nginx = {"/a": "server { server_name ai.example.com www.example.com; }"}
+    found = adoption.read(TOLD | {"variables": TOLD["variables"] | more, "nginx": nginx})
+    lines = "\n".join(adoption.told(found, "ai.example.com"))
+    assert "not taken over: HTTPS_PROXY;" in lines
+    assert "no longer served: www.example.com;" in lines
