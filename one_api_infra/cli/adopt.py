@@ -37,9 +37,8 @@ def adopt(inventory: Path, limit: str | None, back: bool, yes: bool) -> None:
     for name, server in servers(inventory, limit):
         click.secho(name, bold=True, err=True)
         if server.run(BEGUN, SECONDS)[0].strip():
-            click.echo(
-                f"  {_('was adopted already, or is in the middle of it: it goes on')}", err=True
-            )
+            text = _("was adopted already, or is in the middle of it: it goes on")
+            click.echo(f"  {text}", err=True)
         else:
             _show(*_looked(server), str(Site.parse(server.data).domain))
     if not (yes or click.confirm(_("Adopt it?"), err=True)):

@@ -131,7 +131,8 @@ def _holder(snapshot: Snapshot, port: int) -> Holder | None:
     process = re.search(r'"([^"]+)",pid=(\d+)', found[0])
     name, number = (process[1], int(process[2])) if process else ("?", 0)
     cgroups = snapshot.probe("cgroups")
-    service = re.search(rf"^/proc/{number}/cgroup (\S+\.(?:service|scope))$", cgroups, re.M)
+    name_of = rf"^/proc/{number}/cgroup (\S+\.service|(?:docker|libpod)-\S+\.scope)$"
+    service = re.search(name_of, cgroups, re.M)
     return Holder(name, number, service[1] if service else "")
 
 
@@ -255,7 +256,8 @@ def _cgroups(*ports: int) -> str:
     wanted = " or ".join(f"sport = :{port}" for port in ports)
     processes = f"ss -Htlnp '( {wanted} )' | grep -o 'pid=[0-9]*' | sort -u"
     names = f"$({processes} | sed 's:pid=\\(.*\\):/proc/\\1/cgroup:')"
-    return f"awk -F/ '/[.]service$|(docker|libpod)-[0-9a-f]+[.]scope$/ {{ print FILENAME, $NF }}' {names} /dev/null"
+    kinds = "[.]service$|(docker|libpod)-[0-9a-f]+[.]scope$"
+    return f"awk -F/ '/{kinds}/ {{ print FILENAME, $NF }}' {names} /dev/null"
 
 
 def concern(site: Site) -> Concern:
