@@ -27,7 +27,20 @@ REASONS = {
         N_("wait for its end; if none runs any more, `one-api-infra prune` unlocks it"),
         is_warning=True,
     ),
-    "full": Fault(N_("there is no room in {name}: {words}"), AGAIN),
+    "full": Fault(
+        N_("there is no room in {name}: {words}"),
+        N_(
+            "make room there, or let less be kept (`backup_keep`): `one-api-infra prune` frees it;"
+            " then `systemctl start one-api-backup`"
+        ),
+    ),
+    "gone": Fault(
+        N_("{name} held backups, and there is no repository any more: {words}"),
+        N_(
+            "mount its disk, or name the right place, then `systemctl start one-api-backup`; if a"
+            " new one is wanted: `rm /var/lib/one-api-infra/backup.json` first"
+        ),
+    ),
     "refused": Fault(
         N_("{name} refuses this server: {words}"),
         N_(

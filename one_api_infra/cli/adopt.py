@@ -14,7 +14,7 @@ from one_api_infra.desired.site import Site
 from one_api_infra.remote.ssh import Server
 from one_api_infra.server import adoption_look
 from one_api_infra.shared import adoption, foreign, paths
-from one_api_infra.shared.adoption import Found
+from one_api_infra.shared.adoption import Seen
 from one_api_infra.shared.texts import _
 
 SECONDS = 60.0
@@ -52,7 +52,7 @@ def adopt(inventory: Path, limit: str | None, back: bool, yes: bool) -> None:
     sys.exit(done.code)
 
 
-def _looked(server: Server) -> tuple[list[Found], list[str]]:
+def _looked(server: Server) -> tuple[list[Seen], list[str]]:
     """What runs there, and why it is not adopted, if so."""
     script = Path(adoption_look.__file__).read_text()
     output, error = server.run(f"python3 -c {shlex.quote(script)}", SECONDS)
@@ -66,7 +66,7 @@ def _looked(server: Server) -> tuple[list[Found], list[str]]:
     return found, [words for each in found for words in adoption.refusals(each, *wanted)]
 
 
-def _show(found: list[Found], refusals: list[str], domain: str) -> None:
+def _show(found: list[Seen], refusals: list[str], domain: str) -> None:
     for each in found:
         for line in adoption.told(each, domain):
             click.echo(f"  {foreign.printable(line)}", err=True)

@@ -13,6 +13,8 @@ from one_api_infra.shared import foreign, paths
 from one_api_infra.shared.snapshot_choice import LATEST, is_choice
 from one_api_infra.shared.texts import _
 
+PLAN_SECONDS = 3600.0  # the database is copied to be compared
+
 
 @click.command()
 @INVENTORY
@@ -66,7 +68,7 @@ def restore(
         raise click.UsageError(_("write a time as 2026-11-28T12:00, an id as 8 hexadecimal digits"))
     for name, server in servers(inventory, limit):
         click.secho(name, bold=True, err=True)
-        output, error = server.run(shell(f"restore-plan {shlex.quote(wanted)}"), SECONDS)
+        output, error = server.run(shell(f"restore-plan {shlex.quote(wanted)}"), PLAN_SECONDS)
         if error:
             click.secho(foreign.printable(error), fg="red", err=True)
             sys.exit(1)

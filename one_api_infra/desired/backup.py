@@ -93,7 +93,8 @@ def _units(site: Site) -> tuple[File, ...]:
     known: dict[str, Any] = {
         "cache": paths.BACKUP_CACHE.rpartition("/")[2],
         "trusted_ca": paths.TRUSTED_CA if site.trusted_ca_file else "",
-        "writes": [paths.STATE, *folders(site)],
+        # "-": a disk that is away fails for itself, not for the other repositories.
+        "writes": [paths.STATE, *(f"-{folder}" for folder in folders(site))],
     }
     dump = render.file(
         units.path(units.DUMP),
@@ -123,7 +124,8 @@ def _stream(site: Site) -> tuple[File, ...]:
     secret = stream.password(site.backup_password.reveal())
     values = environment_file.text([(stream.PASSWORD, secret)])
     known: dict[str, Any] = {
-        "writes": [paths.STATE, *folders(site)],
+        # "-": a disk that is away fails for itself, not for the other repositories.
+        "writes": [paths.STATE, *(f"-{folder}" for folder in folders(site))],
         "trusted_ca": paths.TRUSTED_CA if site.trusted_ca_file else "",
         "kib_per_second": site.backup_kib_per_second,
         "store": units.STREAM_STORE,

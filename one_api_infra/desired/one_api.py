@@ -62,6 +62,7 @@ def _unit(site: Site, name: str, release: str, logs: str, port: int) -> File:
         given=paths.GIVEN,
         started=paths.STARTED,
         firewall=units.FIREWALL,
+        halted=paths.RESTORE_HALTED,
         started_sum=started.SUM.replace("%", "%%"),
     )
     return File(units.path(name), text.encode())

@@ -121,7 +121,7 @@ def _chosen() -> Found:
     )
     if words:
         raise CommandError(_("It is not adopted: {words}.", words="; ".join(words)))
-    return there[0]
+    return there[0].noted
 
 
 def _given() -> dict[str, str]:

@@ -30,7 +30,8 @@ from one_api_infra.shared.plain import PlainError
 from one_api_infra.shared.site_file import SiteFile
 from one_api_infra.shared.texts import _
 
-PRUNE_HOURS = range(3, 5)  # restic's prune is heavy: once a night
+PRUNE_HOURS = range(3, 5)  # restic's prune is heavy: at night
+PRUNE_SECONDS = 36 * 3600
 WORDS = 800  # characters
 JOURNAL_SECONDS = 1.0  # until the journal has shown the last line
 
@@ -118,7 +119,7 @@ def _attempt(
         if obstacle:
             raise CommandError(obstacle)
         print(_("{name}: sending what has changed", name=restic_.repository.name), flush=True)
-        ensure(restic_)
+        ensure(restic_, is_known=bool(before.saved))
         summary = _save(restic_, site)
         _forget(restic_)
     except CommandError as error:
@@ -130,13 +131,15 @@ def _attempt(
     )  # fmt: skip
 
 
-def ensure(restic_: Restic) -> None:
-    """Make the repository where there is none yet."""
+def ensure(restic_: Restic, *, is_known: bool = False) -> None:
+    """Make the repository where there is none yet; one that was there is missed, not made anew."""
     try:
         restic_.run("cat", "config")
     except CommandError as error:
         if restic.reason(str(error)) != "absent":
             raise
+        if is_known:
+            raise CommandError(f"{restic.GONE}: {restic.detail(str(error))}") from None
         restic_.run("init")
 
 
@@ -158,7 +161,7 @@ def _forget(restic_: Restic) -> None:
     if not restic_.settings.prunes:
         return
     keep = backup.keep_options(restic_.settings.keep)
-    prune = ["--prune"] if time.localtime().tm_hour in PRUNE_HOURS else []
+    prune = ["--prune"] if _is_prune_due(restic_.repository.name) else []
     restic_.run("forget", f"--tag={backup.TAG}", "--group-by=host", *keep)
     # Each holds all of the journal; an older one is there for the moment between two.
     restic_.run(
@@ -168,6 +171,28 @@ def _forget(restic_: Restic) -> None:
         f"--keep-last={backup.JOURNALS_KEPT}",
         *prune,
     )
+    if prune:
+        _note_pruned(restic_.repository.name)
+
+
+def _is_prune_due(name: str) -> bool:
+    """At night; for who backs up once a day, and never then, whenever it has been a while."""
+    pruned = _pruned()
+    if name not in pruned:
+        _note_pruned(name)
+    is_late = time.time() - pruned.get(name, time.time()) > PRUNE_SECONDS
+    return is_late or time.localtime().tm_hour in PRUNE_HOURS
+
+
+def _pruned() -> dict[str, float]:
+    """When each repository was pruned last."""
+    with contextlib.suppress(OSError, ValueError):
+        return dict(json.loads(Path(paths.BACKUP_PRUNED).read_text()))
+    return {}
+
+
+def _note_pruned(name: str) -> None:
+    write(paths.BACKUP_PRUNED, json.dumps(_pruned() | {name: time.time()}))
 
 
 def prune() -> None:

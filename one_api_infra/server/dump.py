@@ -122,7 +122,7 @@ def _has(query: Query, table: str) -> bool:
 def _of_server(address: Address, url: str, new: Path) -> Facts:
     kind = address.kind
     with database.opened(url, PATIENCE) as (_kind, query):
-        there = _tables(kind, query)
+        there = tables(kind, query)
         if kind == MYSQL:
             facts = _facts(kind, time.time(), _only(query, there))
             _run([_mariadb_dump(), *_mysql_login(address), *MARIADB_DUMP,
@@ -148,7 +148,8 @@ def _known(counted: Mapping[str, int], wanted: Mapping[str, int]) -> dict[str, i
     return {name: counted.get(name, 0) for name in wanted}
 
 
-def _tables(kind: str, query: Query) -> set[str]:
+def tables(kind: str, query: Query) -> set[str]:
+    """The tables of a server's database."""
     schema = "current_schema()" if kind == POSTGRESQL else "database()"
     rows = query(f"SELECT table_name FROM information_schema.tables WHERE table_schema = {schema}")  # noqa: S608
     return {str(row[0]) for row in rows}
@@ -174,7 +175,9 @@ def postgresql_environment(address: Address) -> dict[str, str]:
     return {
         "PGHOST": host, "PGPORT": port, "PGUSER": address.user,
         "PGPASSWORD": address.password.reveal(), "PGSSLMODE": SSL_MODES[address.tls],
-        "PGSSLROOTCERT": ROOTS, "PGCONNECT_TIMEOUT": "10",
+        "PGCONNECT_TIMEOUT": "10",
+        # With a file of roots libpq takes `require` for `verify-ca`.
+        **({"PGSSLROOTCERT": ROOTS} if address.tls == "verified" else {}),
     }  # fmt: skip
 
 
@@ -195,9 +198,11 @@ def mysql_options(address: Address) -> str:
     lines = ["[client]", f"user={address.user}", f'password="{password}"']
     if address.socket:
         return "\n".join([*lines, f"socket={address.socket}", ""])
-    tls = {"verified": ["ssl-verify-server-cert", f"ssl-ca={ROOTS}"], "off": ["skip-ssl"]}
+    unverified = ["ssl", "disable-ssl-verify-server-cert"]  # MariaDB's of 11.4 verifies by itself
+    tls = {"verified": ["ssl-verify-server-cert", f"ssl-ca={ROOTS}"], "off": ["skip-ssl"],
+           "preferred": unverified[1:], "unverified": unverified}  # fmt: skip
     lines += [f"host={address.host}", f"port={address.port}", "protocol=tcp"]
-    return "\n".join([*lines, *tls.get(address.tls, []), ""])
+    return "\n".join([*lines, *tls[address.tls], ""])
 
 
 def _run(command: list[str], environment: Mapping[str, str]) -> None:

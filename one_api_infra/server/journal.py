@@ -1,6 +1,8 @@
 """Sending the journal of payments off the server as soon as it grows, and bringing it back."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from one_api_infra.server import backup as backup_of
@@ -13,6 +15,7 @@ from one_api_infra.shared.backup import JournalState
 from one_api_infra.shared.texts import _
 
 USER = "one-api-callbacks"
+SECONDS = 120.0  # for each repository; the unit has five minutes
 
 
 def send() -> None:
@@ -20,19 +23,34 @@ def send() -> None:
 
     The backup makes repositories, so that no two programs do so at once.
     """
-    began, failed = time.time(), list[str]()
-    for each in restic_of.each(restic_of.settings()):
-        try:
-            host = f"--host={site().domain}"
-            each.run("backup", "--force", host, f"--tag={backup.JOURNAL_TAG}", paths.JOURNAL)
-        except CommandError as error:
-            failed.append(f"{each.repository.name}: {restic.detail(str(error))}")
+    repositories = [replace(each, seconds=SECONDS) for each in restic_of.each(restic_of.settings())]
+    with ThreadPoolExecutor(len(repositories)) as pool:  # one that hangs holds up no other
+        while True:
+            began = time.time()
+            failed = [words for words in pool.map(_send, repositories) if words]
+            if failed or _written() < began:
+                break
     state = JournalState(0.0 if failed else began, "; ".join(failed)[-backup_of.WORDS :])
     write(paths.JOURNAL_STATE, plain.write(state), 0o644)
     if failed:
         raise CommandError(
             _("The journal of payments is not everywhere: {words}", words=state.words)
         )
+
+
+def _send(restic_: Restic) -> str:
+    """Send it to one repository; why it was not, if so."""
+    try:
+        host = f"--host={site().domain}"
+        restic_.run("backup", "--force", host, f"--tag={backup.JOURNAL_TAG}", paths.JOURNAL)
+    except CommandError as error:
+        return f"{restic_.repository.name}: {restic.detail(str(error))}"
+    return ""
+
+
+def _written() -> float:
+    """When it grew last: what comes while it is sent wakes nobody."""
+    return max((path.stat().st_mtime for path in Path(paths.JOURNAL).glob("*.jsonl")), default=0.0)
 
 
 def bring(stage: Path) -> None:
@@ -65,6 +83,9 @@ def _newest(stage: Path) -> Path:
 def _snapshots(restic_: Restic) -> list[tuple[float, str]]:
     try:
         found = restic_.json("snapshots", f"--host={site().domain}", f"--tag={backup.JOURNAL_TAG}")
-    except CommandError:
+    except CommandError as error:
+        name = restic_.repository.name
+        print(_("{name}: its journal of payments cannot be read: {words}", name=name,
+                words=restic.detail(str(error))), flush=True)  # fmt: skip
         return []
     return [(drill.seconds(each["time"]), str(each["short_id"])) for each in found or ()]

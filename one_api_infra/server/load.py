@@ -9,12 +9,14 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from one_api_infra.server import database, dump
 from one_api_infra.server.local import CommandError, must
 from one_api_infra.shared import database as database_url
-from one_api_infra.shared import environment_file, paths
+from one_api_infra.shared import environment_file, foreign, paths
 from one_api_infra.shared.backup import Facts
 from one_api_infra.shared.database import MYSQL, SQLITE, Address
 from one_api_infra.shared.texts import _
@@ -32,28 +34,41 @@ def url() -> str:
 
 
 def is_there() -> bool:
-    """Whether there is a database with users in it."""
+    """Whether there is a database with users in it.
+
+    CommandError where a server does not say: a copy would be loaded over what lives there.
+    """
     if not url():
         return Path(paths.DATABASE).exists()
     try:
-        with database.opened(url()) as (_kind, query):
-            return bool(query("SELECT 1 FROM users LIMIT 1"))
-    except Exception:  # of two drivers: no such table, or no such server
-        return False
+        with database.opened(url()) as (kind, query):
+            return "users" in dump.tables(kind, query) and bool(
+                query("SELECT 1 FROM users LIMIT 1")
+            )
+    except Exception as error:  # two drivers have kinds of their own
+        words = foreign.line(str(error))
+        raise CommandError(
+            _("the database does not say whether it holds a site: {words}", words=words)
+        ) from None
 
 
-def load(copy: Path, facts: Facts) -> tuple[str, ...]:
+def load(copy: Path, facts: Facts, before: Path | None = None) -> tuple[str, ...]:
     """Let the database be the copy; One API is stopped. CommandError leaves it as it was.
 
-    Returns the tables whose counters could not be moved.
+    ``before`` is SQLite's file of until now, where it was put aside. Returns the tables whose
+    counters could not be moved.
     """
     must_fit(facts)
+    # Of two restores of one copy the second gives no ids of the first.
+    step = FORWARD + max(0, int(time.time() - facts.at))
     if not url():
-        uncounted = _forward_sqlite(copy, facts)
+        given = _counted(before or Path(paths.DATABASE))
+        uncounted = _forward_sqlite(copy, facts, given, step)
         place(copy)
         return uncounted
+    given = _given(facts)
     _load(database_url.parse(url()), copy)
-    _forward(facts)
+    _forward(facts, given, step)
     return ()
 
 
@@ -81,7 +96,38 @@ def place(copy: Path) -> None:
     Path(new).rename(paths.DATABASE)
 
 
-def _forward_sqlite(copy: Path, facts: Facts) -> tuple[str, ...]:
+def _counted(path: Path) -> dict[str, int]:
+    """What SQLite's counters have come to in a file; none where it is gone or broken."""
+    if not path.exists():
+        return {}
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path)) as found:
+        return dict(found.execute("SELECT name, seq FROM sqlite_sequence").fetchall())
+    return {}
+
+
+def _given(facts: Facts) -> dict[str, int]:
+    """The same of a server's database that is to be replaced."""
+    with database.opened(url(), dump.PATIENCE) as (kind, query):
+        there = dump.tables(kind, query)
+        return {name: _last(kind, query, name) for name in facts.counters if name in there}
+
+
+def _last(kind: str, query: database.Query, name: str) -> int:
+    (highest,) = query(f"SELECT coalesce(max(id), 0) FROM {name}")[0]  # noqa: S608
+    if kind == MYSQL:
+        asked = (
+            "SELECT coalesce(auto_increment, 0) FROM information_schema.tables"  # noqa: S608
+            f" WHERE table_schema = database() AND table_name = '{name}'"
+        )
+        return max(int(str(highest)), *(int(str(row[0])) for row in query(asked)))
+    (sequence,) = query(f"SELECT pg_get_serial_sequence('{name}', 'id')")[0]
+    last = query(f"SELECT last_value FROM {sequence}")[0][0] if sequence else 0  # noqa: S608
+    return max(int(str(highest)), int(str(last)))
+
+
+def _forward_sqlite(
+    copy: Path, facts: Facts, given: Mapping[str, int], step: int
+) -> tuple[str, ...]:
     """In the copy, which is still root's own.
 
     A table of an old One API may count nothing: SQLite then gives the highest id again.
@@ -93,7 +139,8 @@ def _forward_sqlite(copy: Path, facts: Facts) -> tuple[str, ...]:
             known = found.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (name,))
             (last,) = known.fetchone() or (0,)
             found.execute("DELETE FROM sqlite_sequence WHERE name = ?", (name,))
-            row = (name, max(highest, last) + FORWARD)
+            least = max(highest, last, given.get(name, 0), facts.counters.get(name, 0))
+            row = (name, least + step)
             found.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", row)
         found.commit()
         found.execute("PRAGMA journal_mode = WAL")  # as the deploy wants it
@@ -111,6 +158,11 @@ def _load(address: Address, copy: Path) -> None:
     own = Path(paths.DUMP, "restored")
     # pg_dump 17 writes it for servers of before, which end at it.
     must("sed", "--in-place", "1,40{/^SET transaction_timeout = /d}", str(copy))
+    # One API's user owns none of them: they are the database's own admin's, and stay.
+    extensions = "^(DROP|CREATE|COMMENT ON) EXTENSION "
+    data = r"/^COPY .* FROM stdin;$/,/^\\\.$/"
+    if address.kind != MYSQL:
+        must("sed", "--in-place", "--regexp-extended", f"{data}!{{/{extensions}/d}}", str(copy))
     must("install", "-d", "-o", USER, "-g", USER, "-m", "700", paths.DUMP)
     must("install", "-o", USER, "-g", USER, "-m", "600", str(copy), str(own))
     try:
@@ -146,11 +198,12 @@ def _run(command: list[str], source: Path, environment: dict[str, str]) -> None:
         raise CommandError(f"{command[0]}: {done.stderr.strip()[-800:]}")
 
 
-def _forward(facts: Facts) -> None:
+def _forward(facts: Facts, given: Mapping[str, int], step: int) -> None:
     with database.opened(url(), dump.PATIENCE) as (kind, query):
         for name in facts.counters:
             highest = int(query(f"SELECT coalesce(max(id), 0) FROM {name}")[0][0])  # noqa: S608
-            least = str(highest + FORWARD)
+            counted = max(highest, given.get(name, 0), facts.counters[name])
+            least = str(counted + step)
             if kind == MYSQL:
                 query(f"ALTER TABLE {name} AUTO_INCREMENT = {least}")
             else:

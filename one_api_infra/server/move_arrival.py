@@ -54,7 +54,7 @@ def greet(wanted: str) -> None:
 
 def place() -> None:
     """Put what has come where it belongs, but for the database and the callbacks."""
-    if not Path(COMING).exists() and load.is_there() and not load.url():
+    if not Path(COMING).exists() and not load.url() and load.is_there():
         raise CommandError(_("there is a One API with data on this server already"))
     Path(COMING).touch()
     copy, basis = _staged(f"{paths.DUMP}/{DATABASE_FILE}"), _staged(paths.DATABASE)

@@ -27,13 +27,14 @@ class Restic:
 
     repository: Repository
     settings: Settings
+    seconds: float | None = None  # for each of restic's runs: it may try for a quarter of an hour
 
     def run(self, *arguments: str) -> str:
         """restic's output; CommandError with its words if it fails.
 
         It waits while another run holds the repository; ``unlock`` takes away locks of the dead.
         """
-        until = time.monotonic() + LOCKED_SECONDS
+        until = time.monotonic() + min(LOCKED_SECONDS, self.seconds or LOCKED_SECONDS)
         while True:
             try:
                 return self._run(*arguments)
@@ -44,10 +45,14 @@ class Restic:
             self._run("unlock")
 
     def _run(self, *arguments: str) -> str:
-        done = subprocess.run(
-            self._command(arguments), env=self._environment(), stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, errors="replace", check=False,
-        )  # fmt: skip
+        try:
+            done = subprocess.run(
+                self._command(arguments), env=self._environment(), stdin=subprocess.DEVNULL,
+                capture_output=True, text=True, errors="replace", check=False,
+                timeout=self.seconds,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            raise CommandError(f"timed out after {self.seconds:.0f} s") from None
         if done.returncode:
             raise CommandError(done.stderr.strip() or done.stdout.strip()[-800:])
         return done.stdout

@@ -193,8 +193,10 @@ def _restore(mark: Mark) -> None:
         facts, streamed = _bring_stream(mark, facts)
     if not mark.keeps_database:
         load.must_fit(facts)
+        _need_room()
     _tell("\n".join([*streamed, _("Stopping One API")]))
     write(paths.RESTORE_MARK, plain.write(mark))
+    write(paths.RESTORE_HALTED, "")  # a reboot would start One API on half of it
     _stop()
     try:
         _bring_back(mark, facts)
@@ -210,6 +212,15 @@ def _restore(mark: Mark) -> None:
     told.append(_("What was here before is in {path}.", path=mark.aside))
     write(paths.RESTORED, "".join(f"{line}\n" for line in told), 0o600)
     _tell("\n".join([_("Restored."), *told]))
+
+
+def _need_room() -> None:
+    """For what a database server is asked to keep and to take; CommandError before it is stopped.
+
+    SQLite's file is put aside by its name alone.
+    """
+    if load.url():
+        dump.need_bytes(Path(paths.STATE), 3 * _copy().stat().st_size)
 
 
 def _unknown(facts: Facts) -> str:
@@ -278,6 +289,7 @@ def _bring(chosen: SavedSnapshot) -> Facts:
 def _bring_stream(mark: Mark, facts: Facts) -> tuple[Facts, list[str]]:
     """Let the copy be the stream's, if that is newer; what it holds then, and what to say of it."""
     target = Path(paths.RESTORE, "stream")
+    dump.need_bytes(target.parent, _copy().stat().st_size)
     moment, words = stream.bring(target, mark.until)
     if moment <= facts.at:
         return facts, [
@@ -332,7 +344,10 @@ def _bring_back(mark: Mark, facts: Facts) -> None:
 
 
 def _bring_database(aside: Path, facts: Facts) -> None:
-    _database_aside(aside)
+    try:
+        _database_aside(aside)
+    except (CommandError, OSError) as error:
+        raise _UndoneError(str(error)) from None
     for name in _loaded(aside, facts):
         _tell(
             _(
@@ -344,12 +359,15 @@ def _bring_database(aside: Path, facts: Facts) -> None:
 
 
 def _loaded(aside: Path, facts: Facts) -> tuple[str, ...]:
-    """What ``load.load`` tells; MySQL's alone cannot be as it was once that has failed."""
+    """What ``load.load`` tells; MySQL takes nothing back: it is given what was put aside."""
     try:
-        return load.load(_copy(), facts)
-    except CommandError as error:
-        if facts.kind == MYSQL:
-            raise
+        return load.load(_copy(), facts, aside / Path(paths.DATABASE).name)
+    except (CommandError, OSError) as error:
+        if facts.kind == MYSQL and (aside / backup.FACTS_FILE).exists():
+            before = aside / f"{backup.DATABASE_FILE}.copy"
+            shutil.copyfile(aside / backup.DATABASE_FILE, before)
+            load.load(before, drill.facts_of(aside / backup.FACTS_FILE))
+            before.unlink(missing_ok=True)
         for side in load.SIDES if facts.kind == SQLITE else ():
             if Path(f"{aside}/one-api.db{side}").exists():
                 must("mv", "-fT", f"{aside}/one-api.db{side}", f"{paths.DATABASE}{side}")
@@ -357,11 +375,13 @@ def _loaded(aside: Path, facts: Facts) -> tuple[str, ...]:
 
 
 def _database_aside(aside: Path) -> None:
-    """SQLite's file as it is; of a server what the dump has read before."""
+    """SQLite's file as it is; of a server a dump of now, once."""
     if load.url():
-        dumped = Path(paths.DUMP, backup.DATABASE_FILE)
-        if dumped.exists() and not (aside / dumped.name).exists():
-            user_files.read(dumped, aside / dumped.name)
+        if not (aside / backup.DATABASE_FILE).exists() and load.is_there():
+            with upgrade.dumped() as made:
+                user_files.read(made / backup.FACTS_FILE, aside / backup.FACTS_FILE)
+                user_files.read(made / backup.DATABASE_FILE, aside / "database.new")
+            (aside / "database.new").rename(aside / backup.DATABASE_FILE)
         return
     if Path(paths.DATABASE).exists() and not (aside / Path(paths.DATABASE).name).exists():
         for side in reversed(load.SIDES):  # the file itself last: its name says that all are there
@@ -421,6 +441,7 @@ def _bring_if_absent(path: str, owner: str) -> None:
 
 def _start() -> None:
     """Let all run again, root claimed; on a blank server One API's own deploy starts it."""
+    Path(paths.RESTORE_HALTED).unlink(missing_ok=True)
     if Path(paths.CURRENT).exists() and Path(units.path(units.ONE_API)).exists():
         _tell(_("Starting One API"))
         one_api.activate(Path(paths.CURRENT).readlink().name)

@@ -23,6 +23,9 @@ STOPPED = (
 )
 
 
+LOADING = "loading"  # while it is there, what is kept as of now is the only copy
+
+
 def plan() -> None:
     """Print what a rollback would do, and what it would lose; CommandError if there is none."""
     _previous()
@@ -76,6 +79,8 @@ def _bring(release: str, facts: Facts) -> None:
     """
     folder = _kept()
     dump.need_room(folder, Path(paths.DATABASE), folder / DATABASE_FILE)
+    if words := drill.differences(facts, folder / DATABASE_FILE):
+        raise CommandError(_("the kept copy of the database is not whole: {words}", words=words))
     running = [unit for unit in STOPPED if run("systemctl", "is-active", "--quiet", unit)[0] == 0]
     for unit in STOPPED:
         run("systemctl", "stop", unit)
@@ -89,6 +94,7 @@ def _bring(release: str, facts: Facts) -> None:
             _link(current, before)
             _load_after(folder)
             raise CommandError(problem)
+        (folder / LOADING).unlink()
     finally:
         run("systemctl", "start", *reversed(running))
     print(_("What was here before is in {path}.", path=upgrade.keep_after(folder)))
@@ -100,9 +106,9 @@ def _link(current: str | Path, before: str | Path) -> None:
 
 
 def _put_aside(folder: Path) -> None:
-    """What is here now, once: of a run that was cut off it is the only copy."""
+    """What is here now; of a run that was cut off while it loaded, the only copy is there."""
     after = folder / upgrade.AFTER
-    if not after.exists():
+    if not (after.exists() and (folder / LOADING).exists()):
         with upgrade.dumped() as made:
             user_files.read(made / DATABASE_FILE, folder / "after.new")
             user_files.read(made / FACTS_FILE, folder / f"{FACTS_FILE}.after")
@@ -112,10 +118,11 @@ def _put_aside(folder: Path) -> None:
 def _load(folder: Path, facts: Facts) -> None:
     """The copy; where it cannot be, MySQL, which takes back nothing, gets what was here."""
     copy = folder / f"{DATABASE_FILE}.copy"
-    shutil.copyfile(folder / DATABASE_FILE, copy)
     try:
+        shutil.copyfile(folder / DATABASE_FILE, copy)
+        (folder / LOADING).touch()
         load.load(copy, facts)
-    except CommandError:
+    except (CommandError, OSError):
         if facts.kind == MYSQL:
             _load_after(folder)
         _forget_after(folder)
@@ -134,7 +141,7 @@ def _load_after(folder: Path) -> None:
 
 
 def _forget_after(folder: Path) -> None:
-    for name in (upgrade.AFTER, f"{FACTS_FILE}.after"):
+    for name in (LOADING, upgrade.AFTER, f"{FACTS_FILE}.after"):
         (folder / name).unlink(missing_ok=True)
 
 

@@ -5,7 +5,7 @@ import os
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +23,8 @@ SERVE = ("rclone", "serve", "webdav", f"--addr=127.0.0.1:{stream.PORT}", f"{stre
 SERVE_MEANWHILE = ("setpriv", "--pdeathsig=TERM", *SERVE)
 SECONDS = 10.0  # for an answer of the store
 START_SECONDS = 30.0
+# Of Litestream's levels: each second's changes, and what was made of them; the last is all of it.
+NEWEST, ALL = range(2), range(10)
 TRIES, RETRY_SECONDS = 3, 2.0  # of a restore: what a broken connection loses is an hour of users
 LARGE = 500e6  # bytes that are restored hourly; a larger database less often
 
@@ -44,12 +46,13 @@ def _environment(settings: Settings) -> dict[str, str]:
         raise CommandError(f"rclone: {done.stderr.strip()}")
     login = {"RCLONE_USER": stream.USER, "RCLONE_PASS": stream.password(settings.password)}
     known = stream.variables(carrier, done.stdout.strip(), _known_hosts())
-    return {**settings.environment, **known, **login}
+    region = settings.environment.get("AWS_DEFAULT_REGION", "")
+    return {**stream.region(region), **settings.environment, **known, **login}
 
 
 def _carrier(settings: Settings) -> Carrier:
-    found = (stream.carrier(each) for each in settings.repositories)
-    carrier = next((each for each in found if each), None)
+    found = [each for each in map(stream.carrier, settings.repositories) if each]
+    carrier = min(found, key=lambda each: each.is_here, default=None)
     if carrier is None:
         raise CommandError(_("the stream reaches no repository of `backup`"))
     return carrier
@@ -93,20 +96,26 @@ def _stored_since(changed: float) -> float:
 
 def _stored() -> float:
     """When the newest change was stored, by the store itself; OSError if it does not say."""
+    try:
+        return max(_moments(NEWEST), default=0.0)
+    except CommandError:
+        return time.time()  # the repository does not answer: its own check says so
+
+
+def _moments(levels: Iterable[int]) -> Iterator[float]:
+    """When what stands in the store was stored; CommandError where the repository is silent."""
     import requests  # noqa: PLC0415  # each look of the monitor would wait for it
 
     login = (stream.USER, stream.password(restic_of.settings().password))
-    found = 0.0
-    for level in range(2):  # of Litestream: each second's changes, and what was made of them
+    for level in levels:
         url = f"{stream.URL}/{site().domain}/ltx/{level}/"
         reply = requests.request(
             "PROPFIND", url, headers={"Depth": "1"}, auth=login, timeout=SECONDS
         )
         if reply.status_code == 207:
-            found = max(found, stream.stored(reply.text))
+            yield from stream.stored(reply.text)
         elif reply.status_code != 404:
-            return time.time()  # the repository does not answer: its own check says so
-    return found
+            raise CommandError(f"{url}: {reply.status_code}")
 
 
 def drill() -> None:
@@ -181,10 +190,10 @@ def bring(target: Path, until: float) -> tuple[float, str]:
         target.unlink(missing_ok=True)
         try:
             with _served():
-                newest = _stored()
+                stored = [each for each in _moments(ALL) if not until or each <= until]
                 _restore(target, until)
             words = broken(target)
-            return (0.0 if words else min(newest, until or newest)), words
+            return (0.0 if words else max(stored, default=0.0)), words
         except (CommandError, OSError) as error:
             words = str(error)
         if left:

@@ -36,6 +36,8 @@ def read(path: Path, target: Path) -> None:
     with opened(path) as source, target.open("wb") as copy:
         os.fchmod(copy.fileno(), 0o600)
         shutil.copyfileobj(source, copy)
+        copy.flush()
+        os.fsync(copy.fileno())
 
 
 def remove(user: str, path: str) -> None:

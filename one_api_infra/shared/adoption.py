@@ -7,7 +7,7 @@ what would be done, and the server does it.
 import re
 import shlex
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from one_api_infra.shared import editions
@@ -57,8 +57,7 @@ class Found:
     ``database`` is a URL, or empty for SQLite, whose file is ``sqlite`` (empty too: it lies in a
     container's own layer). ``secrets`` are those it was given. ``stop`` and ``start`` are shell
     commands, the second empty for what ``started`` tells; ``nginx`` are the files that lead to
-    it, ``names`` the domains in them and ``address`` its own ServerAddress. ``others`` are the
-    names of what else it was given; ``keeper`` is a unit that keeps other programs beside it.
+    it, ``names`` the domains in them and ``address`` its own ServerAddress.
     """
 
     process: int
@@ -76,16 +75,31 @@ class Found:
     nginx: tuple[str, ...]
     names: tuple[str, ...]
     address: str
+
+
+@dataclass(frozen=True)
+class Seen(Found):
+    """The same, with what is not noted on the server.
+
+    ``others`` are the names of what else it was given; ``keeper`` is a unit that keeps other
+    programs beside it.
+    """
+
     others: tuple[str, ...] = ()
     keeper: str = ""
 
+    @property
+    def noted(self) -> Found:
+        """What is noted: a server that was adopted by a release of before is still read."""
+        return Found(**{field.name: getattr(self, field.name) for field in fields(Found)})
 
-def read(told: Mapping[str, Any]) -> Found:
+
+def read(told: Mapping[str, Any]) -> Seen:
     """What the look tells of one process."""
     known = _given(told)
     status = told["status"]
     how, stop, start = _service(told)
-    return Found(
+    return Seen(
         process=told["process"],
         edition=_edition(status),
         version=str(status.get("version") or ""),
@@ -155,7 +169,7 @@ def _started(told: Mapping[str, Any]) -> Started:
     return Started(words, told["cwd"], user, dict(told["variables"]))
 
 
-def told(found: Found, domain: str) -> list[str]:
+def told(found: Seen, domain: str) -> list[str]:
     """What was found and what would be done, for the admin; no secret."""
     place = _("its server") if found.database else found.sqlite or "-"
     lines = [
@@ -184,7 +198,7 @@ def told(found: Found, domain: str) -> list[str]:
 
 
 def refusals(  # noqa: PLR0913, PLR0917
-    found: Found, edition: str, version: str, database: str, domain: str,
+    found: Seen, edition: str, version: str, database: str, domain: str,
     environment: Collection[str] = (),
 ) -> list[str]:  # fmt: skip
     """Why it does not become the site of these settings; each with what to do.
@@ -241,7 +255,7 @@ def _database_refusals(found: Found, database: str) -> list[str]:
     return []
 
 
-def _secret_refusals(found: Found, environment: Collection[str]) -> list[str]:
+def _secret_refusals(found: Seen, environment: Collection[str]) -> list[str]:
     told = []
     needed = NEEDED.get(found.edition, "")
     if needed and needed not in found.secrets:

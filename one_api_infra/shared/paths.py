@@ -80,6 +80,7 @@ BACKUP = f"{CONFIG}/backup.json"
 BACKUP_SSH_KEY = f"{CONFIG}/backup-ssh-key"
 BACKUP_KNOWN_HOSTS = f"{CONFIG}/backup-known-hosts"
 BACKUP_FIRST_CONTACTS = f"{STATE}/backup-known-hosts"
+BACKUP_PRUNED = f"{STATE}/backup-pruned.json"
 BACKUP_STATE = f"{STATE}/backup.json"
 BACKUP_CACHE = "/var/cache/one-api-backup"
 STREAM_CACHE = "/var/cache/one-api-stream"
@@ -103,6 +104,7 @@ LEDGER_COPY = f"{CALLBACKS}/ledger.copy.db"
 RESTORE = f"{STATE}/restore"
 RESTORED = f"{STATE}/restored.txt"  # what the last one had to say
 RESTORE_MARK = f"{STATE}/restore.json"
+RESTORE_HALTED = f"{STATE}/restore-halted"  # One API does not start while it is there
 ASIDE = f"{STATE}/before-restore"
 
 TUNNELS = "/var/lib/one-api-tunnels"

@@ -3,7 +3,9 @@
 import re
 
 # In this order: who gets no connection may also be told that there is no repository.
+GONE = "one-api-infra: the repository is gone"
 REASONS: dict[str, str] = {
+    "gone": GONE,
     "password": r"wrong password or no key found",
     "locked": r"repository is already locked|unable to create lock",
     "full": r"no space left|disk quota exceeded|507 Insufficient|QuotaExceeded",

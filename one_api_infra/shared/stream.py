@@ -24,6 +24,7 @@ BASE, REMOTE = "base", "stream"  # rclone's remotes
 SFTP = re.compile(r"sftp:(?P<user>[^@/]+)@(?P<host>[^:/]+):(?P<folder>.+)")
 SFTP_URL = re.compile(r"sftp://(?P<user>[^@]+)@(?P<host>[^:/]+)(?::(?P<port>\d+))?/(?P<folder>.+)")
 S3 = re.compile(r"s3:(?P<endpoint>(?:https?://)?[^/]+)/(?P<folder>.+)")
+AWS = re.compile(r"s3[.-]([a-z]{2}(?:-[a-z]+)+-\d)\.amazonaws\.com")
 SFTP_OPTIONS = {"shell_type": "none", "disable_hashcheck": "true", "key_file": paths.BACKUP_SSH_KEY}
 
 
@@ -33,6 +34,11 @@ class Carrier:
 
     remote: str
     options: Mapping[str, str]
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is a folder of this server, which is lost with it unless it is another's."""
+        return not self.options
 
 
 def carrier(repository: str) -> Carrier | None:
@@ -49,6 +55,8 @@ def carrier(repository: str) -> Carrier | None:
     if found := S3.fullmatch(repository):
         endpoint = found["endpoint"]
         where = {"type": "s3", "provider": "Other", "env_auth": "true", "endpoint": endpoint}
+        if region := AWS.search(endpoint):
+            where["region"] = region[1]
         return _at(found["folder"], where)
     return None
 
@@ -68,7 +76,14 @@ def variables(carrier: Carrier, obscured: str, known_hosts: str) -> dict[str, st
         "filename_encryption": "off", "directory_name_encryption": "false",
     }  # fmt: skip
     own = {f"RCLONE_CONFIG_{REMOTE}_{name}": value for name, value in crypt.items()}
+    # On S3 each file's own time would be a request: thousands for each look of the monitor.
+    own["RCLONE_USE_SERVER_MODTIME"] = "true"
     return {name.upper(): value for name, value in (base | own).items()}
+
+
+def region(name: str) -> dict[str, str]:
+    """rclone's variable for S3's region, where one is set for restic, which finds it by itself."""
+    return {f"RCLONE_CONFIG_{BASE}_REGION".upper(): name} if name else {}
 
 
 def password(backup_password: str) -> str:
@@ -76,9 +91,9 @@ def password(backup_password: str) -> str:
     return hmac.new(backup_password.encode(), FOLDER.encode(), hashlib.sha256).hexdigest()
 
 
-def stored(listing: str) -> float:
-    """When the newest file of a WebDAV listing was stored, as seconds since 1970; 0 for none."""
-    return max((moment.timestamp() for moment in _moments(listing)), default=0.0)
+def stored(listing: str) -> Iterator[float]:
+    """When the files of a WebDAV listing were stored, as seconds since 1970."""
+    return (moment.timestamp() for moment in _moments(listing))
 
 
 def _moments(listing: str) -> Iterator[datetime]:

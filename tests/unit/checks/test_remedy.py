@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[3]
 # A person fills these in, and the text says so.
 BY_HAND = ("docker run", "export ")
 PROGRAMS = {
-    "apt-get", "chmod", "chown", "dig", "docker", "du", "grep", "ip", "journalctl", "mount", "mv", "nginx",
+    "apt-get", "chmod", "chown", "dig", "docker", "du", "grep", "ip", "journalctl", "mount", "mv",
+    "nginx",
     "one-api-infra", "pyinfra", "rm", "ss", "ssh", "sysctl", "systemctl", "systemd-cgtop",
     "timedatectl",
 }  # fmt: skip

@@ -76,7 +76,7 @@ KINDS = {
     "hung up": came(499, b""),
     "signature is wrong": came(200, b"fail", key="guessed"),
     "disabled": came(200, NOT_FOUND),
-    "whose signature is right: fail": came(200, b"fail"),
+    "though the payment row's key fits it: fail": came(200, b"fail"),
     "to say that the order is not paid": came(200, b"fail", trade_status="WAIT"),
     "still pending": came(200, b"success"),
     "has not called, and says": silent(PaymentStatus.WAITING),
