@@ -26,14 +26,17 @@ LIFE_SECONDS = 10.0  # an empty line: whoever has gone away is noticed by writin
 
 def show(seconds: str) -> None:
     """Print those of the last seconds."""
-    for each in _events(log.Place(), _accounts({}), time.time() - float(seconds))[0]:
+    begin = time.time() - float(seconds)
+    place = log.since(Path(paths.CALLBACK_LOG), begin)
+    for each in _events(place, _accounts({}), begin)[0]:
         _print(each)
 
 
 def follow(seconds: str) -> None:
     """Print those of the last seconds, and each that comes, until nobody reads any more."""
     begin, known = time.time() - float(seconds), _accounts({})
-    place = log.Place() if float(seconds) else log.end(Path(paths.CALLBACK_LOG))
+    path = Path(paths.CALLBACK_LOG)
+    place = log.since(path, begin) if float(seconds) else log.end(path)
     asked = spoke = time.monotonic()
     print(flush=True)  # from now on none is missed
     while True:
@@ -88,14 +91,16 @@ def _events(
 ) -> tuple[list[CallbackEvent], log.Place]:
     found = list[CallbackEvent]()
     for lines, after in log.batches(Path(paths.CALLBACK_LOG), place):
-        found += [each for each in _told(lines, known) if each.at >= begin]
+        found += _told(lines, known, begin)
         place = after
     return found, place
 
 
-def _told(lines: list[bytes], known: Accounts) -> Iterator[CallbackEvent]:
+def _told(lines: list[bytes], known: Accounts, begin: float) -> Iterator[CallbackEvent]:
     for line in lines:
         with contextlib.suppress(Exception):  # a line that nobody foresaw
+            if json.loads(line)["at"] < begin:  # to judge it takes longer than to read it
+                continue
             if judged := intake.judged(line, known):
                 yield event(judged)
 

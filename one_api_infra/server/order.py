@@ -9,6 +9,7 @@ from pathlib import Path
 
 from one_api_infra.server import callback_service
 from one_api_infra.server.callbacks import auditor, intake, log, timeline
+from one_api_infra.server.callbacks import rewind as rewinding
 from one_api_infra.server.callbacks.gateways.gateway import Reply
 from one_api_infra.server.callbacks.ledger import Ledger
 from one_api_infra.server.callbacks.loopback import Answer
@@ -32,6 +33,8 @@ SIGNED = re.compile(r"""((?:sign|key)["\\]*[=:]["\\]*)[^&\s"\\]+""")
 def show(number: str) -> None:
     """Print the order's story; CommandError if nothing at all is known of it."""
     ledger = _ledger()
+    if number and not timeline.is_known(ledger, number):
+        number = _own_number(ledger, number)
     current = site()
     os.environ.update(callback_service.trust(current))
     here = zone(current.time_zone)
@@ -54,6 +57,24 @@ def show(number: str) -> None:
         print("\n".join(timeline.lines(ledger, number, here, Look(more, unread, tried, is_asked))))
     finally:
         ledger.close()
+
+
+def rewind(at: str) -> None:
+    """One API's database has gone back to a time: the ledger forgets what came since."""
+    ledger = _ledger()
+    try:
+        rewinding.rewind(ledger, float(at), time.time())
+    finally:
+        ledger.close()
+
+
+def _own_number(ledger: Ledger, number: str) -> str:
+    """One API's number of an order that is named by its gateway's, which customers see."""
+    for table in ("orders", "callbacks", "replies"):
+        query = f"SELECT number FROM {table} WHERE gateway_number = ? LIMIT 1"  # noqa: S608
+        if found := ledger.db.execute(query, (number,)).fetchone():
+            return str(found["number"])
+    return number
 
 
 def done(number: str) -> None:

@@ -95,9 +95,18 @@ def _bring(release: str, facts: Facts) -> None:
             _load_after(folder)
             raise CommandError(problem)
         (folder / LOADING).unlink()
+        _rewind_ledger(facts.at)
     finally:
         run("systemctl", "start", *reversed(running))
     print(_("What was here before is in {path}.", path=upgrade.keep_after(folder)))
+
+
+def _rewind_ledger(at: float) -> None:
+    """The ledger knows credits that the database has no more."""
+    if Path(units.path(units.CALLBACKS)).exists():
+        code, words = run(*paths.agent(f"ledger-rewind {at}").split())
+        if code:
+            print(words, flush=True)
 
 
 def _link(current: str | Path, before: str | Path) -> None:

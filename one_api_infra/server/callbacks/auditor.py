@@ -54,7 +54,8 @@ class Auditor:
     def audit(self) -> None:
         """Classify, open and close cases: one transaction."""
         with self.ledger.transaction():
-            found = order.assign(self.ledger.successes(), self.ledger.nobodys_credits(), self.now)
+            free = self.ledger.nobodys_credits()
+            found = order.assign(self.ledger.successes(), free, self.now) if free else {}
             self.ledger.own(found)
             chosen = {each.number: each for each in self.watched()}
             for number in set(found.values()) - set(chosen):

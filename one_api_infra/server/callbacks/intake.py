@@ -21,7 +21,8 @@ from one_api_infra.shared.callback import Callback, parse
 PLACE, KEYS = "log_place", "keys"
 ACCOUNTS = "accounts"
 ORDERS_READ, ORDERS_BEGIN, EDITION = "orders_read", "orders_begin", "edition"
-QUOTA_DISPLAY = "quota_display"
+QUOTA_DISPLAY, MISSING = "quota_display", "missing"
+MISSING_SECONDS = 60.0
 FIRST = 3 * HORIZON  # how far the first look goes back: a credit's order is older than the credit
 LOOKUPS = 200  # single orders in a run; One API limits its callers, the callback service too
 OVERLAP = 120.0  # seconds that are read again: clocks differ, and a row may be written late
@@ -169,12 +170,18 @@ def read_orders(ledger: Ledger, source: OrderSource, now: float) -> None:
     credited, corrected = list(source.credits(since)), list(source.corrections(since))
     found = {order.number: order for order in source.orders(since)}
     gone = [number for number in _pending(ledger, now) if number not in found][:LOOKUPS]
+    missing = list[str]()
     for number in (*gone, *_strangers(ledger, now)[:LOOKUPS]):
-        if number not in found and (current := source.order(number)):
+        if number in found:
+            continue
+        if current := source.order(number):
             found[number] = current
             if current.status is Status.SUCCESS:  # its credit may stand before what was read
                 credited += source.credits_of(number)
+        elif number in gone:
+            missing.append(number)
     with ledger.transaction():
+        _close_missing(ledger, missing, now)
         ledger.add_orders(found.values(), now)
         ledger.add_credits(credited)
         ledger.add_corrections(corrected)
@@ -182,6 +189,24 @@ def read_orders(ledger: Ledger, source: OrderSource, now: float) -> None:
         ledger.note(QUOTA_DISPLAY, str(source.display))
         ledger.note(ORDERS_BEGIN, ledger.note(ORDERS_BEGIN) or since)
         ledger.note(ORDERS_READ, now)
+
+
+def _close_missing(ledger: Ledger, numbers: Sequence[str], now: float) -> None:
+    """An order that was pending and that One API has no more: nothing can be sent for it.
+
+    Its gateway is asked, and if it was paid it becomes a case. Once is not enough: a database that
+    was only just brought back may be looked at.
+    """
+    before = json.loads(ledger.note(MISSING) or "{}")
+    since = {number: float(before.get(number, now)) for number in numbers}
+    over = [number for number, first in since.items() if now - first >= MISSING_SECONDS]
+    ledger.db.executemany(
+        "UPDATE orders SET status = 'closed', since = ? WHERE number = ?",
+        [(now, number) for number in over],
+    )
+    left = {number: first for number, first in since.items() if number not in over}
+    if left or before:
+        ledger.note(MISSING, json.dumps(left))
 
 
 def _pending(ledger: Ledger, now: float) -> list[str]:
@@ -197,7 +222,7 @@ def _pending(ledger: Ledger, now: float) -> list[str]:
 
 def _strangers(ledger: Ledger, now: float) -> list[str]:
     query = (
-        "SELECT number FROM callbacks LEFT JOIN orders USING (number)"
+        "SELECT number FROM callbacks INDEXED BY callbacks_at LEFT JOIN orders USING (number)"
         " WHERE is_genuine = 1 AND is_paid = 1 AND orders.number IS NULL AND at > ?"
         " GROUP BY number ORDER BY max(at) DESC"
     )

@@ -91,24 +91,27 @@ def bring(ledger: Ledger, source: OrderSource, folder: Path, known: Accounts, no
     ]
     orders = {entry["order"]["number"]: entry["order"] for entry in entries(folder)
               if "order" in entry}  # fmt: skip
-    lost = _lost(orders, source)
+    unknown = _unknown(orders, ledger, source)
+    looked = [(order, source.order(order["number"])) for order in unknown[: intake.LOOKUPS]]
     with ledger.transaction():
         ledger.add_callbacks(row for line in lines if (row := intake.safe_row(line, known)))
-        ledger.db.executemany(ADD_LOST, [order | {"now": now} for order in lost])
-    shutil.rmtree(folder)
+        lost = [order | {"now": now} for order, current in looked if current is None]
+        ledger.db.executemany(ADD_LOST, lost)
+        ledger.add_orders((current for _order, current in looked if current), now)
+    if len(looked) == len(unknown):  # else the next run goes on: One API counts who asks
+        shutil.rmtree(folder)
 
 
-def _lost(orders: Mapping[str, dict[str, Any]], source: OrderSource) -> list[dict[str, Any]]:
-    """Orders that One API does not know; by its list first: it counts who asks for each."""
+def _unknown(
+    orders: Mapping[str, dict[str, Any]], ledger: Ledger, source: OrderSource
+) -> list[dict[str, Any]]:
+    """Orders that neither One API's list nor the ledger has."""
     if not orders:
         return []
     begin = min(float(order["created"]) for order in orders.values())
     known = {order.number for order in source.orders(begin)}
-    return [
-        order
-        for number, order in orders.items()
-        if number not in known and source.order(number) is None
-    ]
+    known |= {row["number"] for row in ledger.db.execute("SELECT number FROM orders")}
+    return [order for number, order in orders.items() if number not in known]
 
 
 def entries(folder: Path) -> Iterator[dict[str, Any]]:

@@ -28,6 +28,7 @@ from one_api_infra.shared.callback import Callback, clean
 WORDS, MOST_WORDS = re.compile(r"[0-9A-Za-z_-]+"), 50  # of a remark
 LONGEST = 200  # characters of a number that a stranger sends
 MOST_OF_AN_ORDER, MOST_LINES, MOST_FORGED = 50, 5, 2000  # callbacks that are kept
+MOST_QUOTA = 2**63 - 1  # SQLite's largest
 CHECK_SECONDS = 3600
 UNUSED_PAGES = 2560  # 10 MiB
 NUMBER, GENUINE, TAKEN = 4, 10, 15  # places in a callback's row
@@ -139,7 +140,18 @@ class Ledger:
         count, is_accepted = self.db.execute(query, (row[NUMBER],)).fetchone()
         is_news = row[TAKEN] and not is_accepted
         if count < MOST_OF_AN_ORDER or is_news:
-            self.db.execute(insert, row if count < MOST_LINES else (*row[:-1], None))
+            self.db.execute(insert, row)
+            if count >= MOST_LINES:
+                self._keep_newest_lines(row[NUMBER])
+
+    def _keep_newest_lines(self, number: str) -> None:
+        """Some gateways' signatures hold for minutes: of many callbacks the last can be sent."""
+        self.db.execute(
+            "UPDATE callbacks SET line = NULL WHERE number = :number AND line IS NOT NULL"
+            " AND id NOT IN (SELECT id FROM callbacks WHERE number = :number AND is_genuine = 1"
+            " AND line IS NOT NULL ORDER BY at DESC LIMIT :most)",
+            {"number": number, "most": MOST_LINES},
+        )
 
     def compact(self) -> None:
         """Give room back that is no longer used, when it is much; VACUUM needs as much again."""
@@ -307,7 +319,8 @@ def is_genuine(row: tuple[Any, ...]) -> bool:
 
 
 def _order_row(order: Order, now: float) -> tuple[Any, ...]:
-    head = (order.number, order.user, order.row, order.money_text, order.currency, order.quota)
+    quota = max(-MOST_QUOTA, min(order.quota, MOST_QUOTA))  # New API before 2026-08-14 takes any
+    head = (order.number, order.user, order.row, order.money_text, order.currency, quota)
     return (*head, order.status.value, order.created, order.gateway_number, now)
 
 

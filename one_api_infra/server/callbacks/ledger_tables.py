@@ -11,6 +11,8 @@ CREATE TABLE IF NOT EXISTS callbacks (
   is_accepted INTEGER NOT NULL, seconds REAL NOT NULL, request_id TEXT NOT NULL, line BLOB);
 CREATE INDEX IF NOT EXISTS callbacks_number ON callbacks (number);
 CREATE INDEX IF NOT EXISTS callbacks_at ON callbacks (at);
+CREATE INDEX IF NOT EXISTS callbacks_forged ON callbacks (at) WHERE is_genuine = 0;
+CREATE INDEX IF NOT EXISTS callbacks_kept ON callbacks (number) WHERE line IS NOT NULL;
 CREATE TABLE IF NOT EXISTS orders (
   number TEXT PRIMARY KEY, user INTEGER NOT NULL, account TEXT NOT NULL, money TEXT NOT NULL,
   currency TEXT NOT NULL, quota INTEGER NOT NULL, status TEXT NOT NULL, created REAL NOT NULL,
@@ -19,6 +21,7 @@ CREATE TABLE IF NOT EXISTS orders (
   is_settled INTEGER NOT NULL DEFAULT 0,
   done_at REAL, done_credits INTEGER NOT NULL DEFAULT 0, may_send REAL NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS orders_created ON orders (created);
+CREATE INDEX IF NOT EXISTS orders_since ON orders (since);
 CREATE INDEX IF NOT EXISTS orders_status ON orders (status);
 CREATE INDEX IF NOT EXISTS orders_user ON orders (user, quota);
 CREATE TABLE IF NOT EXISTS credits (

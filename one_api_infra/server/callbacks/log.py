@@ -80,6 +80,8 @@ def batches(log: Path, place: Place) -> Iterator[tuple[list[bytes], Place]]:
 def _files(log: Path, place: Place) -> list[tuple[Path, str]]:
     """The files that may hold something new, oldest first, with their first lines' sums."""
     paths = [path for path in log.parent.glob(f"{log.name}*") if path.is_file()]
+    names = {path.name for path in paths}  # one that is being compressed is whole without it yet
+    paths = [path for path in paths if path.name.removesuffix(".gz") not in names - {path.name}]
     paths.sort(key=_number, reverse=True)
     found: list[tuple[Path, str]] = []
     for path in reversed(paths):  # the newest first: the one that was read last is among them

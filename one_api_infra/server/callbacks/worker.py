@@ -23,7 +23,7 @@ from one_api_infra.server.callbacks.gateways import GATEWAYS
 from one_api_infra.server.callbacks.intake import Accounts, Read
 from one_api_infra.server.callbacks.ledger import Ledger
 from one_api_infra.server.callbacks.loopback import Send
-from one_api_infra.server.callbacks.order import Order
+from one_api_infra.server.callbacks.order import Order, Status
 from one_api_infra.server.callbacks.order_sources.order_source import OrderSource
 from one_api_infra.server.callbacks.reconcile import Reconciler, Turn
 from one_api_infra.shared import outbox
@@ -37,6 +37,7 @@ REFUSALS = 3  # replays of a callback before its gateway is asked
 BLIND, STRANGERS, BEHIND = "blind", "strangers", "behind"
 SOON, LATER = 5.0, 20.0  # seconds for reading the log, before what is lost is mended and after
 GAP = 300.0  # seconds without a run that count as an outage
+LATE = 600.0  # seconds after a callback within which nobody pays back
 FORGED_DAYS, DAY = 1, 86400.0
 
 Deliver = Callable[[Sequence[Mapping[str, Any]]], tuple[list[Mapping[str, Any]], list[str]]]
@@ -79,6 +80,8 @@ class Worker:
         )
         judge = auditor.of(self.ledger, self.source, known, now, acts=self.acts)
         reconciler.end_interrupted()
+        # What was called for long ago may have been paid back since.
+        reconciler.ask([each for each in judge.watched() if self._is_late(each, now)], outage_ended)
         reconciler.replay()
         reconciler.ask(self._in_question(judge.watched(), now), outage_ended)
         reconciler.reconcile()
@@ -120,6 +123,18 @@ class Worker:
             or self._is_too_old(order, now)
         ]
 
+    def _is_late(self, order: Order, now: float) -> bool:
+        """Whether its payment was called for a while ago, and the gateway was not asked since."""
+        query = "SELECT max(at) FROM callbacks WHERE number = ? AND is_genuine = 1 AND is_paid = 1"
+        (at,) = self.ledger.db.execute(query, (order.number,)).fetchone()
+        is_pending = order.status is Status.PENDING
+        return (
+            is_pending
+            and bool(at)
+            and at < min(now - LATE, now)
+            and ((self.ledger.asked(order.number) or 0.0) <= at)
+        )
+
     def _is_too_old(self, order: Order, now: float) -> bool:
         """Whether all its callbacks are older than their signatures are taken."""
         query = (
@@ -150,8 +165,8 @@ class Worker:
             self.ledger.db.execute("DELETE FROM questions WHERE at < ?", (old,))
             # What is settled is not sent again; the log itself keeps every byte.
             self.ledger.db.execute(
-                "UPDATE callbacks SET line = NULL WHERE line IS NOT NULL AND number IN"
-                " (SELECT number FROM orders WHERE is_settled = 1)"
+                "UPDATE callbacks SET line = NULL WHERE line IS NOT NULL AND EXISTS"
+                " (SELECT 1 FROM orders WHERE orders.number = callbacks.number AND is_settled = 1)"
             )
         self.ledger.compact()
 

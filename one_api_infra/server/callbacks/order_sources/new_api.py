@@ -211,6 +211,7 @@ def _display(options: Mapping[str, str], quota_per_unit: Decimal) -> QuotaDispla
     if kind == "TOKENS":
         return QuotaDisplay("", Decimal(1))
     rate = Decimal(options.get(RATES.get(kind, ""), "") or 1)
+    rate = rate if rate > 0 else Decimal(1)  # as New API takes it
     sign = options.get(SIGN, "") if kind == "CUSTOM" else SIGNS.get(kind, "$")
     return QuotaDisplay(sign, quota_per_unit / rate)
 

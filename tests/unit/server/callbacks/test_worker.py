@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from one_api_infra.server.callbacks import intake, summary, worker
+from one_api_infra.server.callbacks import intake, rewind, summary, worker
 from one_api_infra.server.callbacks.gateways import GATEWAYS
+from one_api_infra.server.callbacks.gateways.gateway import PaymentStatus
 from one_api_infra.server.callbacks.ledger import Ledger
+from one_api_infra.server.callbacks.order import Status
 from one_api_infra.shared.secret import Secret
 from tests.unit.server.callbacks.lines import ACCOUNT, callback_request, line
-from tests.unit.server.callbacks.world import FaultyEpay, World
+from tests.unit.server.callbacks.world import QUOTA, FaultyEpay, World
 
 RUN_EVERY = 20.0
 LATER = 60.0
@@ -138,6 +140,58 @@ def test_whatever_judges_callbacks_judges_anew(tmp_path: Path, changed: dict[str
         ledger.note(intake.PLACE, "read")
         intake.judge_anew(ledger, log, intake.accounts([account]), 1000.0)
         assert (ledger.note(intake.PLACE) != "read") is is_anew
+
+
+def test_a_database_that_went_back_loses_no_payment_in_silence(make: Make) -> None:
+    """A rollback: what was credited since is no more, and neither are later orders."""
+    world = make()
+    for number in ("1", "2"):
+        world.create(number, user=int(number))
+    at = world.now
+    pass_time(world, 60)
+    world.create("3", user=3)
+    for number in ("1", "3"):
+        world.pay(number)
+        world.notify(number)
+    pass_time(world, 3600)
+    world.credited.clear()
+    world.orders_made["1"] = replace(world.orders_made["1"], status=Status.PENDING)
+    del world.orders_made["3"]
+    world.balance.clear()
+    world.sent.clear()
+    ledger = Ledger(world.folder / "ledger.db")
+    rewind.rewind(ledger, at, world.now)
+    ledger.close()
+    pass_time(world, 1800)
+    assert world.sent.count("1") >= 1
+    assert dict(world.balance) == {1: QUOTA}
+    assert world.cases() == {"3": "paid_closed"}
+
+
+def test_a_pending_order_that_is_gone_becomes_a_case_that_can_be_followed(make: Make) -> None:
+    world = make()
+    world.create("1")
+    world.pay("1")
+    world.is_writable = False
+    world.notify("1")
+    pass_time(world, 60)
+    del world.orders_made["1"]
+    pass_time(world, 1800)
+    (case,) = world.told()
+    assert (case.kind, case.remedy, case.quota) == ("paid_closed", "add", QUOTA)
+
+
+def test_what_was_paid_back_in_an_outage_is_not_credited(make: Make) -> None:
+    world = make()
+    world.create("1")
+    world.is_up = False
+    world.pay("1")
+    world.notify("1")
+    pass_time(world, 2 * 3600, LATER)
+    world.paid["1"] = replace(world.paid["1"], status=PaymentStatus.CLOSED)
+    world.is_up = True
+    pass_time(world, 600)
+    assert (world.sent, world.credited) == ([], [])
 
 
 def test_callback_for_nobody_is_a_case(make: Make) -> None:
