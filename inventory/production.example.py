@@ -65,7 +65,7 @@ hosts = [
             # What a new release may do worse before `one-api-infra upgrade` goes back by itself:
             # "upgrade_max_failures": 5,               # percent of requests that fail, more
             # "upgrade_max_slowdown": 3,               # times as long until an answer begins
-            # "reboot_time": "04:30",                  # else: a needed reboot is told, not done
+            # "reboot_time": "04:30",                  # by the server's own clock (timedatectl)
             # "environment": {"RELAY_TIMEOUT": "600"}, # more of One API's own variables
             # "overload_guard": False,                 # new-api: True: it sees the load
             # "token_encoders": True,                  # False: one-hub without tiktoken data
@@ -93,7 +93,7 @@ hosts = [
             # "dns_resolvers": [],                     # else: public ones beside this machine's
             # "pip_index": "https://mirror.example.com/simple",  # where PyPI is slow
             # "pip_wheels": "admin",                   # fetched here and uploaded: 29 MB
-            # "log_days": 180,                         # how long callbacks are kept
+            # "log_days": 180,                         # how long callbacks are kept; 1 GiB at most
             #
             # --- Payments: a service sends lost callbacks again, and asks the gateways -----------
             # "callbacks": "on",                       # off: no service; nginx records all the same

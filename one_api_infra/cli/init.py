@@ -29,7 +29,7 @@ STATUS = "curl -s --max-time 5 http://127.0.0.1:3000/api/status || true"
 @click.argument("output", default="inventory.py", type=click.Path(path_type=Path))
 @click.option("--server", help="The server's address or name, as ssh takes it.")
 @click.option("--domain", help="The bare domain: no https://, no port.")
-@click.option("--email", help="Whom the CA tells of a certificate that is about to expire.")
+@click.option("--email", help="Of the ACME account. Let's Encrypt mails nobody: set alert_urls.")
 @click.option("--ssh-user", default="root", show_default=True)
 @click.option("--ssh-port", type=int, help="Default: ssh's own.")
 @click.option("--ssh-key", help="The private key's file. Default: ssh's own.")

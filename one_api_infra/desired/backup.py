@@ -1,5 +1,6 @@
 """The backup on the server: what restic needs to know, and the units that run it."""
 
+import base64
 import shlex
 from pathlib import Path
 from typing import Any
@@ -82,11 +83,22 @@ def _key(path: str) -> str:
         text, words = "", str(error)
     else:
         words = path
-    if "PRIVATE KEY-----" not in text:
+    if "PRIVATE KEY-----" not in text or _is_locked(text):
         expected = _("a private key of ssh without a passphrase: {words}", words=words)
         remedy = _("make one by `ssh-keygen -t ed25519 -N '' -f FILE`, and name FILE")
         raise refuse("backup_ssh_key_file", expected, remedy)
     return text
+
+
+def _is_locked(text: str) -> bool:
+    """Whether a private key has a passphrase: in OpenSSH's form it names its cipher first."""
+    body = "".join(line for line in text.splitlines() if ":" not in line and "-----" not in line)
+    try:
+        found = base64.b64decode(body)
+    except ValueError:
+        return False
+    is_openssh = found.startswith(b"openssh-key-v1\0")
+    return "ENCRYPTED" in text or (is_openssh and not found[19:].startswith(b"none"))
 
 
 def _units(site: Site) -> tuple[File, ...]:

@@ -64,6 +64,9 @@ def chosen(inventory_file: str) -> Hosts:
     if not hosts:
         expected = _("at least one host in {path}", path=path)
         remedy = _("`one-api-infra lab up`") if name == DEFAULT else _("add a host to `hosts`")
+        others = sorted(each.stem for each in folder.glob("*.py") if each.stem != name)
+        if own := [each for each in others if "." not in each]:
+            remedy = _("name yours: `export {variable}={name}`", variable=VARIABLE, name=own[0])
         raise ValidationError([Problem("hosts", expected, remedy)])
     if problems := [problem for name, data in hosts for problem in _of_site(name, data)]:
         raise ValidationError(problems)

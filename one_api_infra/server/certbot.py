@@ -215,18 +215,18 @@ def without(words: str, secrets: Iterable[str]) -> str:
 
 def _certbot(site: SiteFile, lineage: Lineage, command: list[str], failure: str) -> None:
     if output := words_of(site, command):
-        remedy = _by_dns(output) or _(
-            "Remedy: let {domain} lead to this server on port 80, and the CA be reachable from it;"
-            " then run again. certbot's words:",
-            domain=lineage.domains[0],
+        remedy = _by_reason(output) or _(
+            "Remedy: let {domains} lead to this server on port 80, and the CA be reachable from"
+            " it; then run again. certbot's words:",
+            domains=", ".join(lineage.domains),
         )
         raise CommandError("\n".join([failure, remedy, tail(output.splitlines())]))
 
 
-def _by_dns(output: str) -> str:
-    """The remedy for what failed of dns-01 alone; empty for all else."""
+def _by_reason(output: str) -> str:
+    """The remedy for what the CA or the provider said; empty for words that nobody knows."""
     fault = attempts.FAULTS.get(acme.reason(output))
-    if fault not in (attempts.FAULTS["provider"], attempts.FAULTS["txt"]):
+    if fault is None:
         return ""
     again = "pyinfra inventory.py deploys/site.py"
     return _("Remedy: {remedy}. certbot's words:", remedy=_(fault.remedy, again=again))

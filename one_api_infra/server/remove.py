@@ -24,6 +24,7 @@ MADE = (
 )
 # This program and what it reads while it runs.
 LAST = (paths.STATE, paths.CONFIG, paths.AGENT)
+COPIES, KEPT_COPIES = ("adopted*", "before-*"), "/var/lib/one-api.kept"
 MARK = "one-api"  # in the name of every folder that is ours alone
 
 
@@ -36,9 +37,15 @@ def callbacks() -> None:
 
 
 def _stop(names: Iterable[str]) -> None:
-    for unit in names:
+    for unit in filter(_is_ours, names):
         run("systemctl", "disable", "--now", "--quiet", unit)
         Path(units.path(unit)).unlink(missing_ok=True)
+
+
+def _is_ours(unit: str) -> bool:
+    """Whether a unit is not the one of the admin's own One API that was started again."""
+    path = Path(units.path(unit))
+    return unit != units.ONE_API or not path.exists() or "one-api-infra" in path.read_text()
 
 
 def remove(data: str = "keep") -> None:
@@ -49,7 +56,8 @@ def remove(data: str = "keep") -> None:
     has_tunnels = Path(paths.TUNNEL_SSH).exists()
     run(paths.PORT_GUARD, "--remove")
     _restore_nginx()
-    remove_paths([*manifest.entries, *made, *DATA], without=(*LAST, *kept))
+    foreign = () if _is_ours(units.ONE_API) else (units.path(units.ONE_API),)
+    remove_paths([*manifest.entries, *made, *DATA], without=(*LAST, *kept, *foreign))
     if has_tunnels:
         run("systemctl", "reload", "ssh")
     for user in manifest.users:
@@ -60,7 +68,16 @@ def remove(data: str = "keep") -> None:
     must("systemctl", "daemon-reload")
     if run("nginx", "-t", "-q")[0] == 0:
         run("systemctl", "reload-or-restart", units.NGINX)
+    if data != "delete":
+        _keep_copies()
     remove_paths(LAST)
+
+
+def _keep_copies() -> None:
+    """What of the data was put aside: by a restore, an upgrade, an adoption."""
+    for path in [each for pattern in COPIES for each in Path(paths.STATE).glob(pattern)]:
+        Path(KEPT_COPIES).mkdir(mode=0o700, exist_ok=True)
+        must("mv", "-fT", str(path), f"{KEPT_COPIES}/{path.name}")
 
 
 def own_units(manifest: Manifest) -> list[str]:

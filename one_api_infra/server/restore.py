@@ -31,6 +31,7 @@ from one_api_infra.server.local import CommandError, must, run, site, write
 from one_api_infra.server.restic import Restic
 from one_api_infra.shared import backup, paths, plain, snapshot_choice, units
 from one_api_infra.shared.backup import Facts
+from one_api_infra.shared.clock import zone
 from one_api_infra.shared.database import MYSQL, SQLITE
 from one_api_infra.shared.plain import PlainError
 from one_api_infra.shared.snapshot_choice import LATEST, SavedSnapshot
@@ -139,7 +140,7 @@ def _chosen(choice: str) -> SavedSnapshot:
                 ids=", ".join(each.id for each in later),
             )
         )
-    chosen = snapshot_choice.choose(there, choice, now)
+    chosen = snapshot_choice.choose(there, choice, now, zone(site().time_zone))
     if chosen is None:
         raise CommandError(
             _("No repository holds such a snapshot. Remedy: `one-api-infra snapshots` lists them.")
@@ -177,7 +178,7 @@ def restore(choice: str = LATEST) -> None:
 
     What that one has put aside is what was here before.
     """
-    until, mark = snapshot_choice.moment(choice) or 0.0, _mark()
+    until, mark = snapshot_choice.moment(choice, zone(site().time_zone)) or 0.0, _mark()
     if mark and choice == LATEST:
         _restore(mark)
         return

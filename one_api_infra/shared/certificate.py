@@ -102,7 +102,10 @@ def notes(site: Wishes, server: str = "") -> dict[str, str]:
 
 def differing(wanted: Mapping[str, str], found: Mapping[str, str]) -> dict[str, str]:
     """The notes that are others than they should be; certbot leaves out what is its default."""
-    others = {key: found[key] for key in wanted if found.get(key, wanted[key]) != wanted[key]}
+    # Of a profile nothing is noted unless one was wished.
+    defaults = {key: "" if key == PROFILE else value for key, value in wanted.items()}
+    noted = {key: found.get(key, defaults[key]) for key in wanted}
+    others = {key: value for key, value in noted.items() if value != wanted[key]}
     unwanted = [key for key in ("pre_hook", "post_hook", PROFILE) if key not in wanted]
     left = {key: found[key] for key in unwanted if found.get(key, "None") not in {"", "None"}}
     return others | left

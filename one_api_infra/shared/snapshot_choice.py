@@ -30,15 +30,21 @@ def is_choice(text: str) -> bool:
     return text == LATEST or bool(ID.fullmatch(text)) or moment(text) is not None
 
 
-def moment(text: str) -> float | None:
-    """A time as people write it (``2026-11-28 12:00``), in this machine's time zone."""
+def moment(text: str, here: datetime.tzinfo = datetime.UTC) -> float | None:
+    """A time as people write it (``2026-11-28 12:00``), ``here`` where it names no time zone."""
     try:
-        return datetime.datetime.fromisoformat(text).timestamp()
+        found = datetime.datetime.fromisoformat(text)
     except ValueError:
         return None
+    return (found if found.tzinfo else found.replace(tzinfo=here)).timestamp()
 
 
-def choose(snapshots: Sequence[SavedSnapshot], text: str, now: float) -> SavedSnapshot | None:
+def choose(
+    snapshots: Sequence[SavedSnapshot],
+    text: str,
+    now: float,
+    here: datetime.tzinfo = datetime.UTC,
+) -> SavedSnapshot | None:
     """The newest, the one of an id, or the newest that is not younger than a time.
 
     One of a time to come was made by a clock that was wrong: nobody knows how old it is, and it
@@ -46,7 +52,7 @@ def choose(snapshots: Sequence[SavedSnapshot], text: str, now: float) -> SavedSn
     """
     if ID.fullmatch(text):
         return next((each for each in snapshots if each.id.startswith(text[:8])), None)
-    until = moment(text)
+    until = moment(text, here)
     if until is None:
         until = now + CLOCKS_DIFFER
         until = until if any(each.taken <= until for each in snapshots) else math.inf
