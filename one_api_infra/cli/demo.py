@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import click
@@ -97,7 +98,7 @@ def _summary(lab: Lab, host: Host) -> None:
         _("Certificate"): ", ".join(certificate),
         _("Callback URL"): f"{site.callback_origin}{callback}…",
         _("One API"): artifact,
-        _("Log in"): "one-api-infra lab ssh site",
+        _("Log in"): f"{Path(sys.argv[0]).absolute()} lab ssh site",
         _("Remove"): "bin/demo --down",
         _("A real server"): "cp inventory/production.example.py inventory/production.py",
     }

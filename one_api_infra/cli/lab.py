@@ -4,11 +4,13 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import click
 
 from one_api_infra.desired.systems import SYSTEMS
 from one_api_infra.lab import lab as labs
+from one_api_infra.lab.errors import LabError
 from one_api_infra.lab.inventory import DEMO, hosts
 from one_api_infra.lab.lab import Lab
 from one_api_infra.shared.texts import _
@@ -17,6 +19,9 @@ from one_api_infra.shared.texts import _
 @click.group()
 def lab() -> None:
     """Disposable real hosts, with a CA, DNS and payment gateways beside them."""
+    if os.geteuid():
+        command = f"sudo {Path(sys.argv[0]).absolute()} {' '.join(sys.argv[1:])}"
+        raise LabError(_("a lab needs root: `{command}`", command=command))
 
 
 @lab.command()

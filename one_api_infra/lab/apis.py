@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any, ClassVar, cast
 from urllib.parse import parse_qs, urlsplit
 
-import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from one_api_infra.lab import process
 from one_api_infra.lab.ca import GATEWAY_NAMES
 from one_api_infra.lab.gateways import SERIAL
 from one_api_infra.server.callbacks.gateways import rsa as signatures
@@ -185,7 +185,8 @@ def tell(address: str, what: str, data: dict[str, Any]) -> None:
     url = f"https://{address}/lab/{what}"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tests' own back door: its certificate names others
-        reply = requests.post(url, json=data, timeout=5, verify=False)  # noqa: S501
+        with process.session() as here:
+            reply = here.post(url, json=data, timeout=5, verify=False)
     reply.raise_for_status()
 
 

@@ -6,7 +6,6 @@ import json
 import socket
 from pathlib import Path
 
-import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -99,7 +98,8 @@ class Ca:
 
     def _root(self, management: int) -> str:
         url = f"https://{self.address}:{management}/roots/0"
-        return requests.get(url, verify=str(self.https_root), timeout=5).text
+        with process.session() as here:
+            return here.get(url, verify=str(self.https_root), timeout=5).text
 
     def _listens(self, port: int) -> bool:
         with socket.socket() as connection:

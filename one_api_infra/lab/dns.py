@@ -69,7 +69,7 @@ class Resolver(BaseResolver):  # type: ignore[misc]  # dnslib has no types
     def _forward(self, request: DNSRecord, servers: Sequence[str]) -> DNSRecord:
         for server in (*servers, *servers, *servers):  # a datagram may be lost
             try:
-                return DNSRecord.parse(request.send(server, 53, timeout=1.5))
+                return DNSRecord.parse(request.send(server, 53, timeout=1.5, ipv6=":" in server))
             except OSError:
                 continue
         reply = request.reply()

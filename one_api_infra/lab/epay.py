@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
-import requests
+from one_api_infra.lab import process
 
 PORT = 8080
 KEY = "epay-merchant-key-0123456789"
@@ -92,7 +92,8 @@ def pay(address: str, order: Mapping[str, str], **faults: Any) -> None:
         "status": 1,
         "endtime": time.strftime("%Y-%m-%d %H:%M:%S"),
     }
-    reply = requests.post(f"{url(address)}/lab/payment", json=payment | faults, timeout=5)
+    with process.session() as here:
+        reply = here.post(f"{url(address)}/lab/payment", json=payment | faults, timeout=5)
     reply.raise_for_status()
 
 

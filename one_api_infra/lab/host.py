@@ -67,7 +67,7 @@ class Host:
         for name in ("upper", "work", "root"):
             (self.directory / name).mkdir(parents=True, exist_ok=True)
         (self.directory / "layers.json").write_text(json.dumps([str(path) for path in layers]))
-        (self.directory / "number").write_text(str(self.number))
+        process.write(self.directory / "number", str(self.number))
         self._mount()
         self._identify(dns)
 

@@ -1,6 +1,7 @@
 """Root file systems: what a fresh Debian server has, built once and kept."""
 
 import hashlib
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -17,6 +18,13 @@ PACKAGES = (
     "apt,systemd-sysv,dbus,libpam-systemd,openssh-server,iproute2,ca-certificates,sudo,procps,"
     "systemd-timesyncd"
 )
+# Its mounts (this machine's own /dev/shm among them) go with it, also when it or we are killed.
+ALONE = ("setpriv", "--pdeathsig=KILL", "unshare", "--mount", "--propagation=private", "--fork",
+         "--kill-child")  # fmt: skip
+MIRROR = re.compile(r"https?://\S+/(debian|debian-security)/?")
+SUITE = re.compile(
+    r"(bullseye|bookworm|trixie|forky|duke|sid|(old)*stable|testing)(-[a-z-]+|/updates)?"
+)
 UNUSED = ("man", "doc", "locale", "info")
 MACHINE_FILES = ("etc/pip.conf",)
 MACHINE_CAS = Path("/usr/local/share/ca-certificates")
@@ -32,7 +40,7 @@ def build(directory: Path, system: str, public_key: str) -> Path:
     if system not in SYSTEMS:
         raise LabError(f"{system}: expected one of {', '.join(SYSTEMS)}")
     unfinished = directory / f"{system}.unfinished"
-    shutil.rmtree(unfinished, ignore_errors=True)
+    run("rm", "-rf", "--one-file-system", unfinished)
     directory.mkdir(parents=True, exist_ok=True)
     chosen = SYSTEMS[system]
     run(*_bootstrap(chosen.suite, unfinished), stdin=SOURCES[chosen.id](chosen.suite, directory))
@@ -44,7 +52,7 @@ def build(directory: Path, system: str, public_key: str) -> Path:
 def _bootstrap(suite: str, target: Path) -> list[str]:
     excludes = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in UNUSED]
     base = ["mmdebstrap", "--quiet", "--variant=minbase", "--mode=root", f"--include={PACKAGES}"]
-    return [*base, *excludes, suite, str(target), "-"]
+    return [*ALONE, *base, *excludes, suite, str(target), "-"]
 
 
 def debian(suite: str, _directory: Path) -> str:
@@ -82,8 +90,11 @@ SOURCES: Mapping[str, Callable[[str, Path], str]] = {"debian": debian, "ubuntu":
 
 def _fetch_keyring(mirror: str, target: Path) -> None:
     """Debian has no package of it: Ubuntu's own, whose sum is known."""
-    reply = requests.get(f"{mirror}/{KEYRING}", timeout=60)
-    reply.raise_for_status()
+    try:
+        reply = requests.get(f"{mirror}/{KEYRING}", timeout=60)
+        reply.raise_for_status()
+    except requests.RequestException as error:
+        raise LabError(f"no Ubuntu beside this machine's Debian mirror: {error}") from None
     if hashlib.sha256(reply.content).hexdigest() != KEYRING_SHA256:
         raise LabError(f"{mirror}/{KEYRING}: not the file that is known")
     with tempfile.TemporaryDirectory() as folder:
@@ -95,17 +106,40 @@ def _fetch_keyring(mirror: str, target: Path) -> None:
 
 def _mirrors() -> tuple[str, str]:
     """The mirrors of Debian and of its security updates that this machine uses."""
-    uris: dict[bool, str] = {}
-    for path in sorted(Path("/etc/apt").glob("sources.list")) + sorted(
-        Path("/etc/apt/sources.list.d").glob("*")
-    ):
-        for line in path.read_text().splitlines():
-            for word in line.split("#")[0].split():
-                if "://" in word and "debian" in word:
-                    uris.setdefault("security" in word, word.rstrip("/"))
-    if False not in uris:
+    folder = Path("/etc/apt")
+    files = [folder / "sources.list", *sorted((folder / "sources.list.d").glob("*"))]
+    text = "\n".join(path.read_text() for path in files if path.is_file())
+    found = mirrors(text)
+    if "debian" not in found:
         raise LabError("/etc/apt: no Debian mirror found in this machine's apt sources")
-    return uris[False], uris.get(True, f"{uris[False]}-security")
+    return found["debian"], found.get("debian-security", f"{found['debian']}-security")
+
+
+def mirrors(sources: str) -> dict[str, str]:
+    """The first mirror of ``debian`` and of ``debian-security`` in apt's sources, of either form.
+
+    Cloud images name a file that lists them; other projects' repositories have no ``main``, or no
+    release of Debian's.
+    """
+    lines = [line.split("#")[0] for line in sources.splitlines()]
+    entries = [line for line in lines if line.startswith("deb ")]
+    entries += "\n".join(line for line in lines if line not in entries).split("\n\n")
+    uris: dict[str, str] = {}
+    for entry in entries:
+        words = entry.split()
+        if "main" not in words or not any(map(SUITE.fullmatch, words)):
+            continue
+        for word in words:
+            for uri in _listed(word) if word.startswith("mirror+file:") else [word]:
+                if match := MIRROR.fullmatch(uri):
+                    uris.setdefault(match[1], uri.rstrip("/"))
+    return uris
+
+
+def _listed(uri: str) -> list[str]:
+    path = Path(uri.removeprefix("mirror+file:"))
+    lines = path.read_text().splitlines() if path.is_file() else []
+    return [line.split()[0] for line in lines if line.strip()]
 
 
 def _prepare(root: Path, public_key: str) -> None:

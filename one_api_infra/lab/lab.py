@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from one_api_infra.lab.network import Network
 
 SUBNETS = ipaddress.ip_network(os.environ.get("ONE_API_LAB_SUBNET", "198.18.0.0/15"))
 FIRST_HOST = 11
+FORWARD, FORWARDED = Path("/proc/sys/net/ipv4/ip_forward"), STATE / "ip_forward"
 # ZONES: dns2 answers from zone.json too, except for the names in its own zone2.json.
 SOA = "ns.lab.test. admin.lab.test. 1 60 60 60 1"
 ZONES = {"dns": "zone.json", "dns2": "zone2.json"}
@@ -58,10 +60,24 @@ class Lab:
 
         ``in_memory``: its hosts are kept there rather than on disk, where there is enough.
         """
+        self._must_be_ours()
+        is_new = not self.directory.exists()
         self.directory.mkdir(parents=True, exist_ok=True)
+        try:
+            self._up(owner, in_memory=in_memory)
+        except BaseException:  # Ctrl-C too
+            if is_new:
+                self.down()
+            raise
+
+    def _up(self, owner: int | None, *, in_memory: bool) -> None:
         with process.alone(STATE / "lock"):  # labs come up side by side
             self._choose_subnet()
             self._make_key()
+            _let_through()
+        if owner:
+            process.remember(self.directory, "owner", owner)
+            self._start_service("reaper", str(owner), self.name)
         if in_memory:
             memory.hold(self._hosts)
         self.network.up()
@@ -75,12 +91,12 @@ class Lab:
         self._start_service("epay", self.network.service("gateway"))
         self.ca.start()
         self._start_service("apis", self.network.service("gateway"), str(self.ca.directory))
-        if owner:
-            self._start_service("reaper", str(owner), self.name)
+        self._await_services()
 
     def down(self, *, keep_reaper: bool = False) -> None:
         """Remove the lab with all its hosts; the images stay."""
-        if not (self.directory / "subnet").exists():
+        self._must_be_ours()
+        if process.number(self.directory / "subnet") is None:
             Network(self.name, ipaddress.IPv4Network("198.18.0.0/24")).down()  # it goes by names
             memory.drop(self._hosts)
             shutil.rmtree(self.directory, ignore_errors=True)
@@ -97,10 +113,25 @@ class Lab:
             process.stop(self.directory, "reaper")
         memory.drop(self._hosts)
         shutil.rmtree(self.directory, ignore_errors=True)
+        _stop_letting_through()
+
+    def _must_be_ours(self) -> None:
+        """LabError for a lab whose owner lives and is another than who asks."""
+        owner = process.running(self.directory, "owner")
+        if owner and owner not in process.ancestors(os.getpid()):
+            raise LabError(f"{self.name}: this lab is in use by process {owner}: wait for its end")
+
+    def _await_services(self) -> None:
+        """Each of them listens; LabError with its last words where one has ended at its start."""
+        names = (*ZONES, "provider", "epay", "apis")
+        for name in names:
+            listens = partial(process.listens, self.directory, name)
+            process.wait_until(listens, 20, f"{name} to listen")
 
     def hosts(self) -> list[Host]:
         """The hosts of this lab, up or not."""
-        return [self.host(path.parent.name) for path in self._hosts.glob("*/number")]
+        paths = self._hosts.glob("*/number")
+        return [self.host(path.parent.name) for path in paths if process.number(path) is not None]
 
     def host(self, name: str) -> Host:
         """The host of that name."""
@@ -121,7 +152,10 @@ class Lab:
         layers = layers if len(layers) > 1 else [*layers, self.image(system)]
         directory = self._hosts / name
         if directory.exists():
-            raise LabError(f"{name}: there is such a host; `one-api-infra lab down` removes it")
+            raise LabError(
+                f"{name}: there is such a host; `one-api-infra lab down --lab {self.name}` removes"
+                " the lab"
+            )
         host = Host(name, self._free_number(), self.network, directory, self.key)
         host.clone(layers, self.network.service("dns"))
         try:
@@ -203,16 +237,26 @@ class Lab:
         (self.directory / "inventory.json").write_text(json.dumps(data, indent=1))
 
     def _choose_subnet(self) -> None:
-        taken = {
-            int(path.read_text()) for path in (STATE / "labs").glob("*/subnet") if path.exists()
-        }
         path = self.directory / "subnet"
-        if not path.exists():
-            path.write_text(str(next(n for n in range(512) if n not in taken)))
+        if process.number(path) is not None:
+            return
+        taken = {process.number(each) for each in (STATE / "labs").glob("*/subnet")}
+        known = routed()
+        for number in range(SUBNETS.num_addresses >> 8):
+            chosen = ipaddress.ip_network((int(SUBNETS.network_address) + (number << 8), 24))
+            if number not in taken and not any(chosen.overlaps(each) for each in known):
+                process.write(path, str(number))
+                return
+        raise LabError(f"{SUBNETS}: no /24 of it is free; name another by ONE_API_LAB_SUBNET")
 
     def _make_key(self) -> None:
         if not self.key.exists():
-            process.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", self.key)
+            new = self.key.with_name(f"{self.key.name}.new")
+            for path in (new, new.with_name(f"{new.name}.pub")):
+                path.unlink(missing_ok=True)
+            process.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", new)
+            new.with_name(f"{new.name}.pub").rename(self.key.with_suffix(".pub"))
+            new.rename(self.key)
 
     def _free_number(self) -> int:
         taken = {host.number for host in self.hosts()}
@@ -242,3 +286,29 @@ def clean() -> None:
         lab.down()
     with contextlib.suppress(FileNotFoundError):
         subprocess.run(["rm", "-rf", "--one-file-system", str(STATE)], check=True)
+
+
+def routed() -> list[ipaddress.IPv4Network]:
+    """The networks that this machine has already: a VPN's, a proxy's made-up addresses."""
+    told = json.loads(process.run("ip", "-4", "-json", "route", "show", "table", "all") or "[]")
+    names = [str(each.get("dst", "")) for each in told if not _is_labs(str(each.get("dev", "")))]
+    return [ipaddress.IPv4Network(name, strict=False) for name in names if name[:1].isdigit()]
+
+
+def _is_labs(device: str) -> bool:
+    return device.startswith("oai")
+
+
+def _let_through() -> None:
+    """Let this machine forward, and note what it did before the first lab."""
+    if not FORWARDED.exists():
+        process.write(FORWARDED, FORWARD.read_text())
+    FORWARD.write_text("1")
+
+
+def _stop_letting_through() -> None:
+    """After the last lab, what was before."""
+    with process.alone(STATE / "lock"):
+        if FORWARDED.exists() and not list((STATE / "labs").glob("*/subnet")):
+            FORWARD.write_text(FORWARDED.read_text())
+            FORWARDED.unlink()

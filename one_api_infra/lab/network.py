@@ -8,7 +8,7 @@ from pathlib import Path
 from one_api_infra.lab.process import run
 
 SERVICES = {"router": 1, "dns": 2, "ca": 3, "gateway": 4, "provider": 5, "dns2": 6}
-FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
+IFF_UP = 1
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,16 @@ class Network:
 
     @property
     def is_up(self) -> bool:
-        """Whether the bridge stands."""
-        return Path(f"/sys/class/net/{self.bridge}").exists()
+        """Whether the bridge stands, to its end: what was cut off before it is up is made anew."""
+        flags = Path(f"/sys/class/net/{self.bridge}/flags")
+        return flags.exists() and bool(int(flags.read_text(), 16) & IFF_UP)
 
     def up(self) -> None:
         """Make the bridge, its addresses and the way out; nothing happens if it stands."""
         if self.is_up:
             return
+        self.down()
+        run("nft", "-f", "-", stdin=self._way_out())
         # An address of its own: else it takes the lowest of its ports', and who knew it by the one
         # of before asks into the void for ten seconds whenever a port comes or goes.
         packed = self.subnet.network_address.packed
@@ -64,12 +67,10 @@ class Network:
             run("ip", "addr", "add", f"{self.address(number)}/24", "dev", self.bridge)
             run("ip", "addr", "add", f"{self.address6(number)}/64", "dev", self.bridge, "nodad")
         run("ip", "link", "set", self.bridge, "up")
-        FORWARD.write_text("1")
-        run("nft", "-f", "-", stdin=self._way_out())
 
     def down(self) -> None:
         """Remove what ``up`` made."""
-        if self.is_up:
+        if Path(f"/sys/class/net/{self.bridge}").exists():
             run("ip", "link", "del", self.bridge)
         if f"table ip {self.table}" in run("nft", "list", "tables"):
             run("nft", "delete", "table", "ip", self.table)

@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import requests
+
 from one_api_infra.lab.errors import LabError
 
 
@@ -38,15 +40,34 @@ def start(
             stdout=log,
             stderr=log,
             start_new_session=True,
-            env={**os.environ, **(environment or {})},
+            env={**_own(), **(environment or {})},
         )
     remember(directory, name, child.pid)
     return child.pid
 
 
+def _own() -> dict[str, str]:
+    """The environment without proxies: what a lab asks stands on this machine."""
+    return {name: each for name, each in os.environ.items() if not name.lower().endswith("_proxy")}
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file whole: who is killed, or finds the disk full, leaves none that is half."""
+    new = path.with_name(f".{path.name}.new")
+    new.write_text(text)
+    new.rename(path)
+
+
+def number(path: Path) -> int | None:
+    """The number in a file; None where it is gone or holds something else."""
+    with contextlib.suppress(OSError, ValueError):
+        return int(path.read_text())
+    return None
+
+
 def remember(directory: Path, name: str, pid: int) -> None:
     """Remember a process under a name, so that ``stop`` ends it."""
-    (directory / f"{name}.pid").write_text(f"{pid} {_started(pid)}")
+    write(directory / f"{name}.pid", f"{pid} {_started(pid)}")
 
 
 def descendants(directory: Path, name: str) -> list[int]:
@@ -115,3 +136,30 @@ def alone(path: Path) -> Iterator[None]:
     with path.open("w") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         yield
+
+
+def ancestors(pid: int) -> list[int]:
+    """A process and all above it."""
+    found = [pid]
+    with contextlib.suppress(OSError, ValueError):
+        while pid > 1:
+            words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            pid = int(words[1])
+            found.append(pid)
+    return found
+
+
+def listens(directory: Path, name: str) -> bool:
+    """Whether a process listens at a port; LabError with its last words if it has ended."""
+    pid = running(directory, name)
+    if pid is None:
+        words = (directory / f"{name}.log").read_text(errors="replace").strip()[-500:]
+        raise LabError(f"{name} has ended at its start: {words}")
+    return f"pid={pid}," in run("ss", "-Hltunp")
+
+
+def session() -> requests.Session:
+    """A session that asks what stands on this machine: a proxy of the environment knows it not."""
+    made = requests.Session()
+    made.trust_env = False
+    return made

@@ -16,7 +16,7 @@ def main() -> None:
     try:
         handle = os.pidfd_open(owner)
     except ProcessLookupError:
-        Lab(name).down()
+        Lab(name).down(keep_reaper=True)
         return
     poller = select.poll()
     poller.register(handle, select.POLLIN)

@@ -97,9 +97,13 @@ def prepared(lab: Lab) -> Callable[[str], Path]:
         if system not in layers:
             name, domain = f"base{system[-2:]}", f"site{system[-2:]}.lab.test"
             site = packaged_site(lab, name, domain, system)
-            site.converge()
-            site.host.ssh("sync")
-            site.host.stop()
+            try:
+                site.converge()
+                site.host.ssh("sync")
+                site.host.stop()
+            except BaseException:  # else it would be in the way of the next test's try
+                site.host.remove()
+                raise
             layers[system] = site.host.directory / "upper"
         return layers[system]
 

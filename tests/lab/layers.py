@@ -50,13 +50,15 @@ def _make(lab: Lab, system_name: str, script: str, layer: Path) -> None:
     host = lab.create(f"packs{system_name[-2:]}", system_name)
     unfinished = layer.with_suffix(".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
-    host.ssh("bash -s", stdin=script)
-    process.wait_until(lambda: not host.ssh(COMPILES), 60, "the bytecode to be there")
-    host.ssh("sync")
-    host.stop()
-    host.save(unfinished)
-    unfinished.rename(layer)
-    host.remove()
+    try:
+        host.ssh("bash -s", stdin=script)
+        process.wait_until(lambda: not host.ssh(COMPILES), 60, "the bytecode to be there")
+        host.ssh("sync")
+        host.stop()
+        host.save(unfinished)
+        unfinished.rename(layer)
+    finally:  # one that failed would be in the way of the next try
+        host.remove()
 
 
 def _remove_old(system_name: str) -> None:

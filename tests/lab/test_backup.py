@@ -92,11 +92,11 @@ def test_units_have_few_rights(backed: LabSite) -> None:
 @pytest.mark.parametrize(
     ("broken", "words"),
     [
-        (f"mv {FOLDER} /srv/away && mkdir -m 500 {FOLDER}", "refuses this server"),
+        (f"mv {FOLDER} /srv/away && mkdir -m 500 {FOLDER}", "held backups, and there is"),
         (f"rm -rf {FOLDER} && RESTIC_PASSWORD=x restic init -q -r {FOLDER}", "another"),
         ("mv /var/lib/one-api/one-api.db /root/", "could not be copied"),
     ],
-    ids=["refused", "password", "dump"],
+    ids=["gone", "password", "dump"],
 )
 def test_a_failure_is_named(backed: LabSite, broken: str, words: str) -> None:
     backups.back_up(backed)  # one that the timer has begun would be waited for, and no other made

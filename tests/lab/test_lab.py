@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from one_api_infra.lab import cgroup, process
+from one_api_infra.lab.errors import LabError
 from one_api_infra.lab.host import Host
 from one_api_infra.lab.lab import Lab
 from tests.lab.sites import ROOT
@@ -126,3 +127,32 @@ def test_killed_owner_leaves_nothing() -> None:
     assert "sleep 599.25" not in commands.stdout
     assert "oai-killed" not in process.run("ip", "netns", "list")
     assert "labs/killed" not in Path("/proc/mounts").read_text()
+
+
+def test_a_lab_in_use_is_nobody_elses() -> None:
+    """Another run of the tests would take it away under the first one's feet."""
+    lab = Lab("inuse")
+    lab.down()
+    with subprocess.Popen(["sleep", "600"]) as owner:
+        lab.up(owner=owner.pid)
+        for ask in (lab.down, lab.up):
+            with pytest.raises(LabError, match=f"in use by process {owner.pid}"):
+                ask()
+        assert lab.network.is_up
+        owner.kill()
+    process.wait_until(lambda: not lab.directory.exists(), 30, "the lab to be removed")
+
+
+def test_what_was_cut_off_is_no_obstacle() -> None:
+    """A full disk leaves an empty number; a killed start leaves a bridge that is not up."""
+    half, whole = Lab("half"), Lab("whole")
+    half.directory.mkdir(parents=True)
+    (half.directory / "subnet").touch()
+    process.run("ip", "link", "add", "oai-whole", "type", "bridge")
+    whole.up(owner=os.getpid())
+    assert whole.network.is_up
+    assert "one_api_lab_whole" in process.run("nft", "list", "tables")
+    for lab in (half, whole):
+        lab.down()
+        assert not lab.directory.exists()
+    assert not Path("/sys/class/net/oai-whole").exists()

@@ -4,12 +4,12 @@ import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
+from one_api_infra.lab import process
 from one_api_infra.lab.ca import PORTS, Ca
 
 PEM = serialization.Encoding.PEM
@@ -51,10 +51,11 @@ def _intermediate(
     ca: Ca,
 ) -> tuple[x509.Certificate, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey]:
     base = f"https://{ca.address}:{PORTS['production'][1]}"
-    pem, key = (
-        requests.get(f"{base}/{path}/0", verify=str(ca.https_root), timeout=5).content
-        for path in ("intermediates", "intermediate-keys")
-    )
+    with process.session() as here:
+        pem, key = (
+            here.get(f"{base}/{path}/0", verify=str(ca.https_root), timeout=5).content
+            for path in ("intermediates", "intermediate-keys")
+        )
     loaded = serialization.load_pem_private_key(key, None)
     assert isinstance(loaded, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey)
     return x509.load_pem_x509_certificate(pem), loaded

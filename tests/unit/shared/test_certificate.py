@@ -48,7 +48,7 @@ def test_renewal_is_a_third_before_the_end(days: int) -> None:
     ("profile", "noted", "differs"),
     [
         ("shortlived", "shortlived", False),
-        ("shortlived", "", False),  # of a certbot that does not know profiles
+        ("shortlived", "", True),  # it was wished for later
         (None, "shortlived", True),  # its certificates of six days would go on
         (None, "None", False),
         (None, "", False),
