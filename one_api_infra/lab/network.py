@@ -1,14 +1,19 @@
 """A lab's network: a bridge with an address for each service, and a way out to the mirrors."""
 
 import ipaddress
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
+from one_api_infra.lab.errors import LabError
 from one_api_infra.lab.process import run
 
 SERVICES = {"router": 1, "dns": 2, "ca": 3, "gateway": 4, "provider": 5, "dns2": 6}
 IFF_UP = 1
+PREFIX = "oai-"  # of every lab's bridge
 
 
 @dataclass(frozen=True)
@@ -21,7 +26,7 @@ class Network:
     @property
     def bridge(self) -> str:
         """The bridge's interface name (15 characters at most)."""
-        return f"oai-{self.name}"[:15]
+        return f"{PREFIX}{self.name}"[:15]
 
     @property
     def table(self) -> str:
@@ -57,6 +62,8 @@ class Network:
         if self.is_up:
             return
         self.down()
+        if problems := blocking(json.loads(run("nft", "-j", "list", "ruleset"))):
+            raise LabError("\n".join(problems))
         run("nft", "-f", "-", stdin=self._way_out())
         # An address of its own: else it takes the lowest of its ports', and who knew it by the one
         # of before asks into the void for ten seconds whenever a port comes or goes.
@@ -84,3 +91,38 @@ class Network:
         chains = {"prerouting": far, "postrouting": f"{hook}; {rule}"}
         text = "\n".join(f"chain {name} {{ {rules}; }}" for name, rules in chains.items())
         return f"table ip {self.table} {{\n{text}\n}}\n"
+
+
+def blocking(ruleset: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
+    """What of this machine's own firewall drops a lab's packets (Docker's, ufw's), with the remedy.
+
+    ``ruleset`` is nftables' JSON; a chain that lets bridges of labs through is no obstacle.
+    """
+    found = ruleset.get("nftables", ())
+    let_through = {
+        _chain(each["rule"], "chain")
+        for each in found
+        if "rule" in each and PREFIX in json.dumps(each)
+    }
+    dropping = [
+        each["chain"]
+        for each in found
+        if "chain" in each
+        and each["chain"].get("policy") == "drop"
+        and each["chain"].get("hook") in {"input", "forward"}
+    ]
+    return [
+        f"{name} of this machine's firewall drops what a lab's hosts send. Remedy, until it is"
+        f" loaded anew:\n{_rules(name, each['hook'])}"
+        for each in dropping
+        if (name := _chain(each, "name")) not in let_through
+    ]
+
+
+def _chain(told: Mapping[str, Any], key: str) -> str:
+    return f"{told['family']} {told['table']} {told[key]}"
+
+
+def _rules(chain: str, hook: str) -> str:
+    ways = ("iifname", "oifname") if hook == "forward" else ("iifname",)
+    return "\n".join(f"nft insert rule {chain} {way} '\"{PREFIX}*\"' accept" for way in ways)
