@@ -4,15 +4,18 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from one_api_infra.server import callback_service
 from one_api_infra.server.callbacks import auditor, intake, log
 from one_api_infra.server.callbacks.event import event
+from one_api_infra.server.callbacks.gateways import GATEWAYS
 from one_api_infra.server.callbacks.intake import Accounts
 from one_api_infra.server.callbacks.ledger import Ledger
+from one_api_infra.server.callbacks.order import Status
 from one_api_infra.server.local import CommandError, site
 from one_api_infra.shared import paths
 from one_api_infra.shared.callback_event import CallbackEvent
@@ -53,11 +56,17 @@ def follow(seconds: str) -> None:
 
 
 def replay(identity: str) -> None:
-    """Let the callback service send a callback once more, by its rules."""
+    """Let the callback service send a callback's order once more, by its rules."""
     ledger = Ledger(paths.LEDGER)
     try:
-        query = "SELECT number FROM callbacks WHERE id = ? AND is_genuine = 1 AND is_paid = 1"
+        query = (
+            "SELECT callbacks.*, orders.status AS order_status FROM callbacks"
+            " JOIN orders USING (number)"
+            " WHERE id = ? AND is_genuine = 1 AND is_paid = 1"
+        )
         found = ledger.db.execute(query, (identity,)).fetchone()
+        if why := _unsendable(found, time.time()):
+            raise CommandError(why)
         sent = auditor.send(ledger, found["number"], time.time()) if found else 0
     finally:
         ledger.close()
@@ -71,10 +80,31 @@ def replay(identity: str) -> None:
         )
     print(
         _(
-            "The callback service sends the callback of order {number} within a minute.",
+            "The callback service sends the newest callback of order {number} that it has, as soon"
+            " as it is due: `one-api-infra order {number}` shows what comes of it.",
             number=found["number"],
         )
     )
+
+
+def _unsendable(found: Mapping[str, Any] | None, now: float) -> str:
+    """Why nothing can be sent for a callback; empty where it can, or where there is none."""
+    if found is None:
+        return ""
+    if found["order_status"] != Status.PENDING:
+        return _(
+            "Nothing is sent: order {number} is no longer pending in One API"
+            " (`one-api-infra order {number}`).",
+            number=found["number"],
+        )
+    deadline = GATEWAYS[found["gateway"]].deadline if found["gateway"] in GATEWAYS else None
+    if deadline is not None and found["at"] < now - deadline:
+        return _(
+            "Nothing is sent: One API would refuse it, for its signature is older than {minutes}"
+            " minutes. The gateway calls again by itself; its console can, too.",
+            minutes=round(deadline / 60),
+        )
+    return ""
 
 
 def _accounts(known: Accounts) -> Accounts:
