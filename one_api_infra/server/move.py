@@ -43,6 +43,7 @@ WATCHERS = (
 )
 CHANGES = f"{paths.DUMP}/changes.db"
 CONTROL = "/run/one-api-move.%C"
+START_SECONDS = 3.0  # that One API needs at least
 WAIT_SECONDS = 20.0  # One API's writers give up after thirty
 COPY_SECONDS = 12 * 3600.0
 SETTLE_SECONDS = 3.0  # One API books a stream's price after its end
@@ -184,15 +185,23 @@ def _literal(address: str) -> str:
     return f"[{address}]" if ":" in address else address
 
 
+def _start_there(release: str, until: float) -> None:
+    """One API's start there; not in the last moment, since nobody would wait for its end."""
+    left = until - time.monotonic()
+    if left < START_SECONDS:
+        raise CommandError(_("what changed since the copy took too long to send"))
+    _there(f"start {release}", left)
+
+
 def _bring_last(release: str, until: float) -> None:
     """What has changed since the copy, and One API's start there."""
     if not is_sqlite():
         _send(*GOES_ALONG, *GOES_LAST)
-        _there(f"start {release}", until - time.monotonic())
+        _start_there(release, until)
         return
     with _held() as go_on:
         _send(paths.DATABASE, *GOES_ALONG, *GOES_LAST)
-        _there(f"start {release}", until - time.monotonic())
+        _start_there(release, until)
         go_on()
 
 

@@ -11,13 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from one_api_infra.server import load, one_api, user_files
-from one_api_infra.server.local import CommandError, must, run, write
+from one_api_infra.server.local import CommandError, locked, must, run, write
 from one_api_infra.shared import move, paths, plain, units
 from one_api_infra.shared.backup import DATABASE_FILE
 from one_api_infra.shared.move import Arrived
 from one_api_infra.shared.plain import PlainError
 from one_api_infra.shared.texts import _
 
+SWITCH = "/run/one-api-move.lock"
 CALLBACKS = "one-api-callbacks"
 FILES = (paths.GENERATED, paths.ROOT_PASSWORD, paths.ACCESS_TOKEN)
 FOLDERS = ((paths.LETSENCRYPT, ""), (paths.FORMER, ""))
@@ -101,6 +102,11 @@ def start(release: str) -> None:
     """Take the last changes, and let One API run with them."""
     if arrived():
         return
+    with locked(SWITCH):  # who is told to stop meanwhile stops what has started by then
+        _start(release)
+
+
+def _start(release: str) -> None:
     place()
     _replace(paths.CALLBACKS, CALLBACKS)
     for log in _staged(str(Path(paths.CALLBACK_LOG).parent)).glob("callbacks.log*"):
@@ -121,8 +127,9 @@ def _must_be_plain(path: Path) -> None:
 
 def stop() -> None:
     """Rest again: the other server goes on serving."""
-    if not arrived():
-        run("systemctl", "disable", "--now", "--quiet", units.ONE_API)
+    with locked(SWITCH):
+        if not arrived():
+            run("systemctl", "disable", "--now", "--quiet", units.ONE_API)
 
 
 def merge() -> None:

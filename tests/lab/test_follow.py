@@ -59,4 +59,6 @@ def test_each_is_shown_as_it_comes(site: LabSite, gateway: Gateway) -> None:
     assert "signature WRONG, NOT taken: HTTP 200 fail" in shown.stdout
     ledgers.run(site)
     assert said(site, "--replay", second["id"]).returncode == 1
-    assert said(site, "--replay", first["id"]).returncode == 0
+    credited = said(site, "--replay", first["id"])
+    assert credited.returncode == 1
+    assert "no longer pending" in credited.stderr
