@@ -18,12 +18,16 @@ from one_api_infra.lab import delay
 from one_api_infra.lab.lab import Lab
 from tests.lab.sites import ROOT, LabSite
 
+TESTS = [sys.executable, "-m", "pytest", "-q", "tests/server"]
 STATUS = [str(Path(sys.executable).with_name("one-api-infra")), "status"]
 
 
 def verify(site: LabSite) -> int:
-    """Run the checks of tests/server; how many there were."""
-    done = site.verify()
+    """Run the checks of tests/server, as an admin does; how many there were."""
+    site.inventory()
+    done = subprocess.run(
+        TESTS, cwd=ROOT, env=site.environment(), capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise RuntimeError(done.stdout[-3000:])
     return sum(map(int, re.findall(r"(\d+) (?:passed|skipped)", done.stdout)))
