@@ -230,6 +230,7 @@ class Lab:
             "waive": ["backup.is_set"],  # nothing here is worth one
             "gateway_networks": [str(SUBNETS)],
             "artifact": os.environ.get("ONE_API_BINARY") or str(self.stand_in),
+            **({"pip_index": index} if (index := os.environ.get("PIP_INDEX_URL")) else {}),
         }
 
     def write_inventory(self, data: dict[str, dict[str, Any]]) -> None:
