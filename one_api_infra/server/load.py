@@ -22,6 +22,11 @@ from one_api_infra.shared.database import MYSQL, SQLITE, Address
 from one_api_infra.shared.texts import _
 
 USER = "one-api"
+# One API's user owns no extension: they are the database's own admin's, and stay.
+WITHOUT_EXTENSIONS = [
+    *("sed", "--in-place", "--regexp-extended"),
+    r"/^COPY .* FROM stdin;$/,/^\\\.$/!{/^(DROP|CREATE|COMMENT ON) EXTENSION /d}",
+]
 FORWARD = 100_000  # ids; more than a site gives out between two backups
 SIDES = ("", "-wal", "-shm", "-journal")  # of SQLite's file
 
@@ -158,11 +163,8 @@ def _load(address: Address, copy: Path) -> None:
     own = Path(paths.DUMP, "restored")
     # pg_dump 17 writes it for servers of before, which end at it.
     must("sed", "--in-place", "1,40{/^SET transaction_timeout = /d}", str(copy))
-    # One API's user owns none of them: they are the database's own admin's, and stay.
-    extensions = "^(DROP|CREATE|COMMENT ON) EXTENSION "
-    data = r"/^COPY .* FROM stdin;$/,/^\\\.$/"
     if address.kind != MYSQL:
-        must("sed", "--in-place", "--regexp-extended", f"{data}!{{/{extensions}/d}}", str(copy))
+        must(*WITHOUT_EXTENSIONS, str(copy))
     must("install", "-d", "-o", USER, "-g", USER, "-m", "700", paths.DUMP)
     must("install", "-o", USER, "-g", USER, "-m", "600", str(copy), str(own))
     try:
