@@ -20,7 +20,7 @@ from one_api_infra.lab.laptop import Laptop
 from one_api_infra.lab.network import Network
 
 SUBNETS = ipaddress.ip_network(os.environ.get("ONE_API_LAB_SUBNET", "198.18.0.0/15"))
-FIRST_HOST = 11
+FIRST_HOST, WIDE = 11, 9
 FORWARD, FORWARDED = Path("/proc/sys/net/ipv4/ip_forward"), STATE / "ip_forward"
 # ZONES: dns2 answers from zone.json too, except for the names in its own zone2.json.
 SOA = "ns.lab.test. admin.lab.test. 1 60 60 60 1"
@@ -293,7 +293,8 @@ def routed() -> list[ipaddress.IPv4Network]:
     """The networks that this machine has already: a VPN's, a proxy's made-up addresses."""
     told = json.loads(process.run("ip", "-4", "-json", "route", "show", "table", "all") or "[]")
     names = [str(each.get("dst", "")) for each in told if not _is_labs(str(each.get("dev", "")))]
-    return [ipaddress.IPv4Network(name, strict=False) for name in names if name[:1].isdigit()]
+    found = [ipaddress.IPv4Network(name, strict=False) for name in names if name[:1].isdigit()]
+    return [each for each in found if each.prefixlen >= WIDE]  # else a VPN's way to everything
 
 
 def _is_labs(device: str) -> bool:

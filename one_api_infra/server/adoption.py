@@ -33,8 +33,10 @@ ASK_ROOT = "SELECT id, access_token FROM users WHERE role >= 100 ORDER BY id LIM
 
 def adopt() -> None:
     """Stop it, and let its data be the site's; after CommandError it runs as before."""
-    found = _noted() or _chosen()
-    _ask_root(found)  # of a database server: what it refuses costs nobody yet
+    noted = _noted()
+    found = noted or _chosen()
+    if not noted:
+        _ask_root(found)  # of a database server: what it refuses costs nobody yet
     if not found.database:
         must("install", "-d", "-o", USER, "-g", USER, "-m", "700", paths.DATA)
         dump.need_room(Path(paths.DATA), Path(found.sqlite))
@@ -131,6 +133,8 @@ def _given() -> dict[str, str]:
 
 def _stop(found: Found) -> None:
     if not Path(f"/proc/{found.process}").exists():
+        if found.start:  # of a run that was cut off: a reboot has started it again, maybe
+            run("timeout", str(STOP_SECONDS), "sh", "-c", found.stop)
         return
     code, words = run("timeout", str(STOP_SECONDS), "sh", "-c", found.stop)
     if code or Path(f"/proc/{found.process}").exists():

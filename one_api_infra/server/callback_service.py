@@ -82,6 +82,7 @@ def _run(current: SiteFile) -> None:
             current.log_days,
             Path(paths.JOURNAL_RESTORED),
             partial(_turn, current, root, loopback),
+            Path(paths.LEDGER_REWIND),
         )
         try:
             made.run(time.time())

@@ -60,8 +60,10 @@ def replay(identity: str) -> None:
     ledger = Ledger(paths.LEDGER)
     try:
         query = (
-            "SELECT callbacks.*, orders.status AS order_status FROM callbacks"
-            " JOIN orders USING (number)"
+            "SELECT callbacks.number, gateway, orders.status AS order_status,"
+            " (SELECT max(at) FROM callbacks AS each WHERE each.number = callbacks.number"
+            "   AND is_genuine = 1 AND is_paid = 1) AS at"
+            " FROM callbacks JOIN orders USING (number)"
             " WHERE id = ? AND is_genuine = 1 AND is_paid = 1"
         )
         found = ledger.db.execute(query, (identity,)).fetchone()

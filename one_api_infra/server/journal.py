@@ -15,7 +15,8 @@ from one_api_infra.shared.backup import JournalState
 from one_api_infra.shared.texts import _
 
 USER = "one-api-callbacks"
-SECONDS = 120.0  # for each repository; the unit has five minutes
+SECONDS = 60.0  # for each of restic's runs, and for a lock; the unit has five minutes
+ROUNDS = 2  # what comes meanwhile wakes nobody
 
 
 def send() -> None:
@@ -25,13 +26,13 @@ def send() -> None:
     """
     repositories = [replace(each, seconds=SECONDS) for each in restic_of.each(restic_of.settings())]
     with ThreadPoolExecutor(len(repositories)) as pool:  # one that hangs holds up no other
-        while True:
+        for _round in range(ROUNDS):
             began = time.time()
             failed = [words for words in pool.map(_send, repositories) if words]
-            if failed or _written() < began:
+            state = JournalState(0.0 if failed else began, "; ".join(failed)[-backup_of.WORDS :])
+            write(paths.JOURNAL_STATE, plain.write(state), 0o644)
+            if failed or _written() < began or time.time() - began > SECONDS / 2:
                 break
-    state = JournalState(0.0 if failed else began, "; ".join(failed)[-backup_of.WORDS :])
-    write(paths.JOURNAL_STATE, plain.write(state), 0o644)
     if failed:
         raise CommandError(
             _("The journal of payments is not everywhere: {words}", words=state.words)

@@ -74,7 +74,6 @@ COMMANDS = {
     "rebuild": "restore.rebuild",
     "callbacks-remove": "remove.callbacks",
     "order": "order.show",
-    "ledger-rewind": "order.rewind",
     "order-done": "order.done",
     "order-send": "order.send",
     "report": "report.show",
@@ -86,7 +85,6 @@ UNLOCKED = {
     *("state", "deploy-hook", "observe", "observe-keep", "monitor-look", "monitor-judge"),
     *("callbacks-show", "callbacks-follow", "callbacks-replay", "test-payment"),
     *("callbacks", "database", "database-journal", "rehearse", "order", "order-done", "order-send"),
-    "ledger-rewind",
     *(
         "report",
         "dump",
@@ -108,7 +106,7 @@ UNLOCKED = {
 }
 # Of the callbacks' user's own files, which are not root's to open.
 AS_CALLBACKS_USER = {
-    *("order", "order-done", "order-send", "report", "ledger-rewind"),
+    *("order", "order-done", "order-send", "report"),
     *("callbacks-show", "callbacks-follow", "callbacks-replay", "test-payment"),
 }
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from one_api_infra.server import callback_service
 from one_api_infra.server.callbacks import auditor, intake, log, timeline
-from one_api_infra.server.callbacks import rewind as rewinding
 from one_api_infra.server.callbacks.gateways.gateway import Reply
 from one_api_infra.server.callbacks.ledger import Ledger
 from one_api_infra.server.callbacks.loopback import Answer
@@ -55,15 +54,6 @@ def show(number: str) -> None:
             raise CommandError(_unknown(number))
         print(_("Times are those of {zone}.", zone=current.time_zone))
         print("\n".join(timeline.lines(ledger, number, here, Look(more, unread, tried, is_asked))))
-    finally:
-        ledger.close()
-
-
-def rewind(at: str) -> None:
-    """One API's database has gone back to a time: the ledger forgets what came since."""
-    ledger = _ledger()
-    try:
-        rewinding.rewind(ledger, float(at), time.time())
     finally:
         ledger.close()
 

@@ -5,6 +5,7 @@ The data and One API's secrets stay unless told otherwise.
 
 import json
 import shutil
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -75,9 +76,10 @@ def remove(data: str = "keep") -> None:
 
 def _keep_copies() -> None:
     """What of the data was put aside: by a restore, an upgrade, an adoption."""
+    folder = Path(KEPT_COPIES, time.strftime("%Y-%m-%dT%H-%M-%S"))
     for path in [each for pattern in COPIES for each in Path(paths.STATE).glob(pattern)]:
-        Path(KEPT_COPIES).mkdir(mode=0o700, exist_ok=True)
-        must("mv", "-fT", str(path), f"{KEPT_COPIES}/{path.name}")
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        must("mv", "-fT", str(path), f"{folder}/{path.name}")
 
 
 def own_units(manifest: Manifest) -> list[str]:

@@ -364,7 +364,9 @@ def _loaded(aside: Path, facts: Facts) -> tuple[str, ...]:
     try:
         return load.load(_copy(), facts, aside / Path(paths.DATABASE).name)
     except (CommandError, OSError) as error:
-        if facts.kind == MYSQL and (aside / backup.FACTS_FILE).exists():
+        if facts.kind == MYSQL and not (aside / backup.FACTS_FILE).exists():
+            raise  # nothing to give it back: the next run ends it
+        if facts.kind == MYSQL:
             before = aside / f"{backup.DATABASE_FILE}.copy"
             shutil.copyfile(aside / backup.DATABASE_FILE, before)
             load.load(before, drill.facts_of(aside / backup.FACTS_FILE))

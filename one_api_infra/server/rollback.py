@@ -9,9 +9,10 @@ import time
 from pathlib import Path
 
 from one_api_infra.server import drill, dump, load, one_api, schema, upgrade, user_files
-from one_api_infra.server.local import CommandError, link, run
+from one_api_infra.server.callbacks.rewind import Mark
+from one_api_infra.server.local import CommandError, link, run, write
 from one_api_infra.server.serving import under_way
-from one_api_infra.shared import paths, units
+from one_api_infra.shared import paths, plain, units
 from one_api_infra.shared.backup import DATABASE_FILE, FACTS_FILE, Facts
 from one_api_infra.shared.database import MYSQL
 from one_api_infra.shared.texts import _
@@ -95,18 +96,9 @@ def _bring(release: str, facts: Facts) -> None:
             _load_after(folder)
             raise CommandError(problem)
         (folder / LOADING).unlink()
-        _rewind_ledger(facts.at)
     finally:
         run("systemctl", "start", *reversed(running))
     print(_("What was here before is in {path}.", path=upgrade.keep_after(folder)))
-
-
-def _rewind_ledger(at: float) -> None:
-    """The ledger knows credits that the database has no more."""
-    if Path(units.path(units.CALLBACKS)).exists():
-        code, words = run(*paths.agent(f"ledger-rewind {at}").split())
-        if code:
-            print(words, flush=True)
 
 
 def _link(current: str | Path, before: str | Path) -> None:
@@ -130,6 +122,8 @@ def _load(folder: Path, facts: Facts) -> None:
     try:
         shutil.copyfile(folder / DATABASE_FILE, copy)
         (folder / LOADING).touch()
+        mark = plain.write(Mark(facts.at, time.time()))
+        write(paths.LEDGER_REWIND, mark, 0o644)  # the callback service's next run sees it
         load.load(copy, facts)
     except (CommandError, OSError):
         if facts.kind == MYSQL:
@@ -150,6 +144,7 @@ def _load_after(folder: Path) -> None:
 
 
 def _forget_after(folder: Path) -> None:
+    Path(paths.LEDGER_REWIND).unlink(missing_ok=True)
     for name in (LOADING, upgrade.AFTER, f"{FACTS_FILE}.after"):
         (folder / name).unlink(missing_ok=True)
 

@@ -80,6 +80,7 @@ BACKUP = f"{CONFIG}/backup.json"
 BACKUP_SSH_KEY = f"{CONFIG}/backup-ssh-key"
 BACKUP_KNOWN_HOSTS = f"{CONFIG}/backup-known-hosts"
 BACKUP_FIRST_CONTACTS = f"{STATE}/backup-known-hosts"
+LEDGER_REWIND = f"{STATE}/rewind.json"  # the database was taken back
 BACKUP_PRUNED = f"{STATE}/backup-pruned.json"
 BACKUP_STATE = f"{STATE}/backup.json"
 BACKUP_CACHE = "/var/cache/one-api-backup"

@@ -120,6 +120,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
             ssh.Server(name, config.stash[HOSTS][name]).remove_askpass(program)
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> None:

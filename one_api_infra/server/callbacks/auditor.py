@@ -44,6 +44,7 @@ class Auditor:
         """Orders that are not settled: of the last day, late payments, and open cases."""
         return self.ledger.orders(
             "(created >= :since AND is_settled = 0)"
+            " OR (is_settled = 0 AND class IN ('paid_pending', 'paid_closed'))"
             " OR number IN (SELECT number FROM cases WHERE closed IS NULL)"
             " OR number IN (SELECT number FROM corrections WHERE at >= :since)"
             " OR (status != 'success' AND number IN (SELECT number FROM callbacks"

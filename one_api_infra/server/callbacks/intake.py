@@ -214,6 +214,7 @@ def _pending(ledger: Ledger, now: float) -> list[str]:
     orders = ledger.orders(
         "status = 'pending' AND (created >= :since OR number IN (SELECT number FROM callbacks"
         " WHERE is_genuine = 1 AND is_paid = 1 AND at >= :since)"
+        " OR class = 'paid_pending'"
         " OR number IN (SELECT number FROM cases WHERE closed IS NULL)) ORDER BY created",
         {"since": now - HORIZON},
     )

@@ -274,6 +274,11 @@ class Ledger:
         row = self.db.execute("SELECT at FROM replies WHERE number = ?", (number,)).fetchone()
         return float(row[0]) if row else 0.0
 
+    def called(self, number: str) -> float:
+        """When a genuine callback told of an order's payment last; 0 if none did."""
+        query = "SELECT max(at) FROM callbacks WHERE number = ? AND is_genuine = 1 AND is_paid = 1"
+        return float(self.db.execute(query, (number,)).fetchone()[0] or 0.0)
+
     def asked(self, number: str) -> float | None:
         """When the gateway was last asked for an order, whether it answered or not."""
         query = "SELECT at FROM questions WHERE number = ?"

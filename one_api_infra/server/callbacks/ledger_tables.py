@@ -22,6 +22,7 @@ CREATE TABLE IF NOT EXISTS orders (
   done_at REAL, done_credits INTEGER NOT NULL DEFAULT 0, may_send REAL NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS orders_created ON orders (created);
 CREATE INDEX IF NOT EXISTS orders_since ON orders (since);
+CREATE INDEX IF NOT EXISTS orders_class ON orders (class) WHERE is_settled = 0;
 CREATE INDEX IF NOT EXISTS orders_status ON orders (status);
 CREATE INDEX IF NOT EXISTS orders_user ON orders (user, quota);
 CREATE TABLE IF NOT EXISTS credits (

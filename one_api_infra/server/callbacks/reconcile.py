@@ -29,6 +29,8 @@ from one_api_infra.shared.callback import Callback, clean, parse
 
 REPLAY, RECONCILE, CLOSE = "replay", "reconcile", "close"
 Turn = Callable[[], AbstractContextManager[None]]
+LONG = 600.0  # seconds within which nobody pays back
+AWAITED, ANEW = 600.0, 15.0  # seconds for which a silent gateway is waited for, and asked again
 OVERDUE = 600.0  # seconds between two tries to let One API close what is beyond help
 CREDITED, REFUSED, INTERRUPTED = "credited", "refused", "interrupted"
 
@@ -48,7 +50,7 @@ class Reconciler:
     acts: bool = True
     turn: Turn = nullcontext
 
-    def replay(self) -> None:
+    def replay(self, outage_ended: float) -> None:
         """Send genuine callbacks of orders that are still pending again, oldest first."""
         query = (
             "SELECT callbacks.* FROM callbacks JOIN orders USING (number)"
@@ -63,6 +65,8 @@ class Reconciler:
                 continue
             gateway = GATEWAYS[row["gateway"]]
             attempts, last = self._attempts(row["number"], row["id"])
+            if last is None and self._is_awaited(order, row["at"], outage_ended):
+                continue
             due = schedule.resend_due(row["at"], attempts, last, self.now, gateway.deadline)
             callback = parse(row["line"]) if due else None
             if callback and not audit.differs(order, claim(row)):
@@ -75,6 +79,18 @@ class Reconciler:
         is_closed = reply is not None and reply.status is PaymentStatus.CLOSED
         return is_closed and self.ledger.answered(number) > at
 
+    def _is_awaited(self, order: Order, at: float, outage_ended: float) -> bool:
+        """Whether its gateway is still to say that a call from before a long outage stands."""
+        is_waiting = outage_ended - at > LONG and self.now - outage_ended < AWAITED
+        account = self.accounts.get(order.row)
+        asks = account is not None and GATEWAYS[account.gateway].asks
+        return is_waiting and asks and not self._is_told(order.number, at)
+
+    def _is_told(self, number: str, since: float) -> bool:
+        """Whether the gateway has said anything of a payment since then."""
+        reply = self.ledger.reply(number)
+        return bool(reply and reply.status.tells and self.ledger.answered(number) > since)
+
     def _is_open(self, row: str) -> bool:
         """Whether One API takes callbacks for a payment row, as far as it tells."""
         account = self.accounts.get(row)
@@ -84,6 +100,17 @@ class Reconciler:
         if kind != "epay":
             return as_it_came(callback)
         return readable(callback, self.source.edition)
+
+    def ask_anew(self, orders: Sequence[Order], outage_ended: float) -> None:
+        """Ask for orders that were called for before a long outage: they may be paid back since."""
+        due: dict[str, list[Order]] = defaultdict(list)
+        for order in orders:
+            at = self.ledger.called(order.number)
+            asked = self.ledger.asked(order.number) or 0.0
+            if at and self._is_awaited(order, at, outage_ended) and self.now - asked > ANEW:
+                due[order.row].append(order)
+        for order, reply in asking.side_by_side(due, self._reply, self._begin):
+            self._keep(order, reply)
 
     def ask(self, orders: Sequence[Order], outage_ended: float) -> None:
         """Ask the gateways for orders that are not settled, as their schedule says.

@@ -16,6 +16,7 @@ from one_api_infra.server.callbacks import (
     journal,
     lists,
     remedies,
+    rewind,
     silent,
     tests,
 )
@@ -23,7 +24,7 @@ from one_api_infra.server.callbacks.gateways import GATEWAYS
 from one_api_infra.server.callbacks.intake import Accounts, Read
 from one_api_infra.server.callbacks.ledger import Ledger
 from one_api_infra.server.callbacks.loopback import Send
-from one_api_infra.server.callbacks.order import Order, Status
+from one_api_infra.server.callbacks.order import Order
 from one_api_infra.server.callbacks.order_sources.order_source import OrderSource
 from one_api_infra.server.callbacks.reconcile import Reconciler, Turn
 from one_api_infra.shared import outbox
@@ -37,7 +38,6 @@ REFUSALS = 3  # replays of a callback before its gateway is asked
 BLIND, STRANGERS, BEHIND = "blind", "strangers", "behind"
 SOON, LATER = 5.0, 20.0  # seconds for reading the log, before what is lost is mended and after
 GAP = 300.0  # seconds without a run that count as an outage
-LATE = 600.0  # seconds after a callback within which nobody pays back
 FORGED_DAYS, DAY = 1, 86400.0
 
 Deliver = Callable[[Sequence[Mapping[str, Any]]], tuple[list[Mapping[str, Any]], list[str]]]
@@ -55,6 +55,7 @@ class Worker:
     keep_days: int
     restored: Path  # a journal that a restore has brought back
     turn: Turn = nullcontext
+    rewound: Path | None = None  # what a rollback has left
 
     def run(self, now: float) -> None:
         """One run. ApiError if One API does not answer: the run then ends there."""
@@ -64,7 +65,11 @@ class Worker:
             tests.forget(self.ledger, known)
             if not self.source.is_blind:
                 intake.judge_anew(self.ledger, self.log, known, now)
+            back = rewind.mark(self.rewound)
+            is_back = back and rewind.rewind(self.ledger, self.log, back, now)
             read = self._read_log(known, SOON)
+            if back and is_back:
+                rewind.accept_none(self.ledger, back)
             if self.restored.is_dir():
                 lists.restored(self.ledger, now)
             journal.bring(self.ledger, self.source, self.restored, known, now)
@@ -80,9 +85,8 @@ class Worker:
         )
         judge = auditor.of(self.ledger, self.source, known, now, acts=self.acts)
         reconciler.end_interrupted()
-        # What was called for long ago may have been paid back since.
-        reconciler.ask([each for each in judge.watched() if self._is_late(each, now)], outage_ended)
-        reconciler.replay()
+        reconciler.ask_anew(judge.watched(), outage_ended)
+        reconciler.replay(outage_ended)
         reconciler.ask(self._in_question(judge.watched(), now), outage_ended)
         reconciler.reconcile()
         silent.keep(self.ledger, known, now)
@@ -122,18 +126,6 @@ class Worker:
             or self.ledger.db.execute(query, (order.number,)).fetchone()[0] >= REFUSALS
             or self._is_too_old(order, now)
         ]
-
-    def _is_late(self, order: Order, now: float) -> bool:
-        """Whether its payment was called for a while ago, and the gateway was not asked since."""
-        query = "SELECT max(at) FROM callbacks WHERE number = ? AND is_genuine = 1 AND is_paid = 1"
-        (at,) = self.ledger.db.execute(query, (order.number,)).fetchone()
-        is_pending = order.status is Status.PENDING
-        return (
-            is_pending
-            and bool(at)
-            and at < min(now - LATE, now)
-            and ((self.ledger.asked(order.number) or 0.0) <= at)
-        )
 
     def _is_too_old(self, order: Order, now: float) -> bool:
         """Whether all its callbacks are older than their signatures are taken."""

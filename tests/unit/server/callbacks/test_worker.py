@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from one_api_infra.server.callbacks import intake, rewind, summary, worker
+from one_api_infra.server.callbacks import auditor, intake, rewind, summary, worker
 from one_api_infra.server.callbacks.gateways import GATEWAYS
 from one_api_infra.server.callbacks.gateways.gateway import PaymentStatus
 from one_api_infra.server.callbacks.ledger import Ledger
 from one_api_infra.server.callbacks.order import Status
+from one_api_infra.shared import plain
 from one_api_infra.shared.secret import Secret
 from tests.unit.server.callbacks.lines import ACCOUNT, callback_request, line
 from tests.unit.server.callbacks.world import QUOTA, FaultyEpay, World
@@ -142,10 +143,11 @@ def test_whatever_judges_callbacks_judges_anew(tmp_path: Path, changed: dict[str
         assert (ledger.note(intake.PLACE) != "read") is is_anew
 
 
-def test_a_database_that_went_back_loses_no_payment_in_silence(make: Make) -> None:
+@pytest.mark.parametrize("hours", [1, 48])
+def test_a_database_that_went_back_loses_no_payment_in_silence(make: Make, hours: int) -> None:
     """A rollback: what was credited since is no more, and neither are later orders."""
     world = make()
-    for number in ("1", "2"):
+    for number in ("1", "2", "4"):
         world.create(number, user=int(number))
     at = world.now
     pass_time(world, 60)
@@ -153,19 +155,22 @@ def test_a_database_that_went_back_loses_no_payment_in_silence(make: Make) -> No
     for number in ("1", "3"):
         world.pay(number)
         world.notify(number)
-    pass_time(world, 3600)
-    world.credited.clear()
+    pass_time(world, 600)
+    world.change_quota(4, QUOTA, "4")  # by hand, and said so
+    world.done("4")
+    pass_time(world, hours * 3600, LATER * 5)
+    for each in (world.credited, world.sent, world.corrected, world.balance):
+        each.clear()
     world.orders_made["1"] = replace(world.orders_made["1"], status=Status.PENDING)
     del world.orders_made["3"]
-    world.balance.clear()
-    world.sent.clear()
-    ledger = Ledger(world.folder / "ledger.db")
-    rewind.rewind(ledger, at, world.now)
-    ledger.close()
-    pass_time(world, 1800)
-    assert world.sent.count("1") >= 1
+    mark = plain.write(rewind.Mark(at, world.now))
+    (world.folder / "rewind.json").write_text(mark)
+    pass_time(world, 3600)
     assert dict(world.balance) == {1: QUOTA}
     assert world.cases() == {"3": "paid_closed"}
+    ledger = Ledger(world.folder / "ledger.db")
+    assert not auditor.is_done(ledger, "4")
+    ledger.close()
 
 
 def test_a_pending_order_that_is_gone_becomes_a_case_that_can_be_followed(make: Make) -> None:
@@ -190,6 +195,11 @@ def test_what_was_paid_back_in_an_outage_is_not_credited(make: Make) -> None:
     pass_time(world, 2 * 3600, LATER)
     world.paid["1"] = replace(world.paid["1"], status=PaymentStatus.CLOSED)
     world.is_up = True
+    epay = GATEWAYS["epay"]
+    assert isinstance(epay, FaultyEpay)
+    epay.silence = 1.0  # at first
+    pass_time(world, 40)
+    epay.silence = 0.0
     pass_time(world, 600)
     assert (world.sent, world.credited) == ([], [])
 

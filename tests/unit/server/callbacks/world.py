@@ -199,7 +199,8 @@ class World:
         try:
             log = self.folder / "callbacks.log"
             restored = log.with_name("journal.restored")
-            made = Worker(ledger, self, self.send, log, True, 180, restored)
+            back = log.with_name("rewind.json")
+            made = Worker(ledger, self, self.send, log, True, 180, restored, rewound=back)
             made.run(self.now)
         except (KilledError, ApiError):
             pass
