@@ -248,14 +248,22 @@ def test_back_with_the_same_schema_nothing_is_lost(site: LabSite, tmp_path: Path
 
 @pytest.mark.long
 def test_back_from_another_schema_the_copy_of_before_comes_back(
-    site: LabSite, tmp_path: Path
+    site: LabSite, gateway: Gateway, tmp_path: Path
 ) -> None:
-    old = site.host.ssh(RELEASE)
+    """With it what was paid since: credited again where the order is there, else a case."""
+    add_payment(site, gateway)
+    orders = [create_order(site, gateway)]
+    quota, old = credited(site), site.host.ssh(RELEASE)
     ledgers.write(site, "INSERT INTO users (username, quota) VALUES ('before', 5)")
     other_release(site, tmp_path)
     site.converge()
     ledgers.write(site, "ALTER TABLE users ADD COLUMN later text")
     ledgers.write(site, "INSERT INTO users (username, quota) VALUES ('since', 5)")
+    orders.append(create_order(site, gateway))
+    for order in orders:
+        assert site.notified(gateway, order["notify_url"], order).is_accepted
+    ledgers.run(site)
+    assert credited(site) == quota + 2 * 5_000_000
     said = rolled_back(site)
     assert "users: 3 -> 2" in said, said
     names = site.rows("SELECT username FROM users")
@@ -263,6 +271,11 @@ def test_back_from_another_schema_the_copy_of_before_comes_back(
     assert ["since"] not in names
     assert site.host.ssh(RELEASE) == old
     assert site.answers()
+    wait_until(lambda: credited(site) == quota + 5_000_000, 120, "the first one's credit")
+    query = "SELECT number, class FROM cases WHERE closed IS NULL"
+    case = [orders[1]["out_trade_no"], "paid_closed"]
+    wait_until(lambda: case in ledgers.rows(site, query), 240, "the second one's case")
+    assert credited(site) == quota + 5_000_000
 
 
 @pytest.mark.long
