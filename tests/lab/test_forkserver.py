@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from one_api_infra.lab.process import wait_until
 from tests.lab import forkserver
 from tests.lab.sites import ROOT
 
@@ -57,4 +58,4 @@ def test_ends_with_who_waits_for_it(tmp_path: Path) -> None:
     assert cut_off.returncode != 0
     shell, program = map(int, (tmp_path / "numbers").read_text().split())
     os.kill(shell, signal.SIGKILL)
-    assert not Path(f"/proc/{program}").exists()
+    wait_until(lambda: not Path(f"/proc/{program}").exists(), 10, "the program's end")
