@@ -149,7 +149,7 @@ def verify(figures: Figures) -> str:
         for rtt, each in figures.items()
     ]  # fmt: skip
     return "\n\n".join([
-        table(["away", "checks", "`pytest tests/server`, s", "ms a check", "`status`, s"], rows),
+        table(["away", "checks", "`one-api-infra verify`, s", "ms a check", "`status`, s"], rows),
         "`status` near is 1.5 s of waiting for One API's own port to stay silent. What"
         " `tests/server` asks over ssh goes in one journey, what it asks on the wire side by side"
         " (`tests/server/foreseen.py`, `wire.py`); ssh connects (ten round trips) while the tests"

@@ -1,7 +1,7 @@
 """Verification: ``python -m benchmarks.verify`` (root; five minutes).
 
-``pytest tests/server`` and ``one-api-infra status`` against a site in the lab, near and 50 and
-200 ms away: seconds for all, and for each check.
+``one-api-infra verify`` (``tests/server``) and ``one-api-infra status`` against a site in the lab,
+near and 50 and 200 ms away: seconds for all, and for each check.
 """
 
 import argparse
@@ -18,8 +18,8 @@ from one_api_infra.lab import delay
 from one_api_infra.lab.lab import Lab
 from tests.lab.sites import ROOT, LabSite
 
-TESTS = [sys.executable, "-m", "pytest", "-q", "tests/server"]
-STATUS = [str(Path(sys.executable).with_name("one-api-infra")), "status"]
+COMMAND = str(Path(sys.executable).with_name("one-api-infra"))
+TESTS, STATUS = [COMMAND, "verify"], [COMMAND, "status"]
 
 
 def verify(site: LabSite) -> int:
