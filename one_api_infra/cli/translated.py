@@ -12,22 +12,21 @@ def help_of(command: click.Command) -> Iterator[str]:
     """Every text of a command's help and of those below it."""
     helps = [command.help, *(option.help for option in _options(command))]
     yield from (cleandoc(text) for text in helps if text)
-    for each in _below(command):
-        yield from help_of(each)
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            if found := command.get_command(context, name):
+                yield from help_of(found)
 
 
 def translate(command: click.Command) -> None:
-    """Put the operator's language into the help of a command and of those below it."""
+    """Put the operator's language into the help of a command and of those that it has."""
     command.help = _(cleandoc(command.help)) if command.help else None
     for option in _options(command):
         option.help = _(option.help) if option.help else None
-    for each in _below(command):
+    for each in command.commands.values() if isinstance(command, click.Group) else ():
         translate(each)
 
 
 def _options(command: click.Command) -> list[click.Option]:
     return [each for each in command.params if isinstance(each, click.Option)]
-
-
-def _below(command: click.Command) -> list[click.Command]:
-    return list(command.commands.values()) if isinstance(command, click.Group) else []

@@ -11,6 +11,7 @@ from one_api_infra.cli import runner
 from one_api_infra.cli.deploy import INVENTORY, LIMIT
 from one_api_infra.desired import project
 from one_api_infra.desired.site import Site
+from one_api_infra.remote import connections
 from one_api_infra.remote import inventory as inventories
 from one_api_infra.shared.texts import _
 from one_api_infra.shared.validation import ValidationError
@@ -32,9 +33,9 @@ def verify(inventory: Path, limit: str | None, junit_xml: Path | None, nagios: b
     """Verify the servers of INVENTORY: every test asks the server or looks at the wire."""
     try:
         names = runner.hosts(inventory, limit)
-        for name, data in inventories.read(inventory):
-            if name in names:
-                Site.parse(data)
+        hosts = {name: data for name, data in inventories.read(inventory) if name in names}
+        for data in hosts.values():
+            Site.parse(data)
     except ValidationError as error:
         if not nagios:
             raise
@@ -48,6 +49,7 @@ def verify(inventory: Path, limit: str | None, junit_xml: Path | None, nagios: b
     command += [f"--limit={limit}"] if limit else []
     command += [f"--junit-xml={junit_xml.resolve()}"] if junit_xml else []
     command += ["--nagios"] if nagios else []
+    connections.of(hosts).begin()  # while pytest is imported and the tests are collected
     os.environ.update(ALONE)
     import pytest  # noqa: PLC0415  # no other command needs it
 

@@ -30,4 +30,4 @@ def test_little_is_asked_one_by_one(
         runs = [_asked(site, tmp_path, monkeypatch) for _run in range(2)]
         foreseen.foresee(site.site, *runs)
     left = _asked(site, tmp_path, monkeypatch)
-    assert len(left) <= 4, f"{left}: `{UPDATE}` foresees them"
+    assert len(left) <= 1, f"{left}: `{UPDATE}` foresees them"

@@ -6,7 +6,6 @@ Every check looks at the server or at the wire; none reads the templates.
 
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from fnmatch import fnmatch
@@ -22,7 +21,7 @@ from testinfra.host import Host
 from one_api_infra.checks import catalogue
 from one_api_infra.checks.verdict import Verdict
 from one_api_infra.desired.site import Site
-from one_api_infra.remote import inventory, ssh
+from one_api_infra.remote import connections, inventory, ssh
 from one_api_infra.remote.probe_client import ProbeClient
 from one_api_infra.shared.validation import ValidationError
 from tests.server import slow
@@ -39,7 +38,6 @@ WIRES = pytest.StashKey[dict[str, Future[Wire]]]()
 FIRST = "test_ssh_answers"
 SLOW_LOOKS = (slow.verdicts, slow.open_ports)
 ASKPASS = pytest.StashKey[Mapping[str, str]]()
-FOLDER = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -65,20 +63,14 @@ def pytest_configure(config: pytest.Config) -> None:
     if not chosen:
         raise pytest.UsageError(f"{config.getoption('--inventory')}: no such host: {limit}")
     config.stash[HOSTS] = chosen
-    config.stash[FOLDER] = tempfile.TemporaryDirectory(prefix="one-api-infra-")
-    folder = Path(config.stash[FOLDER].name)
-    configuration = folder / "ssh_config"
-    configuration.write_text(ssh.configuration(chosen, folder))
+    Ssh.connections = connections.of(chosen)
+    configuration = Ssh.connections.configuration
     config.option.hosts = ",".join(
         f"ssh://{_bracketed(name)}?ssh_config={configuration}&sudo={bool(data.get('_sudo'))}"
         for name, data in chosen.items()
     )
-
     if not config.option.collectonly:
-        pool = ThreadPoolExecutor(thread_name_prefix="connect")
-        for name in chosen:
-            Ssh.connect(name, configuration, pool)
-        pool.shutdown(wait=False)
+        Ssh.connections.begin()
     config.stash[ASKPASS] = {name: ssh.Server(name, data).make_askpass()
                              for name, data in chosen.items()}  # fmt: skip
     _let_sudo_ask(config.stash[ASKPASS])

@@ -12,7 +12,7 @@ import re
 import subprocess
 import zlib
 from collections.abc import Iterable, Mapping
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,7 +20,7 @@ from testinfra.backend.base import CommandResult
 from testinfra.backend.ssh import SshBackend
 
 from one_api_infra.desired.site import Site
-from one_api_infra.remote import ssh
+from one_api_infra.remote.connections import Connections
 
 QUESTIONS = Path(__file__).with_name("foreseen.json")
 OF_ONE_HOST = re.compile(r"/proc/\d|/releases/[0-9a-f]{16}")
@@ -50,17 +50,12 @@ class Ssh(SshBackend):  # type: ignore[misc]  # testinfra has no types
 
     answers: ClassVar[dict[str, "Future[Answers]"]] = {}
     asked: ClassVar[dict[str, list[str]]] = {}  # what was not foreseen, by host
-    connected: ClassVar[dict[str, "Future[str]"]] = {}
-
-    @classmethod
-    def connect(cls, name: str, configuration: Path, pool: Executor) -> None:
-        """Begin the connection that all questions share: far away it takes two seconds."""
-        cls.connected[name] = pool.submit(ssh.connect, configuration, name)
+    connections: ClassVar[Connections | None] = None
 
     @classmethod
     def away(cls, name: str) -> str:
         """Why a host cannot be asked; empty if it can."""
-        return cls.connected[name].result() if name in cls.connected else ""
+        return cls.connections.away(name) if cls.connections else ""
 
     def run(self, command: str, *args: str, **kwargs: Any) -> CommandResult:
         """The answer that is there, or one of now."""

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from one_api_infra import __version__
 from one_api_infra.cli import commands
+from one_api_infra.cli.lazy import names
 from one_api_infra.shared.validation import ValidationError
 
 PROGRAM = "import sys; sys.argv[0] = 'one-api-infra'; from one_api_infra.cli import main; main()"
@@ -96,13 +97,22 @@ def test_completion(shell: str) -> None:
     assert "_ONE_API_INFRA_COMPLETE" in told
 
 
+def test_a_command_imports_no_other() -> None:
+    code = "import sys; from one_api_infra.cli import commands; "
+    code += "commands.get_command(None, 'verify'); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "one_api_infra.cli.verify" in loaded
+    assert loaded.isdisjoint({"one_api_infra.cli.tunnel", "pyinfra", "pytest", "requests", "rich"})
+
+
 def test_bash_completes_commands() -> None:
     words = {"COMP_WORDS": "one-api-infra de", "COMP_CWORD": "1"}
     done = run(_ONE_API_INFRA_COMPLETE="bash_complete", **words)
     assert "plain,deploy" in done.stdout
 
 
-@pytest.mark.parametrize("name", sorted(commands.commands))
+@pytest.mark.parametrize("name", names())
 def test_every_command_has_help(name: str) -> None:
     result = CliRunner().invoke(commands, [name, "--help"])
     assert result.exit_code == 0
