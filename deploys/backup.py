@@ -13,6 +13,8 @@ if target.is_first("agent"):
     local.include("./agent.py")
 
 if backup.is_wanted(site):
+    if site.is_streamed and target.is_first("environment"):  # Litestream is part of it
+        local.include("./environment.py")
     operations.packages(
         name=_("Install what the backup needs"), names=lambda _snapshot: backup.packages(site)
     )

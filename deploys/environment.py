@@ -13,7 +13,7 @@ if target.is_first("agent"):
     local.include("./agent.py")
 
 operations.command(
-    name=_("nginx and the virtual environment are there"),
+    name=_("nginx and certbot are there"),
     script=installation.serving_script(),
     due=lambda snapshot: snapshot.is_active(units.INSTALLATION),
     follows=(),
@@ -21,7 +21,7 @@ operations.command(
 operations.command(
     name=_("Build the virtual environment"),
     script=system.venv_script(site),
-    due=lambda snapshot: not system.venv_is_complete(site, snapshot),
+    due=lambda snapshot: system.is_venv_due(site, snapshot),
     follows=(paths.REQUIREMENTS,),
     keeps_files=True,
 )

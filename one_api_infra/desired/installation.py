@@ -22,11 +22,8 @@ UNTRANSLATED = "-o Acquire::Languages=none"
 STEP = 'step() { local name=$1 begin code; shift; begin=$(date +%s.%N); "$@"; code=$?;'
 STEP += f' [ $code != 0 ] || echo "$begin $(date +%s.%N) $name" >>{system.INSTALLATION_STEPS};'
 STEP += " return $code; }"
-PYTHON, ENVIRONMENT, NGINX = (
-    "apt-get install python3",
-    "virtual environment",
-    "apt-get install nginx",
-)
+PYTHON, NGINX = "apt-get install python3", "apt-get install nginx"
+CERTBOT, ENVIRONMENT = "pip install certbot", "virtual environment"
 WAIT = """
 unit={unit}
 while {also} case $(systemctl show --property=ActiveState --value $unit) in
@@ -76,9 +73,11 @@ def script(site: Site, snapshot: Snapshot) -> str:
         _install("apt-get install", rest, "|| code=$?"),
         "wait $made && exit $code",
     ]
+    # Debian's certbot comes beside nginx, and needs none.
+    early = CERTBOT if site.certbot == "venv" else ""
     functions = [
         f"update() {{ {changes.update(UNTRANSLATED)}; }}",
-        f"environment() ( {system.venv_script(site)} )",
+        f"environment() ( {system.venv_script(site, early)} )",
     ]
     command = shlex.quote("\n".join([*functions, *lines]))
     unit = f"--unit={units.INSTALLATION} --description='Packages and virtual environment'"
@@ -100,8 +99,8 @@ def first_script() -> str:
 
 
 def serving_script() -> str:
-    """The command that waits until the site can be served: nginx, and the virtual environment."""
-    return _wait_for(_is_done(NGINX), _is_done(ENVIRONMENT))
+    """The command that waits until the site can be served: nginx, and what obtains certificates."""
+    return _wait_for(_is_done(NGINX), f"{{ {_is_done(CERTBOT)} || {_is_done(ENVIRONMENT)}; }}")
 
 
 def wait_script() -> str:

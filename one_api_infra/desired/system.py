@@ -1,5 +1,6 @@
 """The system below the site: packages, time, updates, and the agent that runs on the server."""
 
+import hashlib
 import shlex
 from functools import cache
 from urllib.parse import urlsplit
@@ -44,6 +45,9 @@ PIP = "/usr/share/python-wheels/pip-*.whl"
 VENV = f"{paths.AGENT}/venv"
 WHEELS = f"{paths.AGENT}/wheels.tar"
 DNS_REQUIREMENTS = f"{paths.AGENT}/requirements-dns.txt"
+STREAM_REQUIREMENTS = f"{paths.AGENT}/requirements-stream.txt"
+CERTBOT_REQUIREMENTS = f"{paths.AGENT}/requirements-certbot.txt"
+SWAP = f"ln -sfn $new {paths.AGENT}/venv.new && mv -fT {paths.AGENT}/venv.new {VENV};"
 SYSCTL = "/etc/sysctl.d/60-one-api-infra.conf"
 INSTALLATION_STEPS = "/run/one-api-installation"  # a line a step: its begin, end and name
 JOURNALD = "systemd-journald.service"
@@ -79,6 +83,7 @@ def agent_files(site: Site) -> tuple[File, ...]:
     """The agent, what it needs, and the site's settings."""
     return (
         requirements(site),
+        certbot_requirements(site),
         _agent(),
         File(paths.SITE, plain.write(site.public()).encode()),
         *_roots(site),
@@ -122,16 +127,33 @@ def agent_problems(snapshot: Snapshot) -> tuple[Problem, ...]:
 
 
 def requirements(site: Site) -> File:
-    """What the virtual environment is made of; certbot's plugin for dns-01 only where it is used,
-    since it is as large as all the rest.
+    """What the virtual environment is made of."""
+    return _together(paths.REQUIREMENTS, _parts(site))
+
+
+def certbot_requirements(site: Site) -> File:
+    """What of it obtains the certificate."""
+    beside = [each for each in _parts(site) if each == DNS_REQUIREMENTS]
+    return _together(CERTBOT_REQUIREMENTS, (CERTBOT_REQUIREMENTS, *beside))
+
+
+def _parts(site: Site) -> tuple[str, ...]:
+    """The lists of it: certbot's plugin for dns-01 and Litestream only where they are used, since
+    each is as large as all the rest.
     """
-    return _requirements(has_dns=site.acme_challenge == "dns-01")
+    dns = [DNS_REQUIREMENTS] if site.acme_challenge == "dns-01" else []
+    return (paths.REQUIREMENTS, *dns, *([STREAM_REQUIREMENTS] if site.is_streamed else []))
 
 
 @cache
-def _requirements(*, has_dns: bool) -> File:
-    more = render.text(DNS_REQUIREMENTS) if has_dns else ""
-    return File(paths.REQUIREMENTS, (render.text(paths.REQUIREMENTS) + more).encode())
+def _together(path: str, parts: tuple[str, ...]) -> File:
+    return File(path, "".join(map(render.text, parts)).encode())
+
+
+@cache
+def _marks(parts: tuple[str, ...]) -> tuple[str, ...]:
+    """What the environment notes of the lists that it was made of."""
+    return tuple(hashlib.sha256(render.text(each).encode()).hexdigest() for each in parts)
 
 
 def are_wheels_due(site: Site, snapshot: Snapshot) -> bool:
@@ -141,9 +163,16 @@ def are_wheels_due(site: Site, snapshot: Snapshot) -> bool:
 
 
 def venv_is_complete(site: Site, snapshot: Snapshot) -> bool:
-    """Whether the virtual environment holds what is asked for, whole, and its Python runs."""
-    lines, mark = snapshot.probes.get("venv", ()), requirements(site).sha256
-    return len(lines) == 3 and lines[0] == f"{mark} {lines[1]} {lines[2]}"
+    """Whether the virtual environment holds what is asked for, whole, and its Python runs.
+
+    What it holds beside, for a setting of before, is in nobody's way.
+    """
+    lines = snapshot.probes.get("venv", ())
+    if len(lines) != 3:
+        return False
+    noted, _space, rest = lines[0].partition(" ")
+    has_all = {*_marks(_parts(site))} <= {*noted.split("+")}
+    return has_all and rest == f"{lines[1]} {lines[2]}"
 
 
 def is_venv_due(site: Site, snapshot: Snapshot) -> bool:
@@ -157,24 +186,29 @@ def _venv_sum(folder: str) -> str:
     return f"{files} -printf '%P %s\\n' | LC_ALL=C sort | sha256sum | cut -c1-64"
 
 
-def venv_script(site: Site) -> str:
-    """Build the virtual environment beside the old one and swap a link; a kill leaves the old."""
-    mark = requirements(site).sha256
-    new = f"{paths.AGENT}/venv-{mark[:12]}-$(date +%s)"
+def venv_script(site: Site, certbot_step: str = "") -> str:
+    """Build the virtual environment beside the old one and swap a link; a kill leaves the old.
+
+    ``certbot_step``: where there is none, certbot's part comes first as a step of that name, and
+    is used while the rest is on its way.
+    """
+    mark = "+".join(_marks(_parts(site)))
+    new = f"{paths.AGENT}/venv-{requirements(site).sha256[:12]}-$(date +%s)"
     unpack, source, done = _wheels(site)
     lock = f"{paths.AGENT}/venv.lock"
     # Left behind, they would be taken for those of other requirements.
-    brought = WHEELS if site.pip_wheels == "admin" else ""
+    brought = f"rm -rf {WHEELS}" if site.pip_wheels == "admin" else ":"
+    pip = f"env PYTHONPATH=$(echo {PIP}) $new/bin/python -m pip install"
+    pip += f" -q --disable-pip-version-check --no-compile {source} {PIP_SAFE} -r"
+    first = f"step '{certbot_step}' {pip} {CERTBOT_REQUIREMENTS}; {SWAP} trap '{brought}' EXIT;"
     return (
         # Who may read a lock may hold it; and the services read what root's own umask would hide.
         f"set -e; umask 077; exec 9>{lock}; chmod 600 {lock}; flock 9; umask 022; new={new};"
-        f" trap 'rm -rf $new {brought}' EXIT; python3 -m venv --without-pip $new; {unpack}"
-        f" PYTHONPATH=$(echo {PIP}) $new/bin/python -m pip install"
-        f" -q --disable-pip-version-check --no-compile {source} {PIP_SAFE} -r {paths.REQUIREMENTS};"
-        f" {done}"
+        f" trap 'rm -rf $new; {brought}' EXIT; python3 -m venv --without-pip $new; {unpack}"
+        + (f" [ -e {VENV}/installed ] || {{ {first} }};" if certbot_step else "")
+        + f" {pip} {paths.REQUIREMENTS}; {done}"
         f' echo "{mark} $(python3 -V) $({_venv_sum("$new")})" >$new/installed;'
-        f" ln -sfn $new {paths.AGENT}/venv.new && mv -fT {paths.AGENT}/venv.new {VENV};"
-        f" trap - EXIT; rm -f {brought};"
+        f" {SWAP} trap - EXIT; {brought};"
         # Else it fills the folder of before while that is being removed.
         f" systemctl stop {units.BYTECODE} 2>/dev/null || :;"
         f" find {paths.AGENT} -maxdepth 1 -name 'venv-*' ! -path $new -exec rm -rf {{}} +;"

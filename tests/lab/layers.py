@@ -14,6 +14,7 @@ from one_api_infra.lab import process
 from one_api_infra.lab.inventory import STATE
 from one_api_infra.lab.lab import Lab
 from one_api_infra.shared import paths, units
+from tests.lab import backups
 
 LAYERS = STATE / "layers"
 COMPILES = f"systemctl list-units --no-legend {units.BYTECODE}"  # in the background
@@ -21,8 +22,9 @@ COMPILES = f"systemctl list-units --no-legend {units.BYTECODE}"  # in the backgr
 
 def with_packages(lab: Lab, system_name: str) -> Path:
     """The layer of a host on which all of that is installed, and no site."""
-    site = Site.parse(lab.settings() | {"domain": "layer.lab.test"})
-    script = _script(site)
+    settings = lab.settings() | {"domain": "layer.lab.test"}
+    # A site without a stream leaves Litestream where it is; one with a stream needs it.
+    script = _script(Site.parse(settings), Site.parse(settings | backups.settings(backups.FOLDER)))
     image = lab.image(system_name)
     made = image.stat()  # overlays over it leave it as it is
     key = hashlib.sha256(f"{script} {made.st_ino} {made.st_mtime_ns}".encode())
@@ -35,14 +37,14 @@ def with_packages(lab: Lab, system_name: str) -> Path:
     return layer
 
 
-def _script(site: Site) -> str:
+def _script(site: Site, streamed: Site) -> str:
     """What a first run installs, with what it is told to install."""
     names = installation.packages(site, Snapshot())
-    wanted = system.requirements(site).data.decode()
+    wanted = system.requirements(streamed).data.decode()
     return (
         f"set -e; mkdir -p {paths.AGENT}; cat >{paths.REQUIREMENTS} <<'END'\n{wanted}END\n"
         f"( {changes.update()} ); {changes.install(names)} >/dev/null 2>&1\n"
-        f"( {system.venv_script(site)} )"
+        f"( {system.venv_script(streamed)} )"
     )
 
 

