@@ -61,10 +61,9 @@ class Handler(BaseHTTPRequestHandler):
             self._answer({"code": 1, "msg": "succ", **shown})
 
     def _page(self, query: Mapping[str, str]) -> list[dict[str, Any]]:
-        """A page of the list, newest first."""
-        size, page = int(query["limit"]), int(query["page"])
-        found = list(reversed(self.payments.values()))
-        return found[(page - 1) * size : page * size]
+        """A part of the list, newest first (zxh1220/epay api.php)."""
+        size, offset = int(query.get("limit", "10")), int(query.get("offset", "0"))
+        return list(reversed(self.payments.values()))[offset : offset + size]
 
     def _answer(self, data: Any) -> None:
         body = json.dumps(data, ensure_ascii=False).encode()

@@ -73,8 +73,10 @@ def _unknown(found: Iterable[tuple[Reply, Order | None]], back: float) -> list[R
         old += bool(order and order.created < back)
         if in_a_row >= KNOWN:
             break
-        if not order and old >= SHARED:
+        # What nobody has paid says nothing: New API tells a subscription's order when it is paid.
+        if order or reply.status is not PaymentStatus.PAID:
+            continue
+        if old >= SHARED:
             return []
-        if not order and reply.status is PaymentStatus.PAID:
-            unknown.append(reply)
+        unknown.append(reply)
     return unknown

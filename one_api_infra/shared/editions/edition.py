@@ -54,7 +54,8 @@ class Edition:
     orders are made. ``overlaps``: two instances may share a database for a while, as was tried.
     ``order_parameter``: callbacks that name one order in this parameter of their query are to come
     one after another; empty: its own lock is enough. ``inherits``: editions whose data it takes
-    over and leaves as they can read them, so that there is a way back.
+    over and leaves as they can read them, so that there is a way back. ``callbacks_sleep``: after
+    each start some are answered 500 until somebody orders by their payment row.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Edition:
     callback_urls: Mapping[str, str] = field(default_factory=dict)  # option: path; empty is right
     takes_postgresql: bool = False  # as a URL's scheme, beside postgres://
     inherits: tuple[str, ...] = ()
+    callbacks_sleep: bool = False
 
     def asset(self, architecture: str, version: str) -> str:
         """A release's asset for a Debian architecture (``amd64``, ``arm64``)."""

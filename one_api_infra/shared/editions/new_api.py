@@ -32,7 +32,7 @@ EDITION = Edition(
     user_header="New-Api-User",
     offline_encoders=EMPTY,
     fetches_tiktoken=False,
-    relay_prefixes=("/v1/", "/v1beta/", "/pg/", "/mj/", "/suno/"),
+    relay_prefixes=("/v1/", "/v1beta/", "/pg/", "/mj/", "/suno/", "/kling/", "/jimeng/"),
     callback_routes=(
         CallbackRoute("= /api/user/epay/notify", ("GET", "POST"), Answer(200, "fail"), "epay"),
         CallbackRoute(

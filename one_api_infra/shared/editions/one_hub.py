@@ -54,4 +54,5 @@ EDITION = Edition(
     # payment/gateway/epay/payment.go binds the query alone; clones that post are refused for ever.
     epay_methods=("GET",),
     signs_keys=True,
+    callbacks_sleep=True,  # payment/gateway/alipay/payment.go: its client is nil before
 )

@@ -6,6 +6,7 @@ import pytest
 
 from one_api_infra.shared import editions
 from one_api_infra.shared.editions import EDITIONS
+from one_api_infra.shared.editions.api import ApiError, entered
 
 ONE_HUB = {"PaymentUSDRate": 7.3}
 
@@ -36,3 +37,21 @@ def test_a_fork_takes_its_parent_over_and_goes_back() -> None:
     }
     assert over == {("done-hub", "one-hub"), ("one-hub", "done-hub")}
     assert all(each.takes_over(each) for each in EDITIONS.values())
+
+
+@pytest.mark.parametrize(
+    ("data", "user", "bearer"),
+    [
+        ({"id": 1, "username": "root"}, 1, ""),
+        ({"id": 7, "access_token": "t"}, 7, "t"),
+        ({"access_token": "t", "token_type": "Bearer", "user": {"id": 1, "role": 100}}, 1, "t"),
+    ],
+)
+def test_who_has_logged_in(data: dict[str, Any], user: int, bearer: str) -> None:
+    """Of One Hub and New API of before, of its first 1.0, and since 2026-07-20."""
+    assert entered(data) == (user, bearer)
+
+
+def test_a_second_factor_is_told() -> None:
+    with pytest.raises(ApiError, match="second factor"):
+        entered({"require_2fa": True, "flow_token": "x"})

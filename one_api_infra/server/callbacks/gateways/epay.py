@@ -28,7 +28,7 @@ from one_api_infra.shared.texts import N_
 PAID = "TRADE_SUCCESS"
 UNSIGNED = frozenset({"sign", "sign_type"})
 PAGE, PAGES = 50, 40  # orders of a list
-REFUSED = "-3"  # no such merchant, or another key
+REFUSED = {"-2", "-3"}  # another key (older releases say the first), or no such merchant
 NEVER = ("", "0", "0000-00-00 00:00:00", "None", "null")
 
 
@@ -81,14 +81,18 @@ class Epay(Gateway):
 
     def listed(self, account: Account, since: float) -> Iterator[Reply]:
         """V1's list (api.php: ``act=orders``); V2 has none for a merchant's key."""
-        for page in range(1, PAGES + 1) if account.reveal("key") else ():
+        seen: set[str] = set()  # older releases know no offset, and tell the first page again
+        for page in range(PAGES) if account.reveal("key") else ():
             query = {"act": "orders", "pid": account.merchant, "key": account.reveal("key")}
-            found = _fetched(account, query | {"limit": str(PAGE), "page": str(page)})
+            found = _fetched(account, query | {"limit": str(PAGE), "offset": str(page * PAGE)})
             rows = found.get("data")
             if not isinstance(rows, list):
                 raise AskError("no list")
-            yield from (_reply(row, account) for row in rows if isinstance(row, dict))
-            if len(rows) < PAGE:
+            told = [_reply(row, account) for row in rows if isinstance(row, dict)]
+            new = [each for each in told if each.number not in seen]
+            yield from new
+            seen.update(each.number for each in new)
+            if len(rows) < PAGE or not new:
                 return
 
     def callback_request(self, account: Account, reply: Reply) -> CallbackRequest | None:
@@ -111,7 +115,7 @@ class Epay(Gateway):
 
 def _told(found: Mapping[str, object], account: Account, number: str) -> Reply:
     code, words = str(found["code"]), str(found.get("msg", ""))[:200]
-    if code == REFUSED:
+    if code in REFUSED:
         return Reply(PaymentStatus.SILENT, number, detail=words)
     if code not in {"1", "0"} or not found.get("out_trade_no", number):
         return Reply(PaymentStatus.UNKNOWN, number, detail=words)

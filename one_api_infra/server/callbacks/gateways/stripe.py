@@ -32,6 +32,8 @@ WHOLE = (
     *("BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "UGX", "VND", "VUV"),
     *("XAF", "XOF", "XPF"),
 )
+# A refund is its charge's, and no session's. A restricted key may not be allowed to see charges.
+CHARGES = ["data.payment_intent.latest_charge"]
 SKEW = 300  # seconds by which the clocks may differ
 TIMEOUT = 10
 
@@ -98,7 +100,11 @@ def _sessions(account: Account, window: Any) -> Iterator[dict[str, Any]]:
         account.reveal("secret_key"), http_client=stripe.RequestsClient(timeout=TIMEOUT)
     )
     try:
-        found = client.v1.checkout.sessions.list({"created": window, "limit": 100})
+        sessions = client.v1.checkout.sessions
+        try:
+            found = sessions.list({"created": window, "limit": 100, "expand": CHARGES})
+        except stripe.PermissionError:
+            found = sessions.list({"created": window, "limit": 100})
         for session in found.auto_paging_iter():
             yield session.to_dict()
     except stripe.StripeError as error:
@@ -135,8 +141,12 @@ def _units(session: Mapping[str, Any]) -> Decimal | None:
 
 
 def _reply(session: Mapping[str, Any], number: str) -> Reply:
-    state = str(session.get("payment_status") or "")
-    is_over = session.get("status") == "expired"
+    intent = session.get("payment_intent") or ""
+    known = intent if isinstance(intent, dict) else {"id": intent}
+    charge = known.get("latest_charge")
+    is_refunded = isinstance(charge, dict) and charge.get("refunded") is True
+    state = "refunded" if is_refunded else str(session.get("payment_status") or "")
+    is_over = is_refunded or session.get("status") == "expired"
     status = (
         PaymentStatus.PAID
         if state == "paid"
@@ -147,7 +157,7 @@ def _reply(session: Mapping[str, Any], number: str) -> Reply:
     return Reply(
         status,
         number,
-        str(session.get("payment_intent") or ""),
+        str(known.get("id") or ""),
         _units(session),
         str(session.get("currency") or "").upper(),
         "",

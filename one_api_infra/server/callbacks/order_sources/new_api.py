@@ -33,9 +33,17 @@ LIST = "/api/user/topup"
 TOPUP, MANAGE = 1, 3  # the log's types of credits and of what administrators did
 PAID = re.compile(r"^使用在线充值成功.*支付金额：([0-9.]+)$")  # model/log.go: RecordTopupLog
 COMPLETED = re.compile(r"^管理员补单成功.*支付金额：([0-9.]+)$")  # ManualCompleteTopUp
-NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 TOGETHER = 5  # seconds between an order's completion and its line
-CHANGES = {"user.quota_add": 1, "user.quota_subtract": -1}  # controller/user.go: ManageUser
+# By what an administrator did: the sums that its line names, with their signs (controller/user.go:
+# ManageUser).
+CHANGES: Mapping[str, Mapping[str, int]] = {
+    "user.quota_add": {"quota": 1},
+    "user.quota_subtract": {"quota": -1},
+    "user.quota_override": {"to": 1, "from": -1},
+}
+# What Waffo takes in whole units (controller/topup_waffo.go).
+WHOLE = {"IDR", "JPY", "KRW", "VND"}
 # The unit in which New API shows quota, and the options that hold its rate to the dollar and sign.
 DISPLAY = "general_setting.quota_display_type"
 RATES = {"CNY": "USDExchangeRate", "CUSTOM": "general_setting.custom_currency_exchange_rate"}
@@ -72,11 +80,13 @@ class NewApiOrders:
         self.keys = keys
         self._quota_per_unit = Decimal(QUOTA_PER_UNIT)
         self.display = DOLLARS
+        self._waffo_is_whole = False
 
     def accounts(self) -> Sequence[Account]:
         options = self.api.options()
         self._quota_per_unit = Decimal(options.get("QuotaPerUnit") or QUOTA_PER_UNIT)
         self.display = _display(options, self._quota_per_unit)
+        self._waffo_is_whole = options.get("WaffoCurrency") in WHOLE
         keys = self.keys or {}
         known = {**options, **keys, **_waffo(options, keys), "StripeNumbers": OURS}
         # Without the key no callback can be judged: none is called forged for that.
@@ -140,10 +150,12 @@ class NewApiOrders:
         except ValueError:
             return None
         told = done.get("params") or {}
-        shown = NUMBER.search(str(told.get("quota")))
-        if done.get("action") not in CHANGES or not shown:
+        parts = CHANGES.get(str(done.get("action")), {})
+        shown = {name: NUMBER.search(str(told.get(name))) for name in parts}
+        if not shown or not all(shown.values()):
             return None
-        quota = CHANGES[done["action"]] * round(Decimal(shown[0]) * self.display.quota)
+        quota = sum(parts[name] * round(Decimal(number[0]) * self.display.quota)
+                    for name, number in shown.items() if number)  # fmt: skip
         user = int(told.get("target_user_id") or line["user_id"])
         return Correction(line["id"], user, quota, float(line["created_at"]))
 
@@ -161,13 +173,16 @@ class NewApiOrders:
         provider = row.get("payment_provider") or METHODS.get(str(row["payment_method"]), "epay")
         # Stripe's order holds what is credited, in units, Creem's in quota, a subscription's none;
         # what is taken for them stands nowhere.
-        units = Decimal(str(row["money"] if provider == "stripe" else row["amount"]))
+        named = row["money"] if provider == "stripe" and row["amount"] else row["amount"]
+        units = Decimal(str(named))
         is_priced = provider not in UNPRICED and bool(units)
+        places = 0 if provider == "waffo" and self._waffo_is_whole else 2
         return Order(
             number=str(row["trade_no"]),
             user=int(row["user_id"]),
             row=provider,
-            money=Decimal(f"{float(row['money']):.2f}") if is_priced else None,  # as Go rounds it
+            # As Go rounds it.
+            money=Decimal(f"{float(row['money']):.{places}f}") if is_priced else None,
             currency="CNY" if provider == "epay" and is_priced else "",
             quota=int(units * (1 if provider == "creem" else self._quota_per_unit)),
             status=STATUS.get(row["status"], Status.CLOSED),

@@ -316,6 +316,30 @@ def test_stripe() -> None:
     assert not said("stripe", called(body=body + b" ", **header), known).is_genuine
 
 
+CHARGE = {"id": "ch_5", "refunded": True}
+
+
+@pytest.mark.parametrize(
+    ("intent", "status"),
+    [
+        ("pi_5", PaymentStatus.PAID),
+        ({"id": "pi_5", "latest_charge": {**CHARGE, "refunded": False}}, PaymentStatus.PAID),
+        ({"id": "pi_5", "latest_charge": CHARGE}, PaymentStatus.CLOSED),
+        ({"id": "pi_5", "latest_charge": "ch_5"}, PaymentStatus.PAID),
+    ],
+)
+def test_what_stripe_has_paid_back_is_closed(intent: object, status: PaymentStatus) -> None:
+    session = {"payment_intent": intent, "payment_status": "paid", "amount_total": 1000}
+    found = stripe._reply({**session, "currency": "usd"}, "5")
+    assert (found.status, found.gateway_number) == (status, "pi_5")
+
+
+@pytest.mark.parametrize("code", [-2, -3])
+def test_an_epay_that_refuses_the_key_is_silent(code: int) -> None:
+    found = epay._told({"code": code, "msg": "KEY校验失败"}, ACCOUNT, "1")
+    assert found.status is PaymentStatus.SILENT
+
+
 # As docs.creem.io/code/webhooks shows it, as far as it is read.
 CREEM = {
     "id": "evt_1", "eventType": "checkout.completed", "created_at": 1728734325927,

@@ -134,6 +134,30 @@ def test_what_people_added_and_took(options: dict[str, str], shown: str, quota: 
     assert found == [(1, 7, quota), (2, 7, -quota)]
 
 
+def test_an_override_is_the_difference() -> None:
+    told = Told([])
+    for before, after in (("＄1.000000", "＄3.5"), ("＄-1.5", "＄-2")):
+        params = {"from": before, "to": after, "target_user_id": 7}
+        done = {"op": {"action": "user.quota_override", "params": params}}
+        told.lines.append({**_audit(1, "", ""), "other": json.dumps(done)})
+    source = NewApiOrders(told, KEYS)
+    source.accounts()
+    assert [each.quota for each in source.corrections(0)] == [1_250_000, -250_000]
+
+
+@pytest.mark.parametrize(("currency", "money"), [("USD", "1450.50"), ("JPY", "1450")])
+def test_waffo_takes_some_currencies_whole(currency: str, money: str) -> None:
+    told = Told([row(1, 60, payment_provider="waffo", money=1450.5)], WaffoCurrency=currency)
+    source = NewApiOrders(told, KEYS)
+    source.accounts()
+    assert [str(each.money) for each in source.orders(0)] == [money]
+
+
+def test_a_subscription_of_stripes_credits_no_quota() -> None:
+    sold = row(1, 60, "success", payment_provider="", payment_method="stripe", amount=0, money=9.9)
+    assert [each.quota for each in NewApiOrders(Told([sold]), KEYS).orders(0)] == [0]
+
+
 def _audit(identity: int, action: str, quota: str) -> dict[str, Any]:
     done = {"action": action, "params": {"quota": quota, "target_user_id": 7}}
     other = json.dumps({"op": done})
