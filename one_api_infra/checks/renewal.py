@@ -30,7 +30,8 @@ def _renewal(observation: Observation) -> Finding:
     renewal = observed(observation.on_server.renewal)
     if renewal is None:
         return _from_elsewhere()
-    if renewal.result != "success":
+    # systemd forgets its result at a reboot, and while the next try is under way.
+    if renewal.result != "success" or (renewal.last and renewal.last.reason):
         return attempts.found(renewal.last, renewal.result, "certificate")
     age = observation.now - renewal.ran if renewal.ran else 0
     if age > RENEWAL_SECONDS and observation.on_server.uptime > RENEWAL_SECONDS:
@@ -57,7 +58,9 @@ def _notes(observation: Observation) -> Finding:
     renewal = observed(observation.on_server.renewal)
     if renewal is None:
         return _from_elsewhere()
-    odd = certificate.differing({"authenticator": renewal.authenticator}, renewal.notes)
+    known = {key: renewal.notes[key] for key in (certificate.PROFILE,) if key in renewal.notes}
+    wanted = {"authenticator": renewal.authenticator, **known}
+    odd = certificate.differing(wanted, renewal.notes)
     for key, value in odd.items():
         return Found("differs", f"{key} = {value}", {"key": key, "value": value})
     if not renewal.notes:

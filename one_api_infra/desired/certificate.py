@@ -11,6 +11,8 @@ from one_api_infra.shared.secret import Secret
 from one_api_infra.shared.texts import _
 from one_api_infra.shared.validation import Problem
 
+HANGS = 3600  # seconds: a unit that hangs longer is ended, else it is never started again
+REHEARSALS = 3  # tries
 WRITES = (
     paths.LETSENCRYPT,
     paths.STATE,
@@ -37,10 +39,23 @@ def files(site: Site) -> tuple[File, ...]:
     """Unit, timer and hook; a private CA's root where one is set."""
     if site.certificate == "external":
         return ()
+    # While certbot waits for the provider's servers nothing hangs.
+    waits = site.acme_dns_seconds if site.acme_challenge == "dns-01" else 0
+    renewal = HANGS + waits * (1 + len(site.tunnels))
     return (
-        render.file(units.path(units.CERTIFICATE), renew=paths.agent("renew"), writes=WRITES),
+        render.file(
+            units.path(units.CERTIFICATE),
+            renew=paths.agent("renew"),
+            writes=WRITES,
+            seconds=renewal,
+        ),
         render.file(units.path(units.CERTIFICATE_TIMER)),
-        render.file(units.path(units.REHEARSAL), rehearse=paths.agent("rehearse"), writes=WRITES),
+        render.file(
+            units.path(units.REHEARSAL),
+            rehearse=paths.agent("rehearse"),
+            writes=WRITES,
+            seconds=HANGS + waits * REHEARSALS,
+        ),
         render.file(units.path(units.REHEARSAL_TIMER)),
         render.file(HOOK, "755", hook=paths.agent("deploy-hook")),
         *_ca(site),

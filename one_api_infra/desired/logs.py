@@ -12,6 +12,7 @@ OLD_LOGROTATE = "/etc/logrotate.d/one-api-infra"  # until 1.3: by day alone
 GUARD = f"{paths.AGENT}/disk-guard"
 OWN_LOGROTATE = f"{paths.CONFIG}/logrotate-one-api.conf"
 OWN_STATE = f"{paths.LOGS}/logrotate.state"
+ONE_APIS = (paths.LOGS, paths.SECOND_LOGS)
 MOST = 1024  # MiB that the callback log may take
 TUNNELS = 128  # MiB that all tunnels' records may take beside
 RESERVE = 16  # MiB that only the callback log may use
@@ -36,10 +37,10 @@ def files(site: Site) -> tuple[File, ...]:
             state=LOGROTATE_STATE, configuration=LOGROTATE, logs=FOLDER, folder=paths.STATE,
             own=units.LOGS,
         ),
-        render.file(OWN_LOGROTATE, one_api_logs=paths.LOGS),
+        render.file(OWN_LOGROTATE, one_api_logs=ONE_APIS),
         render.file(
             units.path(units.LOGS), data=paths.DATA, state=OWN_STATE,
-            configuration=OWN_LOGROTATE, one_api_logs=paths.LOGS,
+            configuration=OWN_LOGROTATE, one_api_logs=ONE_APIS,
         ),
         render.file(units.path(units.LOGROTATE_TIMER)),
     )  # fmt: skip

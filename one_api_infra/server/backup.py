@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from one_api_infra.checks import remedy
 from one_api_infra.server import restic as restic_of
 from one_api_infra.server import stream
 from one_api_infra.server.local import CommandError, site, write
@@ -94,7 +95,8 @@ def _obstacle() -> str:
     A server that is still being rebuilt has no secrets: what it saved would be the newest.
     """
     if not Path(paths.ACCESS_TOKEN).exists() or Path(paths.RESTORE_MARK).exists():
-        return _("the site is not brought back yet: `pyinfra inventory.py deploys/rebuild.py`")
+        text = _("the site is not brought back yet: `pyinfra inventory.py deploys/rebuild.py`")
+        return remedy.named(text, site().inventory)
     result = run_program("systemctl", "show", "--property=Result", "--value", units.DUMP)[1]
     if result == "success" and held_facts():
         return ""

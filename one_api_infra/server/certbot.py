@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
-from one_api_infra.checks import attempts
+from one_api_infra.checks import attempts, remedy
 from one_api_infra.server import attempt, certificate, former_domains, nginx
 from one_api_infra.server.local import CommandError, locked, must, run, site, tail, write
 from one_api_infra.shared import acme, environment_file, paths, tunnel, units
@@ -49,6 +49,7 @@ def obtain() -> None:
     current = site()
     former_domains.keep(current)
     _obtain(current, Lineage(current.domain, current.certificate_domains))
+    attempt.keep(paths.RENEWAL, "")  # what a renewal has failed at is over
 
 
 def obtain_tunnels() -> None:
@@ -215,12 +216,13 @@ def without(words: str, secrets: Iterable[str]) -> str:
 
 def _certbot(site: SiteFile, lineage: Lineage, command: list[str], failure: str) -> None:
     if output := words_of(site, command):
-        remedy = _by_reason(output) or _(
+        told = _by_reason(output) or _(
             "Remedy: let {domains} lead to this server on port 80, and the CA be reachable from"
             " it; then run again. certbot's words:",
             domains=", ".join(lineage.domains),
         )
-        raise CommandError("\n".join([failure, remedy, tail(output.splitlines())]))
+        told = remedy.named(told, site.inventory)
+        raise CommandError("\n".join([failure, told, tail(output.splitlines())]))
 
 
 def _by_reason(output: str) -> str:

@@ -105,7 +105,12 @@ def _counted(path: Path) -> dict[str, int]:
     """What SQLite's counters have come to in a file; none where it is gone or broken."""
     if not path.exists():
         return {}
-    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path)) as found:
+    # Read alone: SQLite would delete what a crafted journal names.
+    source = f"{path.absolute().as_uri()}?mode=ro"
+    with (
+        contextlib.suppress(sqlite3.Error),
+        contextlib.closing(sqlite3.connect(source, uri=True)) as found,
+    ):
         return dict(found.execute("SELECT name, seq FROM sqlite_sequence").fetchall())
     return {}
 

@@ -60,6 +60,7 @@ COMMANDS = {
     "tunnel-end": "tunnel.end_connections",
     "database": "database.look",
     "database-journal": "database.journal",
+    "schema": "schema.show",
     "dump": "dump.dump",
     "backup": "backup.run",
     "backup-now": "backup.now",
@@ -84,7 +85,16 @@ UNLOCKED = {
     "upgrade",  # it holds the lock where it changes something
     *("state", "deploy-hook", "observe", "observe-keep", "monitor-look", "monitor-judge"),
     *("callbacks-show", "callbacks-follow", "callbacks-replay", "test-payment"),
-    *("callbacks", "database", "database-journal", "rehearse", "order", "order-done", "order-send"),
+    *(
+        "callbacks",
+        "database",
+        "database-journal",
+        "schema",
+        "rehearse",
+        "order",
+        "order-done",
+        "order-send",
+    ),
     *(
         "report",
         "dump",

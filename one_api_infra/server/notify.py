@@ -14,6 +14,7 @@ from one_api_infra.shared.texts import _
 
 URLS = Path(paths.ALERT_URLS)
 TIMEOUT = 10
+PATIENCE = 90.0  # seconds of a run: a unit that is ended sends the same again in the next one
 SECRET = 6  # characters of a URL's part that may be a token
 
 
@@ -36,11 +37,12 @@ def send(
     if not waiting:
         return [], []
     now, urls = time.time() if now is None else now, _urls(path)
+    until = time.monotonic() + PATIENCE
     left, silent, awake = list[Waiting](), set[int](), set[int]()
     known = [each for each in map(Waiting.parse, waiting) if each.channel < len(urls)]
     for each in sorted(outbox.kept(known), key=lambda each: each.tries > 0):
         is_due = each.is_due(now) or each.channel in awake
-        if each.channel in silent or not is_due:
+        if each.channel in silent or not is_due or time.monotonic() > until:
             left.append(each)
         elif words := _refusal(urls[each.channel], each.shown(now), each.body):
             print(f"{_name(each, urls)}: {words}", flush=True)

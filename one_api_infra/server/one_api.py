@@ -30,6 +30,18 @@ ALPHABET = string.ascii_letters + string.digits
 PASSWORD_LENGTH = 20
 
 
+def as_its_user(command: str) -> str:
+    """What a command of ours prints that One API's own user runs, who knows the database's URL.
+
+    Root opens no database of that user's: SQLite deletes what a crafted journal names.
+    """
+    words = ["systemd-run", "--quiet", "--wait", "--collect", "--pipe"]
+    words += [f"--property=User={USER}", "--property=PrivateTmp=yes"]
+    if Path(paths.GIVEN).exists():
+        words.append(f"--property=LoadCredential=given.env:{paths.GIVEN}")
+    return must(*words, *paths.agent(command).split())
+
+
 def generate() -> None:
     """Add the secrets that this edition needs and that are not there yet; none is replaced.
 
@@ -131,9 +143,9 @@ def restart() -> str | None:
     return None
 
 
-def wait(unit: str, port: int) -> str | None:
+def wait(unit: str, port: int, seconds: int = START_SECONDS) -> str | None:
     """Wait for ``/api/status`` of an instance; what went wrong, if anything."""
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         for _try in range(10):  # it answers soon, and systemd's word takes longer than its own
             if answers(port):

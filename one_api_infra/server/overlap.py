@@ -39,8 +39,13 @@ def _obstacles() -> Iterator[str]:
 
 
 def _memory() -> tuple[int, int]:
-    """MiB that a second instance may take, and what is available."""
-    used = run("systemctl", "show", "-P", "MemoryCurrent", units.ONE_API)[1]
+    """MiB that a second instance may take, and what is available.
+
+    What One API has read of its files is counted as its memory too, and is none of these.
+    """
+    group = run("systemctl", "show", "-P", "ControlGroup", units.ONE_API)[1]
+    stat = Path(f"/sys/fs/cgroup{group}/memory.stat")
+    counted = dict(line.split() for line in stat.read_text().splitlines()) if group else {}
     words = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
     free = int(words["MemAvailable"].split()[0]) >> 10
-    return int(int(used) * FREE_SHARE) >> 20 if used.isdigit() else 0, free
+    return int(int(counted.get("anon", "0")) * FREE_SHARE) >> 20, free

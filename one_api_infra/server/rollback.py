@@ -44,7 +44,7 @@ def plan() -> None:
 def is_changed() -> bool:
     """Whether the schema is another than before the upgrade."""
     noted = _kept() / upgrade.SCHEMA_FILE
-    return not noted.exists() or noted.read_text() != schema.text()
+    return not noted.exists() or noted.read_text().strip() != schema.told()
 
 
 def _kept() -> Path:

@@ -1,6 +1,6 @@
 """The schema of One API's database, to know whether a release has changed it."""
 
-from one_api_infra.server import database, load
+from one_api_infra.server import database, one_api
 from one_api_infra.server.local import CommandError
 from one_api_infra.shared.database import MYSQL, SQLITE
 
@@ -17,11 +17,16 @@ POSTGRESQLS = (
 SECONDS = 60
 
 
-def text() -> str:
+def told() -> str:
     """The tables and columns, a line each; CommandError if the database does not tell them."""
+    return one_api.as_its_user("schema")
+
+
+def show() -> None:
+    """Print them, as One API's own user."""
     try:
-        with database.opened(load.url(), SECONDS) as (kind, query):
+        with database.opened(database.given().get(database.URL, ""), SECONDS) as (kind, query):
             rows = query(COLUMNS.get(kind, POSTGRESQLS))
     except Exception as error:  # each of the drivers has errors of its own
         raise CommandError(database.reason(error)) from None
-    return "".join(f"{name}: {text}\n" for name, text in rows)
+    print("".join(f"{name}: {text}\n" for name, text in rows), end="")

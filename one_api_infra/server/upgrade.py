@@ -42,7 +42,8 @@ from one_api_infra.shared.texts import LANGUAGE_VARIABLES, _, language
 from one_api_infra.shared.upgrade import Phase, Upgrade
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
-HANDED_SECONDS = 300.0  # for a start, a proof and a reload
+HANDED_SECONDS = 300.0  # for a proof and a reload
+MIGRATION_SECONDS = 1800  # of a large database; the release before serves meanwhile
 PAYMENT_SECONDS = 35.0  # nginx waits 30 s for the answer to a callback
 SETTLE_SECONDS = 3.0  # One API books a stream's price after its end
 SCHEMA_FILE = "schema.txt"
@@ -106,7 +107,8 @@ def _told(current: Upgrade) -> str:
 def begin(release: str) -> None:
     """Note that a release is to get what is new."""
     before = Path(paths.CURRENT).readlink().name
-    Path(paths.UPGRADE_FAILED).unlink(missing_ok=True)
+    for of_before in (paths.UPGRADE_FAILED, paths.DRAIN_NOW):
+        Path(of_before).unlink(missing_ok=True)
     files, asks = one_api.files_sum(), language()
     made = Upgrade(release, before, Phase.STARTING, time.time(), _boot(), files, language=asks)
     write(paths.UPGRADE, plain.write(made), 0o644)
@@ -115,6 +117,7 @@ def begin(release: str) -> None:
 def turn_back(current: Upgrade) -> None:
     """Let nginx go back to the old release, which has not ended yet."""
     must("systemctl", "stop", units.UPGRADE)
+    Path(paths.DRAIN_NOW).unlink(missing_ok=True)
     back = replace(current, release=current.before, before=current.release, language=language())
     _link(back)
     _save(back, Phase.RETURNING)
@@ -166,6 +169,8 @@ def _is_awaited(current: Upgrade) -> bool:
 def _wait(is_enough: Callable[[Upgrade], bool]) -> None:
     until = time.monotonic() + HANDED_SECONDS
     while (current := under_way()) and not is_enough(current):
+        if current.phase == Phase.STARTING:
+            until = time.monotonic() + HANDED_SECONDS
         if time.monotonic() > until:
             raise CommandError(_("the upgrade hangs: `journalctl -u {unit}`", unit=units.UPGRADE))
         time.sleep(0.1)
@@ -194,7 +199,7 @@ def _keep_database(before: str, release: str, *, is_needed: bool) -> None:
         with dumped() as made:
             for name in (DATABASE_FILE, FACTS_FILE):
                 user_files.read(made / name, new / name)
-        write(new / SCHEMA_FILE, schema.text())
+        write(new / SCHEMA_FILE, schema.told())
     except (CommandError, OSError) as error:
         shutil.rmtree(new)
         if is_needed and not load.url():
@@ -228,21 +233,12 @@ def keep_after(folder: Path) -> Path:
     return aside
 
 
-def _as_one_api() -> list[str]:
-    """The words before a command that makes it One API's user's, who knows the database's URL."""
-    words = ["systemd-run", "--quiet", "--wait", "--collect", "--pipe"]
-    words += [f"--property=User={one_api.USER}", "--property=PrivateTmp=yes"]
-    if Path(paths.GIVEN).exists():
-        words.append(f"--property=LoadCredential=given.env:{paths.GIVEN}")
-    return words
-
-
 @contextlib.contextmanager
 def dumped() -> Iterator[Path]:
     """The folder of a copy of the database, which stays only for a backup to read it."""
     must("install", "-d", "-o", one_api.USER, "-g", one_api.USER, "-m", "700", paths.DUMP)
     try:
-        must(*_as_one_api(), *paths.agent("dump").split())
+        one_api.as_its_user("dump")
         yield Path(paths.DUMP)
     finally:
         if not site().backup:
@@ -296,7 +292,8 @@ def _start(current: Upgrade) -> None:
     run("systemctl", "reset-failed", units.SECOND)
     code, words = run("systemctl", "restart", units.SECOND)
     port = site().one_api_second_port
-    problem = one_api.failure(words, units.SECOND) if code else one_api.wait(units.SECOND, port)
+    problem = one_api.failure(words, units.SECOND) if code else None
+    problem = problem or one_api.wait(units.SECOND, port, MIGRATION_SECONDS)
     if problem := problem or release_proof.refused(port, site().one_api_port):
         _give_up(f"{_not_let_serve(current)}\n{problem}")
     _save(current, Phase.HANDING)
@@ -307,7 +304,7 @@ def _not_let_serve(current: Upgrade) -> str:
               release=current.release, before=current.before)]  # fmt: skip
     folder = kept(current.before, current.release)
     with contextlib.suppress(OSError, CommandError):
-        if (folder / SCHEMA_FILE).read_text() != schema.text():
+        if (folder / SCHEMA_FILE).read_text().strip() != schema.told():
             told.append(_("It has changed the database's tables; the copy from before is in"
                           " {path}.", path=folder))  # fmt: skip
     return "\n".join(told)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 PROXY = "/usr/lib/systemd/systemd-socket-proxyd"
 BACKLOG = 4096
+HANDLES = 6  # of a connection: two sockets, two pipes
 FIRST_HANDED = 3  # sd_listen_fds(3)
 
 
@@ -26,9 +27,12 @@ class Room:
     def lead_to(self, port: int) -> None:
         """Let all in, to a port of this host; who has gone does not keep the program alive."""
         handle = self.listener.fileno()
-        script = f'exec {FIRST_HANDED}<&{handle}; LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"'
+        # Of its own the proxy refuses the 257th.
+        script = f"ulimit -S -n {BACKLOG * HANDLES} 2>/dev/null; exec {FIRST_HANDED}<&{handle};"
+        script += ' LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"'
+        options = ["--exit-idle-time=10s", f"--connections-max={BACKLOG}"]
         subprocess.Popen(
-            ["sh", "-c", script, "sh", PROXY, "--exit-idle-time=10s", f"127.0.0.1:{port}"],
+            ["sh", "-c", script, "sh", PROXY, *options, f"127.0.0.1:{port}"],
             pass_fds=(handle,),
             env={**os.environ},
         )

@@ -11,6 +11,7 @@ LEAST_CALLBACKS = 2
 LEAST_TIMED = 50  # requests of which a delay can be told
 DELAY_SECONDS = 0.2  # a shorter one is nobody's complaint
 SHARE_TIMED = 0.9
+ASLEEP = 500
 
 
 @dataclass(frozen=True)
@@ -67,14 +68,16 @@ def requests(lines: Iterable[str]) -> Iterator[Request]:
             continue
 
 
-def callbacks(lines: Iterable[str]) -> Iterator[Request]:
-    """The callback log's."""
+def callbacks(lines: Iterable[str], *, sleeps: bool = False) -> Iterator[Request]:
+    """The callback log's; ``sleeps`` as ``Edition.callbacks_sleep``: then a 500 says nothing."""
     for line in lines:
         try:
             told = json.loads(line)
-            yield Request(float(told["at"]), float(told["seconds"]), int(told["status"]))
+            found = Request(float(told["at"]), float(told["seconds"]), int(told["status"]))
         except (ValueError, KeyError, TypeError):
             continue
+        if not (sleeps and found.status == ASLEEP):
+            yield found
 
 
 def traffic(asked: Iterable[Request], called: Iterable[Request], window: Window) -> Traffic:

@@ -307,6 +307,8 @@ FAULTS: list[tuple[Observation, str]] = [
     (server(callback_log={"probes": []}), "callback_log.has_probe"),
     (server(renewal={"is_active": False}), "certificate.timer"),
     (server(renewal={"result": "exit-code"}), "certificate.renewal"),
+    (server(renewal={"last": {"at": NOW, "reason": "closed", "words": "x"}}),
+     "certificate.renewal"),
     (server(renewal={"ran": NOW - 2 * DAY}), "certificate.renewal"),
     (server(renewal={"hook": {"ok": False, "message": "x", "can_run": True}}),
      "certificate.hook"),

@@ -37,6 +37,12 @@ def test_a_callback_is_read() -> None:
     assert found == Request(1764365947.25, 0.01, 502)
 
 
+def test_a_callback_that_sleeps_says_nothing() -> None:
+    lines = [json.dumps({"at": 1.0, "seconds": 0, "status": each}) for each in (500, 502)]
+    assert [each.status for each in watch.callbacks(lines, sleeps=True)] == [502]
+    assert [each.status for each in watch.callbacks(lines)] == [500, 502]
+
+
 def test_what_began_before_a_window_is_not_of_it() -> None:
     asked = [Request(100.5, 1.0, 200), Request(102.0, 1.0, 500), Request(103.5, 1.0, 500)]
     found = watch.traffic(asked, [], Window(100.0, 103.0))
