@@ -49,10 +49,13 @@ def _account(observation: Observation) -> Finding:
     account = observed(observation.on_server.acme_account)
     if not account:
         return Skip(_("the ACME account is not known"))
+    allowed = set(observation.target.ca_identities)
     for each in observation.caa:
-        bound = [value for _f, tag, value in each.records if tag.lower() == "issue"
-                 and "accounturi=" in value.replace(" ", "")]  # fmt: skip
-        if bound and not any(account in value for value in bound):
+        ours = [value for _f, tag, value in each.records
+                if tag.lower() == "issue"
+                and value.partition(";")[0].strip() in allowed]  # fmt: skip
+        is_bound = all("accounturi=" in value.replace(" ", "") for value in ours)
+        if ours and is_bound and not any(account in value for value in ours):
             values = {"at": each.at, "account": account}
             return Found("other", _caa_shown(each), values)
     return None

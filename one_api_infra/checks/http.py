@@ -104,6 +104,7 @@ CHECKS = (
             filing.ID,
             "certificate.is_served",
             cdn.ID,
+            "system.disk",  # nginx refuses callbacks that could not be recorded
         ),
         {
             "no_answer": Fault(

@@ -41,7 +41,7 @@ def named(remedy: str, inventory: str) -> str:
 
     Where that is no file of a checkout, there are no ``deploys/`` beside it either.
     """
-    if not inventory.startswith("/"):
+    if not inventory.startswith(("/", "./")):
         return remedy.replace(f"pyinfra {INVENTORY} ", f"pyinfra {inventory} ")
     return PYINFRA.sub(lambda match: _installed(inventory, match[1]), remedy)
 

@@ -61,19 +61,33 @@ CIPHERS = (
 )
 ROOTS = "/etc/ssl/certs/ca-certificates.crt"
 CURVES = "X25519:prime256v1:secp384r1"
+# What nginx.conf holds itself, or includes from elsewhere, where that is a site.
+_ELSEWHERE = (
+    "$(cd /etc/nginx && for f in nginx.conf $(sed 's/#.*//' nginx.conf | tr ';{' '\\n\\n' |"
+    " sed -n 's/^[[:space:]]*include[[:space:]]*//p'); do"
+    " case $f in *conf.d/*|*sites-enabled/*|*modules-enabled/*) continue;; esac;"
+    " sed 's/#.*//' $f 2>/dev/null | grep -qE '(^|[{;[:space:]])(listen|server_name)[[:space:]]' &&"
+    " readlink -f $f; done)"
+)
 FOREIGN = (
-    "for f in /etc/nginx/sites-enabled/* /etc/nginx/conf.d/*.conf; do case $f in"
+    "for f in /etc/nginx/sites-enabled/* /etc/nginx/conf.d/*.conf"
+    f" {_ELSEWHERE}; do case $f in"
     " */one-api.conf) continue;; esac; [ -f $f ] || continue;"
     " if [ $f = /etc/nginx/sites-enabled/default ] && dpkg-query -W -f='${Conffiles}\\n'"
     " nginx-common | grep -q \"sites-available/default $(md5sum <$f | cut -d' ' -f1)\";"
     ' then continue; fi; echo "file $f";'
     " sed 's/#.*//' $f | grep -oE 'default_server|server_name[^;]*|listen[^;]*' | sort -u; done"
 )
-# Twice nginx would not start with it.
-NAMES_HASH = (
-    "grep -RslE '^\\s*server_names_hash_bucket_size' /etc/nginx --exclude-dir=one-api"
-    " --exclude-dir=one-api.d --exclude-dir='*-available'"
+# With one of these twice in a context nginx would not start: the admin's own stay.
+ONCE = (
+    *("server_names_hash_bucket_size", "client_header_timeout", "client_body_timeout"),
+    *("keepalive_min_timeout", "worker_rlimit_nofile", "worker_shutdown_timeout"),
 )
+SET_ELSEWHERE = (
+    f"grep -RshoE '^\\s*({'|'.join(ONCE)})\\b' /etc/nginx --exclude-dir=one-api"
+    " --exclude-dir=one-api.d --exclude-dir='*-available' | sort -u"
+)
+LOOPBACK = re.compile(r"listen\s+127\.0\.0\.1(?::(?:80|443))?(?:\s|$)")
 CONF_OWNER = (
     "if [ ! -s /etc/nginx/nginx.conf ] ||"
     " head -n 1 /etc/nginx/nginx.conf | grep -q one-api-infra; then echo ours;"
@@ -107,7 +121,8 @@ class Features:
     ipv6: bool
     default_server: bool
     owns_conf: bool
-    names_hash: bool
+    loopback: bool
+    set_elsewhere: frozenset[str]
     njs: bool
     served: Certificate | None
     former: tuple[Certificate, ...]
@@ -126,8 +141,12 @@ class Features:
             ipv6=snapshot.probe("ipv6") != "no",
             # Not beside other sites: one of them may be the default server implicitly.
             default_server=not foreign,
+            # An address with listeners of its own is none of those that listen at any.
+            loopback=bool(site.proxy_protocol) or any(map(LOOPBACK.match, foreign)),
             owns_conf=mine,
-            names_hash=not snapshot.probe("nginx_names_hash"),
+            set_elsewhere=frozenset(
+                line.strip() for line in snapshot.probes.get("nginx_set_elsewhere", ())
+            ),
             # Without njs the log has the answer's size, not its bytes.
             njs=NJS_MODULE in snapshot.paths,
             served=(now_served := served(site, snapshot)),
@@ -182,7 +201,8 @@ def parts(site: Site, features: Features, handed_to: str = "") -> dict[str, str]
         "origin": site.origin,
         "tls": _tls(site, features.served),
         "ipv6": features.ipv6,
-        "names_hash": features.names_hash,
+        "loopback": features.loopback,
+        "set_elsewhere": features.set_elsewhere,
         "default_server": features.default_server,
         "http2_directive": features.version >= (1, 25, 1),
         "keepalive_min_timeout": features.version >= (1, 27, 4),
@@ -368,7 +388,7 @@ def concern(_site: Site) -> Concern:
                 "nginx_version": "nginx -V",
                 "logs": f"stat -c '%U %G %a' {paths.CALLBACK_LOG} {paths.ACCESS_LOG}",
                 "nginx_foreign": FOREIGN,
-                "nginx_names_hash": NAMES_HASH,
+                "nginx_set_elsewhere": SET_ELSEWHERE,
                 "nginx_conf_owner": f"[ ! -e {CONF} ] || {CONF_OWNER}",
                 "nginx_loaded": f"cat {paths.NGINX_LOADED} && {paths.NGINX_SUM}",
                 "ipv6": "[ -e /proc/net/if_inet6 ] || echo no",

@@ -24,7 +24,8 @@ ARCHITECTURES = {"amd64", "arm64"}
 FREE_MIB = 1024
 # With an address nginx asks it before all that listen at any; 127.x is nobody's way here.
 LISTEN = re.compile(
-    r"listen\s+((?!0\.0\.0\.0|127\.)[0-9.]+|\[(?!::1?\])[0-9a-fA-F:]+\]):(?:80|443)\b"
+    r"listen\s+((?!0\.0\.0\.0|127\.)[0-9]+(?:\.[0-9]+){3}|\[(?!::1?\])[0-9a-fA-F:]+\])"
+    r"(?::(?:80|443)\b|(?=\s|$))"
 )
 ADDRESSES = "ip -o addr show scope global"
 

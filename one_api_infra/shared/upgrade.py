@@ -63,9 +63,11 @@ def upstream(port: int, *, payments: int = 0, fallback: int = 0) -> str:
     request goes to ``fallback``; a payment does not, since its gateway calls again.
     """
     second = f"    server 127.0.0.1:{fallback} backup;\n" if fallback else ""
+    # Else one failure sends all that is new to the old one for ten seconds.
+    stays = " max_fails=0" if fallback else ""
     return (
         # An address: a name would be looked up at the start, and "localhost" is ::1 first.
-        f"upstream one_api {{\n    server 127.0.0.1:{port};\n{second}    keepalive 64;\n}}\n"
+        f"upstream one_api {{\n    server 127.0.0.1:{port}{stays};\n{second}    keepalive 64;\n}}\n"
         # Not kept open: a connection is a payment under way.
         f"upstream one_api_payments {{\n    server 127.0.0.1:{payments or port};\n}}\n"
     )

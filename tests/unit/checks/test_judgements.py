@@ -301,3 +301,25 @@ def test_a_certificate_that_somebody_else_manages_is_not_ours_to_obtain(
         if each.level is Level.TLS and each.state in {State.FAILED, State.WARNING}:
             assert "deploys/certificate.py" not in each.remedy, (identity, each)
             assert "one-api-certificate" not in each.remedy, (identity, each)
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        ("letsencrypt.org", "pki.goog; accounturi=https://pki/acct/9"),
+        (
+            "letsencrypt.org; accounturi=https://ca/acct/1",
+            "letsencrypt.org; accounturi=https://x/2",
+        ),
+        ("letsencrypt.org", "letsencrypt.org; accounturi=https://x/2"),
+    ],
+)
+def test_an_account_is_bound_by_our_cas_records_alone(records: tuple[str, ...]) -> None:
+    made = Caa(DOMAIN, DOMAIN, tuple((0, "issue", each) for each in records))
+    assert verdict(replace(SOUND, caa=(made,)), "dns.caa_account").state is State.OK
+
+
+def test_a_profile_that_was_wished_is_no_fault() -> None:
+    """Without it in certbot's notes the deploy would obtain the certificate anew."""
+    notes = {"authenticator": "webroot", "required_profile": "shortlived"}
+    assert verdict(server(renewal={"notes": notes}), "certificate.notes").state is State.OK

@@ -74,4 +74,11 @@ def test_only_where_they_have_to_wait() -> None:
     done_hub = parts(look(TRIXIE, certificate()), edition="done-hub")
     assert done_hub["callbacks.conf"].count("limit_conn one_api_order_now 1;") == 2
     assert done_hub["site.conf"].count("limit_conn one_api_order_now 1;") == 2
+    # Before the order's, whose zone a stranger could fill; what is sent again comes from nobody.
+    now = "limit_conn one_api_callback_now 64;"
+    assert done_hub["callbacks.conf"].count(now) == 2
+    assert done_hub["callbacks.conf"].index(now) < done_hub["callbacks.conf"].index(
+        "one_api_order_now"
+    )
+    assert now not in done_hub["site.conf"]
     assert "listen 127.0.0.1:8413;" in done_hub["site.conf"]

@@ -1,13 +1,16 @@
 """nginx' configuration: by version, by certificate, one domain in all of it."""
 
 import json
+import re
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from one_api_infra.desired import nginx
 from one_api_infra.desired.snapshot import Snapshot
-from one_api_infra.shared import nginx_release, plain
+from one_api_infra.shared import editions, nginx_release, plain
 from one_api_infra.shared.editions import EDITIONS
 from one_api_infra.shared.state import State
 from tests.unit.examples import NOW, certificate, site
@@ -73,12 +76,65 @@ def test_others_keep_their_configuration() -> None:
     assert configuration["absent"] == []
 
 
-def test_long_name_needs_a_hash_of_its_own_once() -> None:
-    text = nginx.parts(site(), nginx.Features.of(site(), Snapshot()))["http.conf"]
-    assert "server_names_hash_bucket_size" in text
-    others = Snapshot(probes={"nginx_names_hash": ("/etc/nginx/nginx.conf",)})
-    text = nginx.parts(site(), nginx.Features.of(site(), others))["http.conf"]
-    assert "server_names_hash_bucket_size" not in text
+@pytest.mark.parametrize("name", nginx.ONCE)
+def test_what_may_stand_once_is_the_admins_own(name: str) -> None:
+    """nginx does not start with it twice."""
+    for known, ours in (((), 1), ((f"    {name}",), 0)):
+        made = parts(look(FORKY, nginx_set_elsewhere=known))
+        assert len(re.findall(rf"(?m)^{name} ", made["http.conf"] + made["main.conf"])) == ours
+
+
+@pytest.mark.parametrize(
+    ("found", "serves"),
+    [("listen 127.0.0.1", True), ("listen 127.0.0.1:80", True), ("listen 127.0.0.1:443 ssl", True),
+     ("listen 127.0.0.1:8080", False), ("listen 80", False)],
+)  # fmt: skip
+def test_an_address_with_listeners_of_its_own_has_ours_too(found: str, *, serves: bool) -> None:
+    foreign = ("file /etc/nginx/conf.d/status.conf", found)
+    made = parts(look(TRIXIE, certificate(), nginx_foreign=foreign))
+    assert ("listen 127.0.0.1:80;" in made["site.conf"]) is serves
+    assert ("listen 127.0.0.1:443 ssl;" in made["site.conf"]) is serves
+
+
+CONF = """user www-data;
+include /etc/nginx/modules-enabled/*.conf;
+http {
+    include /etc/nginx/mime.types;
+    # listen 80;
+    include /etc/nginx/conf.d/*.conf; include /etc/nginx/sites-enabled/*;
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ("http {", []),
+        ("http { server { listen 81; }", ["file /etc/nginx/nginx.conf", "listen 81"]),
+        ("http { include vhosts/*.conf;", ["file /etc/nginx/vhosts/shop.conf", "listen 127.0.0.1"]),
+    ],
+)
+def test_sites_are_found_wherever_nginx_conf_has_them(
+    tmp_path: Path, changed: str, told: list[str]
+) -> None:
+    for name in ("sites-enabled", "conf.d", "vhosts"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "nginx.conf").write_text(CONF.replace("http {", changed))
+    (tmp_path / "mime.types").write_text("types { text/html html; }")
+    (tmp_path / "conf.d/one-api.conf").write_text("listen 80;")
+    (tmp_path / "vhosts/shop.conf").write_text("server { listen 127.0.0.1; }")
+    script = nginx.FOREIGN.replace("/etc/nginx", str(tmp_path))
+    found = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout
+    assert found.replace(str(tmp_path), "/etc/nginx").splitlines() == told
+
+
+def test_orders_are_limited_by_address() -> None:
+    for edition in ("one-hub", "new-api", "done-hub"):
+        made = parts(look(TRIXIE, certificate()), edition=edition)
+        routes = editions.get(edition).order_routes
+        assert made["web.conf"].count("limit_req zone=one_api_checkout burst=30") == len(routes) > 0
+        assert "zone=one_api_checkout:10m" in made["http.conf"]
+    assert "one_api_checkout" not in "".join(parts(look(TRIXIE), edition="one-api").values())
 
 
 def test_release_is_named_by_its_content() -> None:
