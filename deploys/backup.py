@@ -2,7 +2,7 @@
 
 from pyinfra import host, local
 
-from one_api_infra.desired import backup
+from one_api_infra.desired import backup, installation
 from one_api_infra.desired.resources import Directory
 from one_api_infra.remote import operations, target
 from one_api_infra.shared import units
@@ -15,6 +15,11 @@ if target.is_first("agent"):
 if backup.is_wanted(site):
     if site.is_streamed and target.is_first("environment"):  # Litestream is part of it
         local.include("./environment.py")
+        operations.ended(
+            name=_("Packages and virtual environment are there"),
+            unit=units.INSTALLATION,
+            script=installation.wait_script(),
+        )
     operations.packages(
         name=_("Install what the backup needs"), names=lambda _snapshot: backup.packages(site)
     )

@@ -22,7 +22,7 @@ operations.command(
     name=_("Build the virtual environment"),
     script=system.venv_script(site),
     due=lambda snapshot: system.is_venv_due(site, snapshot),
-    follows=(paths.REQUIREMENTS,),
+    follows=(),
     keeps_files=True,
 )
 operations.command(

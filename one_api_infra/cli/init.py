@@ -94,7 +94,7 @@ def _names(domain: str, host: str) -> Iterable[str]:
     (found,) = dns.addresses([domain])
     if not found.addresses:
         yield _("{domain} has no address: make an A record with {host}", domain=domain, host=host)
-    elif address(host) not in found.addresses:
+    elif address(host, {}) not in found.addresses:
         shown = ", ".join(found.addresses)
         yield _("{domain} leads to {shown}, not to {host}", domain=domain, shown=shown, host=host)
 

@@ -110,8 +110,8 @@ def _follow(
         words = _("Changed on both servers, look at it yourself: {line}", line=line)
         click.secho(foreign.printable(words), fg="yellow", err=True)
     own, _error = Server(new, settings).run(preflight.ADDRESSES, SECONDS)
-    address = ssh.address(str(settings.get("ssh_hostname") or new))
-    left = (ssh.address(str(data.get("ssh_hostname") or old)), *Site.parse(data).public_addresses)
+    address = ssh.address(new, settings)
+    left = (ssh.address(old, data), *Site.parse(data).public_addresses)
     site = moves.where_dns_leads(Site.parse(settings), left)
     proxies = _wait_for_dns(site, (address, *preflight.addresses(own)))
     if not _hand_on(proxies, address, asks=asks):

@@ -36,6 +36,7 @@ def verify(inventory: Path, limit: str | None, junit_xml: Path | None, nagios: b
         hosts = {name: data for name, data in inventories.read(inventory) if name in names}
         for data in hosts.values():
             Site.parse(data)
+        made = connections.of(hosts)
     except ValidationError as error:
         if not nagios:
             raise
@@ -49,7 +50,7 @@ def verify(inventory: Path, limit: str | None, junit_xml: Path | None, nagios: b
     command += [f"--limit={limit}"] if limit else []
     command += [f"--junit-xml={junit_xml.resolve()}"] if junit_xml else []
     command += ["--nagios"] if nagios else []
-    connections.of(hosts).begin()  # while pytest is imported and the tests are collected
+    made.begin()  # while pytest is imported and the tests are collected
     os.environ.update(ALONE)
     import pytest  # noqa: PLC0415  # no other command needs it
 

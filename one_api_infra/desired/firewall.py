@@ -12,7 +12,9 @@ SSH_SOCKET = "ssh.socket"
 ROLLBACK = "one-api-firewall-rollback"
 ROLLBACK_SECONDS = 45
 LISTENER = re.compile(r'(?P<address>\S+):(?P<port>\d+)\s+\S+\s*(?:users:\(\("(?P<name>[^"]+)")?')
-CLIENT_PORTS = (68, 123, 546, 5353, 5355)  # DHCP, NTP as a client, names of the local link
+LOOPBACK = ("127.", "::1", "::ffff:127.")
+LINK_NAMES = 5355  # of the local link (LLMNR): systemd-resolved listens there on TCP too
+CLIENT_PORTS = (68, 123, 546, 5353, LINK_NAMES)  # DHCP, NTP as a client, names of the local link
 GUARD_PRIORITY = 31  # of the routing rule: after the kernel's "local", before any of the admin's
 EPHEMERAL = 32768  # Linux' first port for clients
 CANDIDATE = f"{paths.FIREWALL}.candidate"
@@ -26,7 +28,7 @@ def listeners(snapshot: Snapshot, protocol: str = "tcp") -> dict[int, str]:
     found: dict[int, str] = {}
     for line in snapshot.probes.get("listeners", ()):
         match = LISTENER.search(line.split(maxsplit=4)[-1]) if line.startswith(protocol) else None
-        if match and not match["address"].strip("[]").startswith(("127.", "::1")):
+        if match and not match["address"].strip("[]").startswith(LOOPBACK):
             found[int(match["port"])] = match["name"] or "?"
     return found
 
@@ -59,7 +61,7 @@ def closed(site: Site, snapshot: Snapshot) -> dict[str, str]:
     """
     if snapshot.is_active(units.FIREWALL):
         return {}
-    kept = {*ports(site, snapshot), *site.ports}
+    kept = {LINK_NAMES, *ports(site, snapshot), *site.ports}
     tcp = {str(port): name for port, name in listeners(snapshot).items() if port not in kept}
     kept_udp = {*CLIENT_PORTS, *site.open_udp_ports}
     udp = {f"{p}/udp": name for p, name in udp_listeners(snapshot).items() if p not in kept_udp}

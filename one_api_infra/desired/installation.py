@@ -77,7 +77,8 @@ def script(site: Site, snapshot: Snapshot) -> str:
     early = CERTBOT if site.certbot == "venv" else ""
     functions = [
         f"update() {{ {changes.update(UNTRANSLATED)}; }}",
-        f"environment() ( {system.venv_script(site, early)} )",
+        # nginx is what the certificate waits for longest.
+        f"environment() ( renice 10 $BASHPID >/dev/null; {system.venv_script(site, early)} )",
     ]
     command = shlex.quote("\n".join([*functions, *lines]))
     unit = f"--unit={units.INSTALLATION} --description='Packages and virtual environment'"

@@ -182,7 +182,8 @@ def _tunnel(name: Any, value: Any, path: str, *, lab: bool) -> Tunnel:
         remedy = _('write {"domain": "alice.dev.example.com", "key": "ssh-ed25519 …"}')
         raise refuse(path, _("a domain and a key"), remedy)
     domain = Domain.parse(value["domain"], f"{path}.domain", lab=lab)
-    return Tunnel(_tunnel_name(name, path), str(domain), _public_key(value["key"], f"{path}.key"))
+    key = value["key"].strip() if isinstance(value["key"], str) else value["key"]
+    return Tunnel(_tunnel_name(name, path), str(domain), _public_key(key, f"{path}.key"))
 
 
 def _lab_tunnels(value: Any, path: str) -> tuple[Tunnel, ...]:
@@ -214,7 +215,7 @@ _tunnel_name = matching(
     r"[a-z][a-z0-9-]{0,15}", "a name of at most 16 small letters and digits", "write it as alice"
 )
 _public_key = matching(
-    r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-\S+|sk-\S+) [A-Za-z0-9+/=]+( [\w.@+ -]*)?",
+    r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-\S+|sk-\S+) [A-Za-z0-9+/=]+( [^\x00-\x1f\x7f]*)?",
     "a public key of ssh",
     "copy the line of `cat ~/.ssh/id_ed25519.pub`; `ssh-keygen -t ed25519` makes one",
 )

@@ -2,6 +2,7 @@
 
 import shlex
 
+from one_api_infra.checks import remedy
 from one_api_infra.desired import render
 from one_api_infra.desired.resources import Concern, File, SnapshotSpec
 from one_api_infra.desired.site import Site
@@ -41,7 +42,8 @@ def files(site: Site) -> tuple[File, ...]:
 
 def _quoted(site: Site, message: str) -> str:
     text = translations(site.language).gettext(message)
-    return shlex.quote(text.format(domain=site.domain, minutes=SILENT_MINUTES))
+    told = text.format(domain=site.domain, minutes=SILENT_MINUTES)
+    return shlex.quote(remedy.named(told, site.inventory))
 
 
 def removal() -> str:

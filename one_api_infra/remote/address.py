@@ -7,4 +7,4 @@ from one_api_infra.remote import ssh
 
 def of(host: Host) -> str:
     """The IP address that ssh connects to; the name itself where it cannot be looked up here."""
-    return ssh.address(host.data.get("ssh_hostname") or host.name)
+    return ssh.address(host.name, host.data.dict())

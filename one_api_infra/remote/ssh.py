@@ -11,6 +11,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ SUDO_PASSWORD = "ONE_API_INFRA_SUDO_PASSWORD"  # noqa: S105  # the variable's na
 # Makes an executable that tells sudo its password, which stands in no argument.
 ASKPASS = 'umask 077; f=$(mktemp "${XDG_RUNTIME_DIR:-/tmp}/askpass.XXXXXXXXXX") && '
 ASKPASS += 'cat >"$f" && chmod 700 "$f" && echo "$f"'
+ASKPASS = f"exec sh -c {shlex.quote(ASKPASS)}"  # the user's own shell may be no sh
 # As pyinfra does it: what was never seen is believed, what has changed is not.
 OWN = "~/.ssh/config"  # pyinfra reads it too
 HOST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -106,20 +108,22 @@ def askpass(answer: str) -> str:
     return f"#!/bin/sh\nprintf '%s\\n' {shlex.quote(answer)}\n"
 
 
-def address(name: str) -> str:
-    """The IP address of a name, or the name itself where it cannot be looked up here."""
-    for known in (str, _alias):
+def address(name: str, data: Mapping[str, Any]) -> str:
+    """The IP address of a host, or its name where it cannot be looked up here."""
+    known = str(data.get("ssh_hostname") or name)
+    for found_by in (str, partial(_alias, data.get("ssh_config_file") or "")):
         with contextlib.suppress(OSError):
-            found = socket.getaddrinfo(known(name), None, proto=socket.IPPROTO_TCP)
+            found = socket.getaddrinfo(found_by(known), None, proto=socket.IPPROTO_TCP)
             return str(found[0][4][0])
-    return name
+    return known
 
 
-def _alias(name: str) -> str:
-    """What ``~/.ssh/config`` says of a name that cannot be looked up."""
+def _alias(configuration: str, name: str) -> str:
+    """What ssh's configuration (else ``~/.ssh/config``) says of a name that has no address."""
     if not HOST_NAME.fullmatch(name) or shutil.which("ssh") is None:
         return name
-    told, _error = _output(["ssh", "-G", name], CONNECT_SECONDS, "")
+    given = ("-F", str(Path(configuration).expanduser())) if configuration else ()
+    told, _error = _output(["ssh", *given, "-G", name], CONNECT_SECONDS, "")
     found = re.search(r"^hostname (\S+)$", told, re.MULTILINE)
     return found[1] if found else name
 
@@ -198,10 +202,9 @@ class Server:
 def as_root(command: str) -> str:
     """The command by sudo, whose password, if it wants one, is the first line of the input."""
     quoted = shlex.quote(command)
-    return (
-        f"if sudo -n true 2>/dev/null; then exec sudo -n sh -c {quoted};"
-        f" else exec sudo -S -p '' sh -c {quoted}; fi"
-    )
+    script = f"if sudo -n true 2>/dev/null; then exec sudo -n sh -c {quoted};"
+    script += f" else exec sudo -S -p '' sh -c {quoted}; fi"
+    return f"exec sh -c {shlex.quote(script)}"  # the user's own shell may be no sh
 
 
 def password(data: Mapping[str, Any]) -> str:

@@ -27,7 +27,7 @@ def observe(name: str, data: Mapping[str, Any], inventory: str = INVENTORY) -> O
         connected = beside.submit(ssh.connect, server.configuration, name)
         here = beside.submit(server.run, "hostname -I", SECONDS)
         observation = gather(target.of_settings(site.public()), ask(server, connected))
-    connected_to = address(data.get("ssh_hostname") or name)
+    connected_to = address(name, data)
     told, _error = here.result()
     # Without the server's word its IPv6 address is not known, and nothing can be "elsewhere".
     addresses = (connected_to, *told.split()) if told else ()

@@ -165,7 +165,7 @@ def _host(item: pytest.Item) -> str:
 
 
 def _wire(name: str, data: Mapping[str, Any], *, foresee: bool) -> Wire:
-    wire = Wire(Site.parse(data), direct=ssh.address(data.get("ssh_hostname") or name))
+    wire = Wire(Site.parse(data), direct=ssh.address(name, data))
     if foresee:
         wire.foresee()
     return wire

@@ -35,7 +35,7 @@ def verdicts(host: Host, data: Mapping[str, Any]) -> dict[str, Verdict]:
         here = beside.submit(host.check_output, "hostname -I")
         settings = Site.parse(data).public()
         seen = gather(target.of_settings(settings), ask_server)
-    connected_to = address(data.get("ssh_hostname") or host.backend.get_hostname())
+    connected_to = address(host.backend.get_hostname(), data)
     known = target.of_settings(settings, (connected_to, *here.result().split()))
     return {each.id: each for each in catalogue.judge(replace(seen, target=known))}
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+import pytest
+
 from one_api_infra.desired import firewall
 from one_api_infra.desired.snapshot import Snapshot
 from tests.unit.desired.test_preflight import SOUND
@@ -41,3 +43,14 @@ def test_rules_of_a_blank_look_do_not_lock_out() -> None:
 def test_candidate_becomes_the_rules_only_when_confirmed() -> None:
     assert f"mv -fT {firewall.CANDIDATE}" not in firewall.apply_script()
     assert f"mv -fT {firewall.CANDIDATE}" in firewall.confirm_script()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'tcp LISTEN 0 4096 0.0.0.0:5355 0.0.0.0:* users:(("systemd-resolve",pid=5,fd=12))',
+        'tcp LISTEN 0 4096 [::ffff:127.0.0.1]:9200 *:* users:(("java",pid=5,fd=12))',
+    ],
+)
+def test_what_is_nobodys_server_is_not_told(line: str) -> None:
+    assert firewall.closed(site(), snapshot(line)) == {}
