@@ -168,6 +168,14 @@ class Site:
         return (*former, *proxies.networks(self.trusted_proxies))
 
     @property
+    def file_name(self) -> str:
+        """The inventory as the server names it: of one elsewhere its name alone, since each of two
+        who deploy has it in a place of its own.
+        """
+        is_elsewhere = self.inventory.startswith("/")
+        return f"./{self.inventory.rpartition('/')[2]}" if is_elsewhere else self.inventory
+
+    @property
     def is_streamed(self) -> bool:
         """Whether SQLite's changes are streamed: wished, and a repository takes them."""
         takes = any(stream.carrier(each.reveal()) for each in self.backup)

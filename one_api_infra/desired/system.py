@@ -4,7 +4,6 @@ import hashlib
 import shlex
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from one_api_infra.checks import catalogue
@@ -87,19 +86,9 @@ def agent_files(site: Site) -> tuple[File, ...]:
         requirements(site),
         certbot_requirements(site),
         _agent(),
-        _site(site),
+        File(paths.SITE, plain.write(replace(site.public(), inventory=site.file_name)).encode()),
         *_roots(site),
     )
-
-
-def _site(site: Site) -> File:
-    """The settings; of an inventory elsewhere its name alone, since each of two who deploy has it
-    in a place of its own.
-    """
-    told = site.public()
-    if told.inventory.startswith("/"):
-        told = replace(told, inventory=f"./{Path(told.inventory).name}")
-    return File(paths.SITE, plain.write(told).encode())
 
 
 def _roots(site: Site) -> list[File]:

@@ -43,7 +43,7 @@ def files(site: Site) -> tuple[File, ...]:
 def _quoted(site: Site, message: str) -> str:
     text = translations(site.language).gettext(message)
     told = text.format(domain=site.domain, minutes=SILENT_MINUTES)
-    return shlex.quote(remedy.named(told, site.inventory))
+    return shlex.quote(remedy.named(told, site.file_name))
 
 
 def removal() -> str:

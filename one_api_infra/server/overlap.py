@@ -45,7 +45,8 @@ def _memory() -> tuple[int, int]:
     """
     group = run("systemctl", "show", "-P", "ControlGroup", units.ONE_API)[1]
     stat = Path(f"/sys/fs/cgroup{group}/memory.stat")
-    counted = dict(line.split() for line in stat.read_text().splitlines()) if group else {}
+    text = stat.read_text() if group and stat.exists() else ""
+    counted = dict(line.split() for line in text.splitlines())
     words = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
     free = int(words["MemAvailable"].split()[0]) >> 10
     return int(int(counted.get("anon", "0")) * FREE_SHARE) >> 20, free

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from one_api_infra.desired import system, zipapp
+from one_api_infra.desired import manifest, system, watchdog, zipapp
+from one_api_infra.desired.site import Site
 from one_api_infra.desired.snapshot import Snapshot
 from one_api_infra.shared import paths
-from tests.unit.examples import site
+from tests.unit.examples import SETTINGS, site
 
 
 @pytest.mark.parametrize(
@@ -51,3 +52,15 @@ def test_bytecode_of_another_agent_or_older_than_its_python_is_not_taken(tmp_pat
     assert not is_compiled(named, 9, 10)
     assert not is_compiled(named, 0, -10)
     assert not is_compiled("one-api-infra.00000000.cpython-313.0.pyz", 9, -10)
+
+
+def test_two_who_deploy_from_folders_of_their_own_write_the_same() -> None:
+    """Else each would undo the other's, and no plan would be empty."""
+    settings = SETTINGS | {"alert_urls": ["mailto://user:pass@example.com"]}
+    one, other = (
+        Site.parse(settings, f"{folder}/inventory.py") for folder in ("/home/a/ops", "/srv/ci")
+    )
+    assert system.agent_files(one) == system.agent_files(other)
+    assert watchdog.files(one) == watchdog.files(other)
+    assert manifest.manifest(one) == manifest.manifest(other)
+    assert b"one-api-infra deploy ./inventory.py" in watchdog.files(one)[0].data
