@@ -83,7 +83,7 @@ hosts = [
             # "redis_url": os.environ["ONE_API_INFRA_REDIS_URL"],
             #
             # --- The server -------------------------------------------------------------------
-            # "connections_per_address": 512,          # at a time, to 80 and 443
+            # "connections_per_address": 512,          # at a time, to 80 and 443; orders: an eighth
             # "open_ports": [8443, "51820/udp"],       # beside ssh, 80 and 443
             # "public_addresses": [],                  # if DNS names an address of a NAT
             # A CDN or load balancer that stands before "domain" (docs/server.md): its networks, a

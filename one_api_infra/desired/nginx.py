@@ -48,6 +48,7 @@ BACKLOG = 4096  # the kernel allows no more (net.core.somaxconn)
 # The largest request that a group of routes takes.
 BODY_LIMITS = {"callback": "64k", "login": "64k", "web": "32m", "relay": "128m"}
 CALLBACK_RATE, CALLBACK_BURST = 20, 200  # of an address, in a second and at once
+LEAST_ORDERS = 10
 LOGIN_ROUTES = (
     "/api/user/login",
     "/api/user/register",
@@ -63,8 +64,8 @@ ROOTS = "/etc/ssl/certs/ca-certificates.crt"
 CURVES = "X25519:prime256v1:secp384r1"
 # What nginx.conf holds itself, or includes from elsewhere, where that is a site.
 _ELSEWHERE = (
-    "$(cd /etc/nginx && for f in nginx.conf $(sed 's/#.*//' nginx.conf | tr ';{' '\\n\\n' |"
-    " sed -n 's/^[[:space:]]*include[[:space:]]*//p'); do"
+    "$(cd /etc/nginx && for f in nginx.conf $(sed 's/#.*//' nginx.conf 2>/dev/null |"
+    " tr ';{' '\\n\\n' | sed -n 's/^[[:space:]]*include[[:space:]]*//p'); do"
     " case $f in *conf.d/*|*sites-enabled/*|*modules-enabled/*) continue;; esac;"
     " sed 's/#.*//' $f 2>/dev/null | grep -qE '(^|[{;[:space:]])(listen|server_name)[[:space:]]' &&"
     " readlink -f $f; done)"
@@ -216,6 +217,7 @@ def parts(site: Site, features: Features, handed_to: str = "") -> dict[str, str]
         "disk_full": paths.DISK_FULL,
         "callback_rate": CALLBACK_RATE,
         "callback_burst": CALLBACK_BURST,
+        "orders": orders_a_minute(site),
         "callback_routes": edition.callback_routes,
         "callback_headers": callback.HEADERS,
         "order_parameter": edition.order_parameter,
@@ -233,6 +235,15 @@ def parts(site: Site, features: Features, handed_to: str = "") -> dict[str, str]
     made = {name: render.text(f"{LINK}/{name}", **values) for name in names}
     way = upgrade.upstream(move.GATE_PORT) if handed_to else features.upstream
     return made | {upgrade.PART: way}
+
+
+def orders_a_minute(site: Site) -> int:
+    """How many orders an address may make, in a minute and at once.
+
+    What 64 a minute leave unpaid for three hours One Hub's own limit lets the callback service
+    read; where many customers come from one address, the admin has said so.
+    """
+    return max(site.connections_per_address // 8, LEAST_ORDERS)
 
 
 def _workers(site: Site) -> dict[str, object]:

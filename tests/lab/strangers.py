@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import selectors
 import socket
+import ssl
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -29,13 +30,18 @@ def addresses(lab: Lab, count: int) -> Iterator[list[str]]:
 
 
 class Stranger:
-    """Somebody at ``source`` who calls the site's port 80, over one connection."""
+    """Somebody at ``source`` who calls the site's port 80, or 443, over one connection."""
 
-    def __init__(self, site: LabSite, source: str) -> None:
+    def __init__(self, site: LabSite, source: str, *, tls: bool = False) -> None:
         self.host = site.domain
+        port = 443 if tls else 80
         self.way = http.client.HTTPConnection(
-            site.host.address, 80, timeout=5, source_address=(source, 0)
+            site.host.address, port, timeout=5, source_address=(source, 0)
         )
+        if tls:
+            self.way.connect()
+            context = ssl.create_default_context(cafile=str(site.lab.ca.issuer))
+            self.way.sock = context.wrap_socket(self.way.sock, server_hostname=self.host)
 
     def call(
         self,

@@ -4,11 +4,12 @@ import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from urllib.parse import urlencode
 
 import pytest
 
-from one_api_infra.lab import epay
+from one_api_infra.lab import epay, process
 from one_api_infra.lab.gateway import Gateway, Reply
 from one_api_infra.lab.lab import Lab
 from tests.lab import ledgers, logins, payments, real, streams
@@ -33,7 +34,8 @@ def become(site: LabSite, edition: str) -> None:
     """One changed setting; and the program, which has no release that could be fetched here."""
     is_real = real.edition() == "done-hub" and BINARIES[edition] in os.environ
     program = os.environ[BINARIES[edition]] if is_real else str(site.lab.stand_in)
-    site.inventory(edition=edition, artifact=program)
+    # Hundreds of orders come from here.
+    site.inventory(edition=edition, artifact=program, connections_per_address=8000)
     site.converge()
 
 
@@ -98,7 +100,12 @@ def _settle(site: LabSite, gateway: Gateway) -> None:
     """Orders of before, paid and credited."""
     for _each in range(SETTLED):
         order = payments.create_order(site, gateway, 1)
-        assert site.notified(gateway, order["notify_url"], order).is_accepted
+        # nginx takes twenty a second from an address.
+        process.wait_until(partial(_is_taken, site, gateway, order), 20, "the callback's turn")
+
+
+def _is_taken(site: LabSite, gateway: Gateway, order: dict[str, str]) -> bool:
+    return site.notified(gateway, order["notify_url"], order).is_accepted
 
 
 def _orders(site: LabSite) -> dict[str, int]:

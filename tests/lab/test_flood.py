@@ -42,6 +42,14 @@ def sources(flooded: LabSite) -> Iterator[list[str]]:
         yield made
 
 
+def test_orders_are_limited_by_address(flooded: LabSite, sources: list[str]) -> None:
+    """What nobody pays waits for hours, and is read every twenty seconds."""
+    stranger, other = (Stranger(flooded, sources[number], tls=True) for number in (2, 3))
+    seen = Counter(stranger.call("POST", "/api/user/order") for _each in range(100))
+    assert 20 <= seen[429] <= 100 - nginx.orders_a_minute(flooded.site)
+    assert other.call("POST", "/api/user/order") != 429
+
+
 def test_one_address_is_limited_and_no_other(flooded: LabSite, sources: list[str]) -> None:
     before = len(ledgers.log(flooded))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from one_api_infra.checks import catalogue, remedy
-from one_api_infra.checks.observers import network
+from one_api_infra.checks.observers import dns, network
 from one_api_infra.checks.remedy import Place
 from one_api_infra.checks.verdict import State, Verdict
 from one_api_infra.lab.gateway import Gateway
@@ -60,6 +60,7 @@ def faulty_site(prepared: Callable[[str], Path], lab: Lab, name: str) -> Iterato
 
 def judged(site: LabSite) -> Sequence[Verdict]:
     """One look, as ``one-api-infra status`` takes it."""
+    dns._of_zones.cache_clear()  # each ``status`` is a process of its own
     return catalogue.judge(status.observe(site.host.name, site.settings))
 
 

@@ -132,7 +132,7 @@ def test_orders_are_limited_by_address() -> None:
     for edition in ("one-hub", "new-api", "done-hub"):
         made = parts(look(TRIXIE, certificate()), edition=edition)
         routes = editions.get(edition).order_routes
-        assert made["web.conf"].count("limit_req zone=one_api_checkout burst=60") == len(routes) > 0
+        assert made["web.conf"].count("limit_req zone=one_api_checkout burst=64") == len(routes) > 0
         assert "zone=one_api_checkout:10m" in made["http.conf"]
     assert "one_api_checkout" not in "".join(parts(look(TRIXIE), edition="one-api").values())
 
