@@ -14,6 +14,7 @@ from one_api_infra.lab.lab import Lab
 from one_api_infra.lab.process import wait_until
 from tests.lab import backups, journals, layers, ledgers
 from tests.lab.backups import Elsewhere
+from tests.lab.load import Load
 from tests.lab.sites import LabSite
 
 SYSTEMS = ("debian-12", "debian-13")
@@ -62,6 +63,13 @@ def pytest_runtest_makereport(
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", item.nodeid.rpartition("/")[2])
         report.sections.extend(journals.keep(found, name))
     return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown() -> None:
+    """What a failed test leaves of its load would be the next one's."""
+    for each in [*Load.begun]:
+        each.end()
 
 
 @pytest.fixture(scope="session")

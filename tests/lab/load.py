@@ -3,10 +3,13 @@
 import threading
 import time
 from collections.abc import Callable
+from typing import ClassVar
 
 
 class Load(threading.Thread):
     """Begun at once; ``failures`` is what failed, ``longest`` the seconds of the slowest."""
+
+    begun: ClassVar[list["Load"]] = []
 
     def __init__(self, act: Callable[[], None], pause: float) -> None:
         super().__init__(daemon=True)
@@ -14,6 +17,7 @@ class Load(threading.Thread):
         self.done, self.longest = 0, 0.0
         self.failures: list[str] = []
         self.ended = threading.Event()
+        self.begun.append(self)
         self.start()
 
     def run(self) -> None:
@@ -30,3 +34,4 @@ class Load(threading.Thread):
         """Let it come to its end."""
         self.ended.set()
         self.join()
+        self.begun.remove(self)
