@@ -153,7 +153,7 @@ def verify(figures: Figures) -> str:
         "`status` near is 1.5 s of waiting for One API's own port to stay silent. What"
         " `tests/server` asks over ssh goes in one journey, what it asks on the wire side by side"
         " (`tests/server/foreseen.py`, `wire.py`); ssh connects (ten round trips) while the tests"
-        " are collected, and far away it waits for that and for the look of `status`. Until"
+        " is imported, and far away it waits for that and for the look of `status`. Until"
         " 2026-11-29 each check was a command of testinfra's: 47 s for 139 of them at 200 ms.",
     ])  # fmt: skip
 
