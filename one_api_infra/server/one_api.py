@@ -24,8 +24,10 @@ from one_api_infra.shared.editions.api import DEFAULT_PASSWORD, Api, ApiError
 from one_api_infra.shared.texts import _
 
 USER = "one-api"
-START_SECONDS = 120  # the first start may migrate a database; a failing tiktoken load takes 30 s
+START_SECONDS = 120  # a failing tiktoken load takes 30
+MIGRATION_SECONDS = 1800  # of a large database
 TRIES = 3
+PULSE = 0.1  # seconds of the processor; Go's runtime uses less when nothing is done
 ALPHABET = string.ascii_letters + string.digits
 PASSWORD_LENGTH = 20
 
@@ -143,16 +145,22 @@ def restart() -> str | None:
     return None
 
 
-def wait(unit: str, port: int, seconds: int = START_SECONDS) -> str | None:
-    """Wait for ``/api/status`` of an instance; what went wrong, if anything."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+def wait(unit: str, port: int, idle: int = START_SECONDS) -> str | None:
+    """Wait for ``/api/status`` of an instance; what went wrong, if anything.
+
+    It is given up after ``idle`` seconds in which it uses no processor.
+    """
+    began = worked = time.monotonic()
+    used = _processor_seconds(unit)
+    while (now := time.monotonic()) < min(began + MIGRATION_SECONDS, worked + idle):
         for _try in range(10):  # it answers soon, and systemd's word takes longer than its own
             if answers(port):
                 return None
             time.sleep(0.02)
         if _restarts(unit) >= TRIES:
             break
+        if abs((until_now := _processor_seconds(unit)) - used) > PULSE:
+            used, worked = until_now, now
     return failure("", unit)
 
 
@@ -172,6 +180,12 @@ def edition_at(port: int) -> str:
     with contextlib.suppress(ApiError):
         return editions.of_status(Api(edition(site()), f"http://127.0.0.1:{port}").status()).title
     return ""
+
+
+def _processor_seconds(unit: str) -> float:
+    """What it has used since its start."""
+    used = must("systemctl", "show", "--property=CPUUsageNSec", "--value", unit).strip()
+    return int(used) / 1e9 if used.isdecimal() else 0.0
 
 
 def _restarts(unit: str) -> int:

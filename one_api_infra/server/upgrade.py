@@ -43,7 +43,6 @@ from one_api_infra.shared.upgrade import Phase, Upgrade
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 HANDED_SECONDS = 300.0  # for a proof and a reload
-MIGRATION_SECONDS = 1800  # of a large database; the release before serves meanwhile
 PAYMENT_SECONDS = 35.0  # nginx waits 30 s for the answer to a callback
 SETTLE_SECONDS = 3.0  # One API books a stream's price after its end
 SCHEMA_FILE = "schema.txt"
@@ -293,7 +292,9 @@ def _start(current: Upgrade) -> None:
     code, words = run("systemctl", "restart", units.SECOND)
     port = site().one_api_second_port
     problem = one_api.failure(words, units.SECOND) if code else None
-    problem = problem or one_api.wait(units.SECOND, port, MIGRATION_SECONDS)
+    # The release of before serves, and a database's server may be at work.
+    idle = one_api.MIGRATION_SECONDS if load.url() else one_api.START_SECONDS
+    problem = problem or one_api.wait(units.SECOND, port, idle)
     if problem := problem or release_proof.refused(port, site().one_api_port):
         _give_up(f"{_not_let_serve(current)}\n{problem}")
     _save(current, Phase.HANDING)
