@@ -1,6 +1,6 @@
 """The agent on the server and the site's settings: what the other deploys stand on."""
 
-from one_api_infra.desired import manifest, preflight, system, wheels
+from one_api_infra.desired import preflight, system, wheels
 from one_api_infra.remote import operations, target
 from one_api_infra.shared.texts import _
 
@@ -14,7 +14,7 @@ operations.failure(
 operations.files(
     name=_("Write the agent and what it is told"),
     directories=system.directories(),
-    files=(*system.agent_files(site), manifest.manifest(site)),
+    files=(*system.agent_files(site), target.manifest_file()),
 )
 operations.wheels(
     name=_("Bring the virtual environment's wheels"),

@@ -14,11 +14,10 @@ import inspect
 import logging
 import sys
 from collections.abc import Callable
-from types import FrameType
 from typing import Any
 from weakref import WeakKeyDictionary
 
-OBJECTS = 50_000  # that are new; Python itself looks at 700
+OBJECTS = 150_000  # that are new; Python itself looks at 700
 OPTION = "ssh_paramiko_connect_kwargs"
 
 
@@ -45,16 +44,22 @@ def lighten() -> None:
         return
     _collect_rarely()
     _log_less()
-    from pyinfra.api import arguments, connectors, util  # noqa: PLC0415
+    from pyinfra.api import Config, arguments, connectors, util  # noqa: PLC0415
     from pyinfra.api.host import HostData  # noqa: PLC0415
+    from pyinfra.context import ContextObject  # noqa: PLC0415
 
-    vars(util).update(stack=_stack, getframeinfo=_place)
     arguments.all_global_arguments = functools.cache(arguments.all_global_arguments)
     vars(connectors).update(entry_points=functools.cache(connectors.entry_points))
     operation = sys.modules["pyinfra.api.operation"]  # `pyinfra.api.operation` is its decorator
-    known = {"signature": functools.cache(inspect.signature)}
-    vars(operation).update(known, pop_global_arguments=_global_arguments(arguments))
+    vars(operation).update(
+        signature=_signature,
+        make_hash=_make_hash(util),
+        get_operation_order_from_stack=_order(util.PYINFRA_INSTALL_DIR),
+        pop_global_arguments=_global_arguments(arguments),
+    )
     HostData.__getattr__ = _of_host  # type: ignore[method-assign]
+    ContextObject.__getattr__ = _in_context  # type: ignore[method-assign]
+    Config.set_current_state = _set_state  # type: ignore[method-assign]
 
 
 def _collect_rarely() -> None:
@@ -102,15 +107,57 @@ def _of_host(data: Any, key: str) -> Any:
     return copy.copy(found)
 
 
-def _stack() -> list[tuple[FrameType]]:
-    """``inspect.stack()``, innermost first, without what is read for each frame."""
-    frames, frame = [], inspect.currentframe()
-    while frame := frame and frame.f_back:
-        frames.append((frame,))
-    return frames
+def _in_context(current: Any, key: str) -> Any:
+    """``ContextObject.__getattr__``, which is asked a thousand times a host, by one look."""
+    module = current._container.module
+    return getattr(current._base_cls if module is None else module, key)
 
 
-def _place(frame: FrameType) -> inspect.Traceback:
-    """``inspect.getframeinfo()`` without the source."""
-    code = frame.f_code
-    return inspect.Traceback(code.co_filename, frame.f_lineno, code.co_name, None, None)
+def _set_state(config: Any, found: list[tuple[str, Any]]) -> None:
+    """``Config.set_current_state`` of what differs: nothing, where a file included sets nothing."""
+    for key, value in found:
+        if getattr(config, key) is not value:
+            setattr(config, key, value)
+
+
+def _order(pyinfra: str) -> Callable[[Any], list[int]]:
+    """``get_operation_order_from_stack`` without reading the source of each frame.
+
+    The line numbers from the deploy file inwards, without pyinfra's own.
+    """
+    is_its_own = functools.cache(lambda path: path.startswith(pyinfra))
+
+    def order(state: Any) -> list[int]:
+        deploy, begin, frame = state.current_deploy_filename, 0, inspect.currentframe()
+        inwards = list[int]()
+        while frame := frame and frame.f_back:
+            path = frame.f_code.co_filename
+            if not is_its_own(path):
+                inwards.append(frame.f_lineno)
+            if path == deploy or not deploy:
+                begin = len(inwards)
+        return [state.current_op_file_number, *inwards[:begin][::-1]]
+
+    return order
+
+
+class _Signature:
+    """``inspect.signature()`` of an operation, which binds arguments of the same names once."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.signature = inspect.signature(function)
+        self.bound = set[tuple[object, ...]]()
+
+    def bind(self, *args: Any, **kwargs: Any) -> None:
+        """TypeError for what does not fit."""
+        if (given := (len(args), *kwargs)) not in self.bound:
+            self.signature.bind(*args, **kwargs)
+            self.bound.add(given)
+
+
+_signature = functools.cache(_Signature)
+
+
+def _make_hash(util: Any) -> Callable[[list[int]], str]:
+    known = functools.cache(util.make_hash)
+    return lambda order: known(tuple(order))

@@ -8,11 +8,13 @@ from pyinfra.api.exceptions import DeployError
 from pyinfra.context import ctx_host, ctx_state
 
 from one_api_infra.desired import manifest
+from one_api_infra.desired.resources import File
 from one_api_infra.desired.site import Site
 from one_api_infra.remote import fast, host_key, include, inventory, snapshot, sudo, timeline
 from one_api_infra.shared.validation import Problem, ValidationError
 
 _sites: WeakKeyDictionary[Host, Site] = WeakKeyDictionary()
+_manifests: WeakKeyDictionary[Host, File] = WeakKeyDictionary()
 _shared: WeakKeyDictionary[State, tuple[Problem, ...]] = WeakKeyDictionary()
 _asked: WeakKeyDictionary[Host, set[str]] = WeakKeyDictionary()
 
@@ -33,8 +35,14 @@ def site() -> Site:
         fast.lighten()
         timeline.watch(cast(State, ctx_state.get()))
         snapshot.begin(manifest.snapshot_spec(_sites[host]))
+        _manifests[host] = manifest.manifest(_sites[host])  # while its concerns are known
     snapshot.go_on()
     return _sites[host]
+
+
+def manifest_file() -> File:
+    """The manifest of the current host's site."""
+    return _manifests[current_host()]
 
 
 def _check_inventory(state: State) -> None:

@@ -14,8 +14,10 @@ LANGUAGE_VARIABLES = ("ONE_API_INFRA_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 
 def language() -> str:
     """``zh_CN`` when the environment asks for Chinese, else ``en``."""
-    wanted = next((os.environ[name] for name in LANGUAGE_VARIABLES if os.environ.get(name)), "")
-    return "zh_CN" if wanted.lower().startswith("zh") else "en"
+    for name in LANGUAGE_VARIABLES:
+        if wanted := os.environ.get(name):
+            return "zh_CN" if wanted.lower().startswith("zh") else "en"
+    return "en"
 
 
 @lru_cache
