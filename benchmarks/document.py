@@ -15,10 +15,9 @@ PAGE = results.FILE.with_suffix(".md")
 OURS = "one-api-infra"
 HEAD = """# Performance
 
-Made by `bin/benchmark` (root on Debian; an hour and a half; `bin/benchmark serve` makes one part),
-which writes `performance.json`, this page and the plots. All contenders of a part run in one go
-against hosts of one lab on one machine; figures are medians of five runs, and only their ratios
-travel.
+Made by `bin/benchmark` (root on Debian; an hour; `bin/benchmark serve` makes one part), which
+writes `performance.json`, this page and the plots. All contenders of a part run in one go against
+hosts of one lab on one machine; figures are medians of five runs, and only their ratios travel.
 """
 Figures = Mapping[str, Any]
 
@@ -51,7 +50,7 @@ def converge(figures: Figures) -> str:
         " (`benchmarks/ansible`; pipelining and ControlPersist, and with mitogen) and by a shell"
         " script over one ssh (`benchmarks/shell`), which is the floor. The round trip is made by"
         " a relay between the lab's bridges (`one_api_infra/lab/delay.py`). Contenders run in"
-        " turns; on 2026-11-30 Ansible's figures are of one run.",
+        " turns; Ansible, which takes a multiple, runs once.",
         table(["away", "by", "nothing to do, s", "one setting changed, s", "first run, s"], rows),
         "![converge](performance-converge.svg)",
         f"A run without a change opens {ours['noop_sessions']} ssh sessions, one with a setting"
