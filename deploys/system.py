@@ -53,6 +53,6 @@ operations.command(
     is_asked=False,
 )
 operations.unit(name=_("Keep the time"), unit=system.TIMESYNCD, wanted=system.time_is_ours)
-operations.unit(name=_("Install security updates"), unit=system.UPDATER)
+operations.units(name=_("Install security updates"), units=system.UPDATERS)
 if target.is_first("environment"):
     local.include("./environment.py")

@@ -9,6 +9,7 @@ from one_api_infra.shared.process import Holder
 from one_api_infra.shared.texts import N_, _
 from one_api_infra.shared.unobserved import observed
 
+NGINX = "/usr/sbin/nginx"  # Debian's
 OPEN_ALSO = N_(
     "`systemctl restart nginx`, `systemctl reload-or-restart one-api-firewall`; open TCP {port} in"
     " the cloud's security group"
@@ -77,8 +78,12 @@ def _holder(observation: Observation) -> Finding:
 
 
 def is_nginx(holder: Holder) -> bool:
-    """Whether it is Debian's nginx, or one that was started by hand: a panel's is another one."""
-    return holder.program == "nginx" and holder.unit in {"", units.NGINX}
+    """Whether it is Debian's nginx, or one that was started by hand: a panel's is another one.
+
+    A panel's may run in a unit of the same name.
+    """
+    is_named = holder.program == "nginx" and holder.unit in {"", units.NGINX}
+    return is_named and not _is_panels(holder)
 
 
 def kind(holder: Holder) -> str:
@@ -87,12 +92,19 @@ def kind(holder: Holder) -> str:
         return "socket"
     if _container(holder, ""):
         return "container"
-    return "unit" if holder.unit else "process"
+    return "unit" if holder.unit and not _is_panels(holder) else "process"
+
+
+def _is_panels(holder: Holder) -> bool:
+    """Whether it is another nginx than Debian's: what its panel's unit ends is the panel."""
+    return holder.program == "nginx" and holder.path not in {"", NGINX}
 
 
 def stop(holder: Holder, port: str) -> dict[str, object]:
     """The values of a fault for who holds a port, with the command that ends it."""
     command = f"systemctl stop {holder.unit}" if holder.unit else f"kill {holder.process}"
+    if _is_panels(holder):
+        command = f"{holder.path} -s quit"
     container = _container(holder, port)
     return {
         "port": port,
@@ -139,7 +151,7 @@ CHECKS = (
                 ),
             ),
             "process": Fault(
-                N_("{holder} holds port {port}, and no systemd service started it"),
+                N_("{holder} holds port {port}; no systemd service of its own keeps it"),
                 N_(
                     "`{stop}`, then `systemctl restart nginx`; if it comes back, stop what starts"
                     " it: a container, a panel, a cron job or somebody's shell"

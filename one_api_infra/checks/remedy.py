@@ -8,6 +8,11 @@ from one_api_infra.shared.texts import _
 COMMAND = re.compile(r"`([^`]+)`")
 INVENTORY = "inventory.py"  # in the texts, which know no reader's
 PYINFRA = re.compile(rf"pyinfra {INVENTORY} deploys/(\w+)\.py")
+# Of those that name no inventory of their own.
+OF_INVENTORY = re.compile(
+    r"(`one-api-infra (?:callbacks|deploy|order [^\s`]+|prune|rebuild|report|restore|rollback"
+    r"|snapshots|status|test-payment))(?=`| --)"
+)
 # These have commands, which show what would be lost, and ask.
 OWN_COMMANDS = {"adopt", "move", "rebuild", "remove", "restore"}
 ADMIN = re.compile(r"(?:pyinfra|one-api-infra) ")
@@ -41,6 +46,9 @@ def named(remedy: str, inventory: str) -> str:
 
     Where that is no file of a checkout, there are no ``deploys/`` beside it either.
     """
+    if inventory == INVENTORY:
+        return remedy
+    remedy = OF_INVENTORY.sub(lambda match: f"{match[1]} {inventory}", remedy)
     if not inventory.startswith(("/", "./")):
         return remedy.replace(f"pyinfra {INVENTORY} ", f"pyinfra {inventory} ")
     return PYINFRA.sub(lambda match: _installed(inventory, match[1]), remedy)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from one_api_infra.checks import remedy
 from one_api_infra.cli.deploy import INVENTORY, LIMIT
 from one_api_infra.cli.servers import SECONDS, servers, shell
 from one_api_infra.remote import inventory as inventories
@@ -51,17 +52,18 @@ def callbacks(  # noqa: PLR0913, PLR0917  # one an option
     ]  # fmt: skip
     for thread in threads:
         thread.start()
-    _wait(threads)
+    _wait(threads, inventory)
     sys.exit(int(bool(failures)))
 
 
-def _wait(threads: list[threading.Thread]) -> None:
+def _wait(threads: list[threading.Thread], inventory: Path) -> None:
     try:
         for thread in threads:
             thread.join()
     except KeyboardInterrupt:
         text = _("Next: `one-api-infra order NUMBER` shows every step of one of them.")
-        click.secho(f"\n{text}", fg="green", err=True)
+        told = remedy.named(text, inventories.shown(inventory))
+        click.secho(f"\n{told}", fg="green", err=True)
 
 
 def _watch(

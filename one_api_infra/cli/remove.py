@@ -31,7 +31,7 @@ def remove(inventory: Path, limit: str | None, yes: bool, delete_data: bool) -> 
     data = ("--data", f"_remove_data={'delete' if delete_data else 'keep'}")
     done = runner.run(inventory, "remove", "-y", *data, limit=limit)
     if not done.code:
-        places = "/var/lib/one-api, /etc/one-api"
+        places = "/var/lib/one-api, /etc/one-api, /var/lib/one-api.kept"
         text = _("Removed. Debian packages stay, and so does an old inventory.")
         click.echo(text if delete_data else _("Removed. Kept: {places}.", places=places), err=True)
     sys.exit(done.code)

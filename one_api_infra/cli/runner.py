@@ -65,16 +65,20 @@ def hosts(path: Path, limit: str | None) -> list[str]:
         expected = _("an inventory file")
         remedy = _("`one-api-infra init {path}` writes one", path=path)
         raise ValidationError([Problem(str(path), expected, remedy)])
-    if path.suffix != ".py":
+    if path.is_file() and path.suffix != ".py":
         expected = _("a file of Python: its name ends in .py")
-        raise ValidationError([Problem(str(path), expected, _("rename it: {path}.py", path=path))])
+        remedy = _("rename it: {path}", path=path.with_suffix(".py"))
+        raise ValidationError([Problem(str(path), expected, remedy)])
     names = [name for name, _data in inventory.read(path)]
+    if not names:
+        expected = _("at least one host in {path}", path=path)
+        raise ValidationError([Problem(str(path), expected, _("add a host to `hosts`"))])
     chosen = [name for name in names if limit is None or fnmatch(name, limit)]
     if not chosen:
         expected = _(
             "a host that matches {limit}; there are: {names}",
             limit=limit or "*",
-            names=", ".join(names) or "-",
+            names=", ".join(names),
         )
         raise ValidationError([Problem(str(path), expected, _("name one of them"))])
     return chosen
@@ -95,7 +99,12 @@ def folder() -> Path:
 def run(
     path: Path, deploy: str, *options: str, limit: str | None = None, quiet: bool = False
 ) -> Run:
-    """Run a deploy; progress goes to standard error."""
+    """Run a deploy; progress goes to standard error.
+
+    ValidationError, before anybody connects, where a host's settings are wrong.
+    """
+    names = hosts(path, limit)
+    inventory.judge([each for each in inventory.read(path) if each[0] in names])
     with contextlib.suppress(OSError):  # pyinfra notes a new server's key there
         Path("~/.ssh").expanduser().mkdir(mode=0o700, exist_ok=True)
     command = [*pyinfra(path, deploy), "--json", *options, *(("--limit", limit) if limit else ())]

@@ -17,6 +17,7 @@ from one_api_infra.checks.verdict import State
 from one_api_infra.cli import fixing
 from one_api_infra.cli.deploy import INVENTORY, LIMIT
 from one_api_infra.cli.servers import servers, shell
+from one_api_infra.remote import inventory as inventories
 from one_api_infra.remote.ssh import Server
 from one_api_infra.shared import plain
 from one_api_infra.shared.errors import OperatorError
@@ -135,5 +136,6 @@ def _conclude(
     for each in bad:
         click.echo(f"{each.id}: {each.cause}\n{remedy.title(each.remedy)}")
     if not bad:
-        click.echo(_("No check fails. Next, for each: `one-api-infra order {number}`",
-                     number=failed[0].number))  # fmt: skip
+        text = _("No check fails. Next, for each: `one-api-infra order {number}`",
+                 number=failed[0].number)  # fmt: skip
+        click.echo(remedy.named(text, inventories.shown(inventory)))

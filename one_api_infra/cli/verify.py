@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
+from one_api_infra.checks import remedy
 from one_api_infra.cli import runner
 from one_api_infra.cli.deploy import INVENTORY, LIMIT
 from one_api_infra.desired import project
-from one_api_infra.desired.site import Site
 from one_api_infra.remote import connections
 from one_api_infra.remote import inventory as inventories
 from one_api_infra.shared.texts import _
@@ -34,8 +34,7 @@ def verify(inventory: Path, limit: str | None, junit_xml: Path | None, nagios: b
     try:
         names = runner.hosts(inventory, limit)
         hosts = {name: data for name, data in inventories.read(inventory) if name in names}
-        for data in hosts.values():
-            Site.parse(data)
+        inventories.judge(list(hosts.items()))
         made = connections.of(hosts)
     except ValidationError as error:
         if not nagios:
@@ -57,5 +56,5 @@ def verify(inventory: Path, limit: str | None, junit_xml: Path | None, nagios: b
     code = int(pytest.main(command))
     if not (code or nagios):
         text = _("Verified. Next: add a gateway in One API's page, and `one-api-infra status`.")
-        click.secho(text, fg="green", err=True)
+        click.secho(remedy.named(text, inventories.shown(inventory)), fg="green", err=True)
     sys.exit(code)

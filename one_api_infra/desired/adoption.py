@@ -15,7 +15,11 @@ def is_due(snapshot: Snapshot) -> bool:
 
 
 def unfinished(snapshot: Snapshot) -> tuple[Problem, ...]:
-    """An adoption that was cut off: a deploy would begin an empty site in its place."""
+    """An adoption that was cut off or taken back: a deploy would begin an empty site instead."""
+    if paths.WENT_BACK in snapshot.paths:
+        expected = _("an adopted site; what was here before was started again, and runs")
+        remedy = _("`one-api-infra adopt INVENTORY`, or `one-api-infra remove INVENTORY`")
+        return (Problem("adopt", expected, remedy),)
     if paths.ADOPTING not in snapshot.paths:
         return ()
     expected = _("an adoption that has come to its end; the last one was cut off")
@@ -24,4 +28,4 @@ def unfinished(snapshot: Snapshot) -> tuple[Problem, ...]:
 
 def concern(_site: Site) -> Concern:
     """What is looked at."""
-    return Concern(beside=SnapshotSpec(paths=(paths.ADOPTED, paths.ADOPTING)))
+    return Concern(beside=SnapshotSpec(paths=(paths.ADOPTED, paths.ADOPTING, paths.WENT_BACK)))

@@ -1,5 +1,6 @@
 """Rules over more than one setting: what cannot be wanted together."""
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,8 +16,12 @@ OWN_PORTS = {"one_api_port": 3000, "one_api_second_port": 3001}
 
 
 def found(values: Mapping[str, Any]) -> list[Problem]:
-    """What contradicts itself in a site's values."""
-    return [problem for rule in RULES for problem in rule(values)]
+    """What contradicts itself in a site's values; a rule over one that is missing is left out."""
+    problems: list[Problem] = []
+    for rule in RULES:
+        with contextlib.suppress(KeyError):
+            problems += rule(values)
+    return problems
 
 
 def _external(values: Mapping[str, Any]) -> Iterable[Problem]:

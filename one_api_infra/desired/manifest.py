@@ -16,6 +16,7 @@ from one_api_infra.desired import (
     nginx,
     one_api,
     preflight,
+    remove,
     system,
     tunnel,
     watchdog,
@@ -42,6 +43,7 @@ CONCERNS: tuple[Callable[[Site], Concern], ...] = (
     callbacks.concern,
     backup.concern,
     adoption.concern,
+    remove.concern,
     move.concern,
     tunnel.concern,
 )

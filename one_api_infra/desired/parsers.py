@@ -20,6 +20,8 @@ from one_api_infra.shared.validation import Problem, ValidationError
 Parser = Callable[[Any, str], Any]
 
 SIGNS = N_("other signs of the password than letters and digits are written in percent: %23 for #")
+SWITCHES = {"true": "on", "yes": "on", "false": "off", "no": "off"}
+LIKENESS = 0.6  # of difflib's ratio
 LONGEST = 4096  # bytes of a setting; Linux takes no longer path either
 URL = r"https?://[A-Za-z0-9._~:/?#\[\]@!$&()*+,;=%-]+"
 # What Debian's tzdata has: the old names without an area are in tzdata-legacy since Debian 13.
@@ -65,20 +67,29 @@ def choice(*choices: str) -> Parser:
 
     def parse(value: Any, path: str) -> str:
         if not isinstance(value, str) or value not in choices:
-            near = nearest(value, choices)
             expected = _(
                 "one of {choices}; it is {value}", choices=", ".join(choices), value=brief(value)
             )
-            raise refuse(path, expected, _('write "{near}"', near=near))
+            raise refuse(path, expected, instead(value, choices))
         return value
 
     return parse
 
 
-def nearest(value: Any, choices: Iterable[str]) -> str:
-    """The choice that is most like a value."""
-    words = list(choices)
-    return str((difflib.get_close_matches(str(value)[:80], words, n=1, cutoff=0.0) or words)[0])
+def instead(value: Any, choices: Iterable[str]) -> str:
+    """The remedy of a word that is none of the choices: the one that was meant, if one is like it.
+
+    The farthest likeness of all would be advice too: ``"callbacks": False`` is not "on".
+    """
+    words = {_plain(word): word for word in choices}
+    told = _plain(str(value)[:80])
+    meant = SWITCHES.get(told, told)
+    near = difflib.get_close_matches(meant, words, n=1, cutoff=LIKENESS)
+    return _('write "{near}"', near=words[near[0]]) if near else _("write one of these words")
+
+
+def _plain(word: str) -> str:
+    return re.sub("[^a-z0-9]", "", word.lower())
 
 
 def flag(value: Any, path: str) -> bool:

@@ -18,6 +18,7 @@ from one_api_infra.shared import database, paths, units
 from one_api_infra.shared.database import Address, Database
 from one_api_infra.shared.editions import EDITIONS
 from one_api_infra.shared.process import Holder
+from one_api_infra.shared.texts import _
 from one_api_infra.shared.validation import Problem
 
 ARCHITECTURES = {"amd64", "arm64"}
@@ -134,7 +135,8 @@ def _holder(snapshot: Snapshot, port: int) -> Holder | None:
     cgroups = snapshot.probe("cgroups")
     name_of = rf"^/proc/{number}/cgroup (\S+\.service|(?:docker|libpod)-\S+\.scope)$"
     service = re.search(name_of, cgroups, re.M)
-    return Holder(name, number, service[1] if service else "")
+    file = re.search(rf"^{number} (/.*?)( \(deleted\))?$", snapshot.probe("programs"), re.M)
+    return Holder(name, number, service[1] if service else "", file[1] if file else "")
 
 
 def _closed_ports(site: Site, snapshot: Snapshot) -> Iterable[Problem]:
@@ -175,6 +177,15 @@ def _foreign_one_api(_site: Site, snapshot: Snapshot) -> Iterable[Problem]:
     for path in SHARED_NAMES:
         if path in snapshot.paths and path not in ours:
             yield catalogue.problem("one_api.foreign", path=path)
+
+
+def _foreign_folder(_site: Site, snapshot: Snapshot) -> Iterable[Problem]:
+    """A folder of the same name whose owner we would take from its program."""
+    state = snapshot.paths.get(paths.ONE_API)
+    if state and state.owner != "root" and paths.ZIPAPP not in snapshot.paths:
+        expected = _("no folder, or root's; it is the user {user}'s", user=state.owner)
+        remedy = _("let what is in it live elsewhere, such as /srv: it runs there as well")
+        yield Problem(paths.ONE_API, expected, remedy)
 
 
 def edition(site: Site, snapshot: Snapshot) -> Iterable[Problem]:
@@ -234,6 +245,7 @@ CHECKS: tuple[Check, ...] = (
     _closed_ports,
     _foreign_site,
     _foreign_one_api,
+    _foreign_folder,
     edition,
     _other_database,
 )
@@ -252,11 +264,15 @@ def _database_probes(site: Site) -> Mapping[str, str]:
     }
 
 
+def _holders(*ports: int) -> str:
+    """The shell command that tells the processes that hold ports, as ``pid=17``."""
+    wanted = " or ".join(f"sport = :{port}" for port in ports)
+    return f"ss -Htlnp '( {wanted} )' | grep -o 'pid=[0-9]*' | sort -u"
+
+
 def _cgroups(*ports: int) -> str:
     """The shell command that tells the last part of the control group of each port's holder."""
-    wanted = " or ".join(f"sport = :{port}" for port in ports)
-    processes = f"ss -Htlnp '( {wanted} )' | grep -o 'pid=[0-9]*' | sort -u"
-    names = f"$({processes} | sed 's:pid=\\(.*\\):/proc/\\1/cgroup:')"
+    names = f"$({_holders(*ports)} | sed 's:pid=\\(.*\\):/proc/\\1/cgroup:')"
     kinds = "[.]service$|(docker|libpod)-[0-9a-f]+[.]scope$"
     return f"awk -F/ '/{kinds}/ {{ print FILENAME, $NF }}' {names} /dev/null"
 
@@ -270,6 +286,8 @@ def concern(site: Site) -> Concern:
                 "ours": f"grep -slF one-api-infra {' '.join(SHARED_NAMES)}",
                 "edition": EDITION,
                 "cgroups": _cgroups(80, 443, *site.ports),
+                "programs": f"for each in $({_holders(80, 443)}); do"
+                ' echo "${each#pid=} $(readlink /proc/${each#pid=}/exe)"; done',
                 "uid": "id -u",
                 "os_release": "cat /etc/os-release",
                 "disk": "df -k --output=target,avail / /var /opt /etc",

@@ -201,8 +201,7 @@ def _alert_url(value: Any, path: str) -> Secret:
 def _check_id(value: Any, path: str) -> str:
     if not isinstance(value, str) or value not in catalogue.BY_ID:
         expected = _("the id of a check; it is {value}", value=parsers.brief(value))
-        near = parsers.nearest(value, catalogue.BY_ID)
-        raise refuse(path, expected, _('write "{near}"', near=near))
+        raise refuse(path, expected, parsers.instead(value, catalogue.BY_ID))
     return value
 
 
@@ -303,6 +302,16 @@ SETTINGS: dict[str, Setting] = {
 }
 
 
+# pyinfra's own names of how a host is reached, and ours of its key.
+CONNECTION = (
+    *("ssh_user", "ssh_port", "ssh_hostname", "ssh_key", "ssh_key_password", "ssh_password"),
+    *("ssh_fingerprint", "ssh_config_file", "ssh_known_hosts_file", "ssh_allow_agent"),
+    *("ssh_forward_agent", "ssh_look_for_keys", "ssh_strict_host_key_checking"),
+    *("ssh_connect_retries", "ssh_connect_retry_max_delay", "ssh_connect_retry_min_delay"),
+    *("ssh_file_transfer_protocol", "ssh_paramiko_connect_kwargs"),
+    *("_sudo", "_sudo_user", "_sudo_password", "_su_user", "_su_shell", "_su_password"),
+    *("_doas", "_doas_user"),
+)
 IN_LAB: Mapping[Parser, Parser] = {
     _acme_email: parsers.email,
     _domain: _lab_domain,
@@ -326,7 +335,7 @@ def parse(data: Mapping[str, Any]) -> dict[str, Any]:
             values[name] = _value(name, setting, data)
         except ValidationError as error:
             problems += error.problems
-    problems += contradictions.found(values) if not problems else []
+    problems += contradictions.found(values)
     if problems:
         raise ValidationError(problems)
     return values
@@ -342,6 +351,6 @@ def _value(name: str, setting: Setting, data: Mapping[str, Any]) -> Any:
 
 
 def _unknown(name: str) -> Problem:
-    near = difflib.get_close_matches(str(name), SETTINGS, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(str(name), (*SETTINGS, *CONNECTION), n=1, cutoff=0.5)
     remedy = _('write "{near}"', near=near[0]) if near else _("remove it")
     return Problem(str(name), _("there is no such setting"), remedy)

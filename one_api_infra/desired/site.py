@@ -15,7 +15,7 @@ from one_api_infra.shared.site_file import SiteFile
 from one_api_infra.shared.tunnel import Tunnel
 
 INVENTORY = "inventory.py"
-CONNECTION_PREFIXES = ("ssh_", "_", "docker_", "vagrant_", "local_", "fake_")
+CONNECTION_PREFIXES = ("_", "docker_", "vagrant_", "local_", "fake_")
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,10 @@ class Site:
 
 
 def _is_connection(name: str) -> bool:
-    return str(name).startswith(CONNECTION_PREFIXES)
+    """Whether a name is pyinfra's; one that looks like its ssh's or sudo's may be misspelt."""
+    is_checked = str(name).startswith(("ssh_", "_su", "_doas"))
+    is_other = not is_checked and str(name).startswith(CONNECTION_PREFIXES)
+    return name in settings.CONNECTION or is_other
 
 
 def _staging(values: Mapping[str, Any]) -> str | None:

@@ -29,7 +29,8 @@ PACKAGES = (
 )
 TIME_DAEMONS = ("chrony", "ntpsec", "openntpd", "systemd-timesyncd")
 TIMESYNCD = "systemd-timesyncd.service"
-UPDATER = "unattended-upgrades.service"
+# The service waits for a shutdown alone; these fetch and install.
+UPDATERS = ("apt-daily.timer", "apt-daily-upgrade.timer", "unattended-upgrades.service")
 JOURNAL = "/etc/systemd/journald.conf.d/one-api-infra.conf"
 UPDATES = "/etc/apt/apt.conf.d/52one-api-infra"
 RESTARTS = "/etc/needrestart/restart.d"
@@ -268,7 +269,7 @@ def concern(site: Site) -> Concern:
     return Concern(
         files=(*agent_files(site), *files(site)),
         directories=directories(),
-        units=(UPDATER,),
+        units=UPDATERS,
         packages=packages_of(site),
         beside=SnapshotSpec(
             packages=(*TIME_DAEMONS, "certbot"),

@@ -68,9 +68,14 @@ def chosen(inventory_file: str) -> Hosts:
         if own := [each for each in others if "." not in each]:
             remedy = _("name yours: `export {variable}={name}`", variable=VARIABLE, name=own[0])
         raise ValidationError([Problem("hosts", expected, remedy)])
+    judge(hosts)
+    return [(name, fast.immediate(data)) for name, data in hosts]
+
+
+def judge(hosts: Hosts) -> None:
+    """ValidationError with all that is wrong with the settings of all hosts."""
     if problems := [problem for name, data in hosts for problem in _of_site(name, data)]:
         raise ValidationError(problems)
-    return [(name, fast.immediate(data)) for name, data in hosts]
 
 
 def _of_site(name: str, data: Mapping[str, Any]) -> Iterable[Problem]:
@@ -112,7 +117,8 @@ def _run(path: Path) -> Mapping[str, Any]:
         ) from None
     except KeyError as error:
         expected = _("the environment variable or key {name}", name=error)
-        raise refuse(str(path), expected, _("set it: `export NAME=value`")) from None
+        remedy = _("set it: `export {name}=…`", name=error.args[0])
+        raise refuse(str(path), expected, remedy) from None
     except Exception as error:  # the admin's own code
         expected = _("Python that runs: {error}", error=f"{type(error).__name__}: {error}")
         raise refuse(str(path), expected, _("mend that line of the file")) from None

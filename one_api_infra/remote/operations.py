@@ -156,6 +156,17 @@ def unit(unit: str, *, wanted: Asked | None = None, beside: tuple[str, ...] = ()
 
 
 @operation()
+def units(units: tuple[str, ...]) -> Commands:
+    """Let units be enabled and run."""
+    snapshot = gather(probes=False)
+    due = {each: change for each in units if (change := changes.unit(snapshot, each))}
+    script = " && ".join(change.command for change in due.values())
+    yield from _carry_out(Change(script) if due else None, "all run")
+    for each in due:
+        snapshot.note_unit(each)
+
+
+@operation()
 def command(  # noqa: PLR0913  # one a kind of need
     script: str,
     *,

@@ -5,12 +5,16 @@ are left. A run that was killed is ended by the next, from what the first has no
 """
 
 import contextlib
+import os
+import pwd
 import secrets
 import shutil
+import signal
 import sqlite3
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 from one_api_infra.server import adoption_look, database, dump, one_api, upgrade
 from one_api_infra.server.local import CommandError, edition, must, run, site, write
@@ -21,12 +25,16 @@ from one_api_infra.shared.texts import _
 
 USER = "one-api"
 TOKEN_BYTES = 16  # One API's access tokens have 32 hexadecimal digits
-STOP_SECONDS = 90
+MARGIN_SECONDS = 30  # beyond what One API itself waits for the requests under way
 AGAIN_SECONDS = 3  # in which something starts it again, if anything does
 SITES = (
     *(paths.ROOT_PASSWORD, paths.PASSWORD_CONFIRMED, paths.ACCESS_TOKEN),
     *(paths.GENERATED, paths.GENERATED_COPY),
     *(f"{paths.DATABASE}{side}" for side in ("", "-wal", "-shm", "-journal")),
+)
+STARTERS = (
+    *(units.WATCHDOG_TIMER, units.MONITOR_TIMER, units.CALLBACKS_TIMER),
+    *(*units.BACKUP_STARTERS, *units.STREAM_STARTERS),
 )
 ASK_ROOT = "SELECT id, access_token FROM users WHERE role >= 100 ORDER BY id LIMIT 1"
 
@@ -53,6 +61,7 @@ def adopt() -> None:
         raise
     _put_aside(found)
     Path(paths.ADOPTING).rename(paths.ADOPTED)
+    Path(paths.WENT_BACK).unlink(missing_ok=True)
     _tell(_("Its data are here. The way back: `one-api-infra adopt INVENTORY --back`"))
 
 
@@ -71,7 +80,7 @@ def back() -> None:
         raise CommandError(_("nothing was adopted on this server"))
     upgrade.must_have_ended()
     found = plain.read(Found, Path(path).read_text())
-    for unit in (units.CALLBACKS_TIMER, units.MONITOR_TIMER, *units.STREAM_STARTERS):
+    for unit in STARTERS:  # a watchdog would call for the site that is no more
         run("systemctl", "disable", "--now", unit)
     run("systemctl", "disable", "--now", units.ONE_API)
     run("systemctl", "disable", "--now", units.FIREWALL)  # the old one's port may be its way in
@@ -82,6 +91,7 @@ def back() -> None:
     _start(found)
     if run("nginx", "-t")[0] == 0:
         run("systemctl", "reload-or-restart", units.NGINX)
+    write(paths.WENT_BACK, f"{found.how}\n")
     Path(path).unlink()
     _tell(_("What was here before runs again: {how}", how=found.how))
     _tell(_("What was the site's is in {path}.", path=kept))
@@ -121,9 +131,20 @@ def _chosen() -> Found:
     words = adoption.refusals(
         there[0], current.edition, current.version, url, current.domain, _given()
     )
+    words += _others(there[0])
     if words:
         raise CommandError(_("It is not adopted: {words}.", words="; ".join(words)))
     return there[0].noted
+
+
+def _others(found: Found) -> list[str]:
+    """What is another's and would be in the site's way once the old one is stopped."""
+    listening = {port for port, _inode in adoption_look.sockets(os.getpid())}
+    current = site()
+    ports = (current.one_api_port, current.one_api_second_port)
+    taken = [port for port in ports if port != found.port and port in listening]
+    files = {path: text for path, text in adoption_look.nginx() if path not in found.nginx}
+    return adoption.in_the_way(taken, files, (current.domain, current.callback_domain))
 
 
 def _given() -> dict[str, str]:
@@ -132,15 +153,26 @@ def _given() -> dict[str, str]:
 
 
 def _stop(found: Found) -> None:
-    if not Path(f"/proc/{found.process}").exists():
-        if found.start:  # of a run that was cut off: a reboot has started it again, maybe
-            run("timeout", str(STOP_SECONDS), "sh", "-c", found.stop)
+    """End it. A number may be another program's by now: the run before was cut off by a reboot."""
+    stop = ("timeout", str(edition(site()).stop_seconds + MARGIN_SECONDS), "sh", "-c", found.stop)
+    if not _runs(found):
+        if found.start:  # a reboot has started it again, maybe
+            run(*stop)
         return
-    code, words = run("timeout", str(STOP_SECONDS), "sh", "-c", found.stop)
+    code, words = run(*stop)
+    if code and found.started:  # told to end, it takes no request any more
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(found.process, signal.SIGKILL)
+        return
     if code or Path(f"/proc/{found.process}").exists():
         Path(paths.ADOPTING).unlink()
-        run("sh", "-c", found.start or "true")
+        run("sh", "-c", found.start)
         raise CommandError(_("it does not stop: {words}", words=words or found.stop))
+
+
+def _runs(found: Found) -> bool:
+    seen = adoption_look.look(found.process)
+    return seen is not None and seen["port"] in {found.port, 0}  # none while it ends
 
 
 def _has_ended(found: Found) -> None:
@@ -167,9 +199,20 @@ def _start(found: Found) -> None:
         return
     one = found.started
     subprocess.Popen(
-        one.words, cwd=one.folder, env=dict(one.variables), user=one.user, start_new_session=True,
+        one.words, cwd=one.folder, env=dict(one.variables), start_new_session=True,
+        **_identity(one.user),
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
+
+
+def _identity(user: int) -> dict[str, Any]:
+    """A user with its own groups: with the number alone it keeps root's."""
+    try:
+        known = pwd.getpwuid(user)
+    except KeyError:  # a user of no name has none
+        return {"user": user, "group": user, "extra_groups": []}
+    groups = os.getgrouplist(known.pw_name, known.pw_gid)
+    return {"user": user, "group": known.pw_gid, "extra_groups": groups}
 
 
 def _copy(source: Path) -> Path:

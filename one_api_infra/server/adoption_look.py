@@ -25,7 +25,10 @@ OURS = ("/opt/one-api/releases/", "/opt/one-api/current/")
 OWN_LAYER = r"/overlay(2|-containers|fs)?/|/containers/"  # gone when the container stops
 Mount = dict[str, str]  # "device", "root", "at"
 URL = "http://127.0.0.1:{port}/api/status"
-ASK = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1], timeout=10).read().decode())"
+# No proxy of the environment leads to this host's own ports.
+ASK = """import sys, urllib.request as u
+print(u.build_opener(u.ProxyHandler({})).open(sys.argv[1], timeout=10).read().decode())"""
+NAME = re.compile(r"(?m)(?:^|[{;])\s*server_name\s+([^;]+);")
 MOST = 200_000  # bytes of a file that are read
 
 
@@ -245,11 +248,19 @@ def led(files: dict[str, str], port: int) -> dict[str, str]:
     via = (
         re.compile(rf"https?://(?:{'|'.join(map(re.escape, names))})(?![\w.-])") if names else None
     )
-    return {
+    found = {
         path: text
         for path, text in files.items()
         if leads_to(text, port) or (via and via.search(text))
     }
+    its = {name for text in found.values() for name in domains(text)}
+    redirects = {path: text for path, text in files.items() if its >= domains(text) > set()}
+    return found | redirects
+
+
+def domains(text: str) -> set[str]:
+    """The domains in a text of nginx'; a site's redirect to https may be a file of its own."""
+    return {name for line in NAME.findall(text) for name in line.split() if "." in name}
 
 
 def leads_to(text: str, port: int) -> bool:

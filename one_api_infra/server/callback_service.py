@@ -94,7 +94,9 @@ def _run(current: SiteFile) -> None:
         urls = _credential("alert-urls", paths.ALERT_URLS)
         channels = notify.channels(urls)
         deliver = partial(notify.send, path=urls)
-        worker.tell(ledger, current.domain, channels, deliver, day, now=now)
+        worker.tell(
+            ledger, current.domain, channels, deliver, day, now=now, inventory=current.inventory
+        )
         _leave_state(ledger)
         if current.backup:
             journal.append(ledger, Path(paths.JOURNAL), now)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from one_api_infra.checks import remedy
 from one_api_infra.server import serving
 from one_api_infra.shared import editions, foreign, paths, plain
 from one_api_infra.shared.editions.api import Api
@@ -168,6 +169,13 @@ def link(path: str | Path, target: str | Path) -> None:
     new.unlink(missing_ok=True)
     new.symlink_to(target)
     new.rename(path)
+
+
+def named(text: str) -> str:
+    """A text whose commands name the inventory that their reader uses, if this server knows it."""
+    with contextlib.suppress(CommandError):
+        return remedy.named(text, site().inventory)
+    return text
 
 
 def tail(lines: Sequence[str], count: int = 15) -> str:

@@ -5,7 +5,7 @@ import sys
 from importlib import import_module
 
 from one_api_infra.server import as_callbacks_user
-from one_api_infra.server.local import CommandError, locked
+from one_api_infra.server.local import CommandError, locked, named
 from one_api_infra.shared import foreign, paths
 from one_api_infra.shared.editions.api import ApiError
 
@@ -143,5 +143,5 @@ def _run() -> None:
             as_callbacks_user.replace(sys.argv[1], sys.argv[2:])
         getattr(import_module(f"one_api_infra.server.{module}"), function)(*sys.argv[2:])
     except (CommandError, ApiError) as error:
-        print(foreign.printable(str(error)), file=sys.stderr)
+        print(foreign.printable(named(str(error))), file=sys.stderr)
         raise SystemExit(1) from None

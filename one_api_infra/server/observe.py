@@ -111,10 +111,16 @@ def _seen(gather: Callable[[], T]) -> T | Unobserved:
         return Unobserved(f"{type(error).__name__}: {error}")
 
 
+# timedatectl knows only those that say so to it (/usr/lib/systemd/ntp-units.d).
+OWN_CLOCKS = ("ntpsec.service", "openntpd.service")
+
+
 def _clock_is_kept() -> bool:
     if run("systemd-detect-virt", "--container")[0] == 0:
         return True  # its host keeps it
     told = run("timedatectl", "show", "--property=NTP", "--property=NTPSynchronized")[1]
+    if "active" in run("systemctl", "is-active", *OWN_CLOCKS)[1].split():
+        told += "NTP=yes\n"
     uptime = float(Path("/proc/uptime").read_text().split()[0])
     return clock_is_kept(told.splitlines(), uptime)
 
@@ -176,7 +182,7 @@ def _reboot_for() -> tuple[str, ...]:
 def _holders() -> dict[str, Holder]:
     found = HOLDER.findall(run("ss", "-Htlnp")[1])
     return {
-        port: Holder(name, int(process), process_of.unit_of(process))
+        port: Holder(name, int(process), process_of.unit_of(process), process_of.file_of(process))
         for port, name, process in found
     }
 

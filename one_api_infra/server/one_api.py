@@ -95,7 +95,9 @@ def activate(release: str) -> None:
         link(current, target)
     _read_unit()
     is_ours = is_confirmed()  # before the start, which makes a database where there is none
-    with contextlib.nullcontext() if is_ours else _closed():
+    # What was adopted has the password of its own root.
+    is_safe = is_ours or Path(paths.ADOPTED).exists()
+    with contextlib.nullcontext() if is_safe else _closed():
         if problem := restart():
             if before and before != target:
                 link(current, before)
@@ -122,15 +124,20 @@ def _read_unit() -> None:
 def _closed() -> Iterator[None]:
     """No way to a One API that has the password all the world knows: its sessions outlive it.
 
-    nginx starts again when root is claimed; after a failure it rests until a run that succeeds.
+    nginx serves others too: it starts again when root is claimed, or when One API was stopped.
     """
     nginx = units.NGINX
     if run("systemctl", "is-active", nginx)[0]:
         yield
         return
     must("systemctl", "stop", nginx)
-    yield
-    must("systemctl", "start", nginx)
+    try:
+        yield
+    except BaseException:
+        run("systemctl", "stop", units.ONE_API)
+        raise
+    finally:
+        must("systemctl", "start", nginx)
 
 
 def restart() -> str | None:

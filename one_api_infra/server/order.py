@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from one_api_infra.checks import remedy
 from one_api_infra.server import callback_service
 from one_api_infra.server.callbacks import auditor, intake, log, timeline
 from one_api_infra.server.callbacks.gateways.gateway import Reply
@@ -53,7 +54,10 @@ def show(number: str) -> None:
         if not (more or unread or timeline.is_known(ledger, number)):
             raise CommandError(_unknown(number))
         print(_("Times are those of {zone}.", zone=current.time_zone))
-        print("\n".join(timeline.lines(ledger, number, here, Look(more, unread, tried, is_asked))))
+        look = Look(more, unread, tried, is_asked)
+        print(
+            remedy.named("\n".join(timeline.lines(ledger, number, here, look)), current.inventory)
+        )
     finally:
         ledger.close()
 

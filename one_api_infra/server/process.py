@@ -95,6 +95,13 @@ def holders() -> tuple[Holder, ...]:
     return tuple(found)
 
 
+def file_of(process: str) -> str:
+    """The program's file; empty for a process that is gone."""
+    with suppress(OSError):
+        return str(Path(f"/proc/{process}/exe").readlink()).removesuffix(" (deleted)")
+    return ""
+
+
 def unit_of(process: str) -> str:
     """The service that a process belongs to; empty if none."""
     with suppress(OSError):

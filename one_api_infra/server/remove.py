@@ -3,6 +3,7 @@
 The data and One API's secrets stay unless told otherwise.
 """
 
+import contextlib
 import json
 import shutil
 import time
@@ -16,16 +17,24 @@ from one_api_infra.shared import paths, tunnel, units
 from one_api_infra.shared.manifest import Manifest
 
 DATA = (paths.DATA, paths.ONE_API_CONFIG, paths.LOGS, paths.DUMP)
+# In a folder that may be the admin's, too: many keep a One API of their own there.
+IN_ONE_API = (
+    f"{paths.ONE_API}/releases",
+    paths.CURRENT,
+    paths.PREVIOUS,
+    paths.SECOND,
+    paths.TIKTOKEN,
+)
 OWNER_OF_DATA = "one-api"
 # What no deploy writes: the programs make it.
 MADE = (
-    *(paths.ONE_API, paths.SECOND_LOGS),
+    *(*IN_ONE_API, paths.SECOND_LOGS),
     *(paths.MONITOR, paths.CALLBACKS, paths.TUNNEL_STATE, f"{paths.NGINX}/one-api.d"),
     *(paths.BACKUP_CACHE, paths.STREAM_CACHE, paths.DRILL, paths.DRILL_STREAM),
 )
 # This program and what it reads while it runs.
 LAST = (paths.STATE, paths.CONFIG, paths.AGENT)
-COPIES, KEPT_COPIES = ("adopted*", "before-*"), "/var/lib/one-api.kept"
+COPIES = ("adopted*", "before-*")
 MARK = "one-api"  # in the name of every folder that is ours alone
 
 
@@ -58,7 +67,10 @@ def remove(data: str = "keep") -> None:
     run(paths.PORT_GUARD, "--remove")
     _restore_nginx()
     foreign = () if _is_ours(units.ONE_API) else (units.path(units.ONE_API),)
-    remove_paths([*manifest.entries, *made, *DATA], without=(*LAST, *kept, *foreign))
+    named = manifest.entries.keys() - {paths.ONE_API}
+    remove_paths([*named, *made, *DATA], without=(*LAST, *kept, *foreign))
+    with contextlib.suppress(OSError):
+        Path(paths.ONE_API).rmdir()  # if nothing of the admin's is in it
     if has_tunnels:
         run("systemctl", "reload", "ssh")
     for user in manifest.users:
@@ -69,14 +81,20 @@ def remove(data: str = "keep") -> None:
     must("systemctl", "daemon-reload")
     if run("nginx", "-t", "-q")[0] == 0:
         run("systemctl", "reload-or-restart", units.NGINX)
-    if data != "delete":
+    if data == "delete":
+        remove_paths([paths.KEPT])
+    else:
         _keep_copies()
     remove_paths(LAST)
 
 
 def _keep_copies() -> None:
-    """What of the data was put aside: by a restore, an upgrade, an adoption."""
-    folder = Path(KEPT_COPIES, time.strftime("%Y-%m-%dT%H-%M-%S"))
+    """What of the data was put aside: by a restore, an upgrade, an adoption.
+
+    The folder itself tells a later ``--delete-data`` that what is here is ours.
+    """
+    Path(paths.KEPT).mkdir(mode=0o700, exist_ok=True)
+    folder = Path(paths.KEPT, time.strftime("%Y-%m-%dT%H-%M-%S"))
     for path in [each for pattern in COPIES for each in Path(paths.STATE).glob(pattern)]:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         must("mv", "-fT", str(path), f"{folder}/{path.name}")

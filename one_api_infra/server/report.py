@@ -6,6 +6,7 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from one_api_infra.checks import remedy
 from one_api_infra.server.callbacks import figures, report
 from one_api_infra.server.callbacks.ledger import Ledger
 from one_api_infra.server.local import CommandError, read_of, site, write
@@ -48,7 +49,8 @@ def keep(ledger: Ledger, site: SiteFile, now: float) -> bool:
 
 
 def _page(ledger: Ledger, site: SiteFile, now: float) -> str:
-    return report.page(ledger, site.domain, now, _certificate_ends(), site.time_zone)
+    made = report.page(ledger, site.domain, now, _certificate_ends(), site.time_zone)
+    return remedy.named(made, site.inventory)
 
 
 def _certificate_ends() -> float | None:

@@ -238,6 +238,30 @@ def refusals(  # noqa: PLR0913, PLR0917
     return told
 
 
+def in_the_way(
+    taken: Collection[int], files: Mapping[str, str], domains: Collection[str]
+) -> list[str]:
+    """Why it is not adopted: ports that others hold, and nginx' files of others with its names."""
+    told = [
+        _(
+            "port {port}, which One API gets, is another program's: set `one_api_port` or"
+            " `one_api_second_port` to a free one",
+            port=port,
+        )
+        for port in taken
+    ]
+    for path, text in sorted(files.items()):
+        names = {name.lower() for line in NAME.findall(text) for name in line.split()}
+        if named := sorted(names & set(domains)):
+            told.append(
+                _(
+                    "{path} serves {names} too, and does not lead to it: `mv {path} {path}.off`",
+                    path=path, names=", ".join(named),
+                )
+            )  # fmt: skip
+    return told
+
+
 def _database_refusals(found: Found, database: str) -> list[str]:
     if found.database and not database:
         return [_('its database is on a server: set "database_url" to its SQL_DSN')]

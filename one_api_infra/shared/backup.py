@@ -61,6 +61,7 @@ MADE_AGAIN: Mapping[str, str] = {
     paths.LOGS: "One API; nothing there is needed",
     paths.SECOND_LOGS: "One API; nothing there is needed",
     paths.DATA: "the restore, from the dump",
+    paths.KEPT: "a removal; no site needs it",
 }
 
 

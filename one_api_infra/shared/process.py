@@ -6,11 +6,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Holder:
-    """Who listens on a port: the program, and its unit, or its process where it has none."""
+    """Who listens on a port: the program, and its unit, or its process where it has none.
+
+    ``path`` is the program's file; empty where it was not looked at.
+    """
 
     program: str
     process: int
     unit: str
+    path: str = ""
 
 
 @dataclass(frozen=True)

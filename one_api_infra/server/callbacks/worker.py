@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from one_api_infra.checks import remedy
 from one_api_infra.server.callbacks import (
     auditor,
     cases,
@@ -183,6 +184,7 @@ def tell(  # noqa: PLR0913
     summary: Mapping[str, str],
     *,
     now: float,
+    inventory: str = remedy.INVENTORY,
 ) -> None:
     """Tell of new cases and of those that are mended, once, and the day's summary if there is one.
 
@@ -196,8 +198,9 @@ def tell(  # noqa: PLR0913
     texts = [text for text in (case, summary) if text]
     if texts:
         for text in texts:
-            print(text["title"], text["body"], sep="\n", flush=True)
-            waiting += outbox.messages(text["title"], text["body"], channels, now)
+            body = remedy.named(text["body"], inventory)
+            print(text["title"], body, sep="\n", flush=True)
+            waiting += outbox.messages(text["title"], body, channels, now)
         with ledger.transaction():  # before anything is sent: who dies here must not tell it twice
             auditor.mark(ledger, due)
             ledger.note(OUTBOX, json.dumps(waiting))

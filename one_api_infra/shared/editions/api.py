@@ -99,13 +99,13 @@ class Api:
         New API asks a user for the old one, and root for none (controller/user.go): as root it
         edits itself, and every field that is not sent would be emptied.
         """
+        known = self._call("GET", "/api/user/self")
         if self.edition.root == "setup":
-            known = self._call("GET", "/api/user/self")
             row = {name: known.get(name, "") for name in EDITED}
             self._call("PUT", "/api/user/", row | {"password": password})
             return
-        body = {"username": ROOT, "display_name": "Root User", "password": password}
-        self._call("PUT", "/api/user/self", body)
+        names = {name: known.get(name) or ROOT for name in ("username", "display_name")}
+        self._call("PUT", "/api/user/self", names | {"password": password})
 
     def new_token(self) -> str:
         """A new management token. Each call makes the one before it invalid."""

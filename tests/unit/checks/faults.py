@@ -88,7 +88,7 @@ def room(**changed: float) -> Observation:
 
 
 def held(program: str) -> dict[str, object]:
-    return {"program": program, "process": 9, "unit": ""}
+    return {"program": program, "process": 9, "unit": "", "path": ""}
 
 
 def process(**changed: object) -> Observation:
@@ -98,7 +98,7 @@ def process(**changed: object) -> Observation:
 
 def locked() -> Observation:
     """Somebody holds SQLite's lock."""
-    found = {"program": "python3", "process": 7, "unit": ""}
+    found = {"program": "python3", "process": 7, "unit": "", "path": ""}
     state = {"error": "database is locked", "obstacle": "locked"}
     return server(one_api={"process": {"holders": [found]}, "database": state})
 
@@ -185,6 +185,8 @@ FAULTS: list[tuple[Observation, str]] = [
     (server(one_api={"error": "timeout"}), "one_api.runs"),
     (server(holders={"80": held("caddy")}), "network.port_taken"),
     (server(holders={"80": Holder("nginx", 9, "bt.service")}), "network.port_taken"),
+    (server(holders={"80": Holder("nginx", 9, "nginx.service", "/www/server/nginx/sbin/nginx")}),
+     "network.port_taken"),
     (server(holders={"80": Holder("docker-proxy", 9, "docker.service")}), "network.port_taken"),
     (server(holders={"443": Holder("nginx", 9, f"docker-{'a' * 64}.scope")}), "network.port_taken"),
     (server(holders={"3000": held("perl")}), "one_api.port"),

@@ -76,6 +76,21 @@ def test_reader_sees_their_own_inventory() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("`one-api-infra order 17 --done`", "`one-api-infra order 17 a.py --done`"),
+        ("`one-api-infra prune` frees it", "`one-api-infra prune a.py` frees it"),
+        ("`one-api-infra adopt b.py --back`", "`one-api-infra adopt b.py --back`"),
+        ("`one-api-infra order` and", "`one-api-infra order` and"),
+        ("`one-api-infra report b.py`", "`one-api-infra report b.py`"),
+    ],
+)
+def test_a_command_of_ours_names_the_inventory_too(text: str, shown: str) -> None:
+    assert remedy.named(text, "a.py") == shown
+    assert remedy.named(text, remedy.INVENTORY) == text
+
+
+@pytest.mark.parametrize(
     "path", sorted((ROOT / "deploys").glob("*.py")), ids=lambda path: path.stem
 )
 def test_every_deploy_has_a_command_where_there_is_no_checkout(path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from one_api_infra.cli import runner
 from one_api_infra.cli.deploy import next_step
 from one_api_infra.cli.runner import INTERRUPTED, Run
+from one_api_infra.shared.validation import ValidationError
 
 PLAN = [
     {"name": "nginx | Serve", "hosts_with_change": ["a"]},
@@ -47,12 +48,15 @@ def test_the_literal_command_names_what_it_runs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("settings", ['{"domain": "https://x"}', "{}", '{"domian": "a.b.com"}'])
-def test_refused_settings_are_a_failed_run(tmp_path: Path, settings: str) -> None:
+def test_wrong_settings_are_refused_before_anybody_connects(tmp_path: Path, settings: str) -> None:
     path = tmp_path / "site.py"
-    path.write_text(f'hosts = [("@local", {settings})]\n')
-    done = runner.run(path, "site", "--dry", quiet=True)
-    assert done.code
-    assert done.changes == []
+    path.write_text(f'hosts = [("192.0.2.1", {settings}), ("192.0.2.2", {{"domain": 1}})]\n')
+    with pytest.raises(ValidationError) as caught:
+        runner.run(path, "site", "--dry", quiet=True)
+    assert {each.path.split(": ")[0] for each in caught.value.problems} == {
+        "192.0.2.1",
+        "192.0.2.2",
+    }
 
 
 @pytest.mark.parametrize(

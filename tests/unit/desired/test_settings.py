@@ -1,6 +1,7 @@
 """Settings: all problems at once, the nearest name for a misspelt one."""
 
 import shlex
+import typing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,9 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pyinfra.connectors import ssh
 
-from one_api_infra.desired import parsers, system
+from one_api_infra.desired import parsers, settings, system
 from one_api_infra.desired.settings import LETS_ENCRYPT_STAGING, SETTINGS
 from one_api_infra.desired.site import Site
 from one_api_infra.shared.validation import ValidationError
@@ -97,7 +99,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"overload_guard": "yes"}, "overload_guard", "True"),
     ({"artifact_sha256": "abc"}, "artifact_sha256", "sha256sum"),
     ({"artifact_mirror": "mirror.com"}, "artifact_mirror", "https://"),
-    ({"certificate": "self-signed"}, "certificate", 'write "'),
+    ({"certificate": "self-signed"}, "certificate", "write one of these"),
     ({"certificate": "external"}, "certificate_file", "name the file"),
     ({"certbot": "distribution", "acme_profile": "tlsserver"}, "acme_profile", "distribution"),
     ({"environment": {"lower": "x"}}, "environment.lower", "NAME"),
@@ -153,7 +155,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
         "tunnels",
         "external",
     ),
-    ({"waive": [[]]}, "waive[0]", 'write "'),
+    ({"waive": [[]]}, "waive[0]", "write one of these"),
     ({"environment": ["NAME"]}, "environment", "NAME"),
     ({"public_addresses": ["here"]}, "public_addresses[0]", "203.0.113.10"),
     ({"log_days": 0}, "log_days", "choose one"),
@@ -178,7 +180,35 @@ def test_all_problems_at_once() -> None:
     with pytest.raises(ValidationError) as caught:
         Site.parse({"domain": "https://x.com", "editon": "y", "one_api_port": 0})
     paths = [problem.path for problem in caught.value.problems]
-    assert paths == ["editon", "domain", "one_api_port"]
+    assert paths == ["editon", "domain", "one_api_port", "acme_email"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "remedy"),
+    [
+        ("callbacks", False, 'write "off"'),
+        ("callbacks", "yes", 'write "on"'),
+        ("reconcile", True, "write one of these words"),
+        ("reconcile", False, "write one of these words"),
+        ("edition", "DoneHub", 'write "done-hub"'),
+        ("edition", "new_api", 'write "new-api"'),
+        ("certificate", "letsencrypt", "write one of these words"),
+        ("language", "EN", 'write "en"'),
+        ("ssh_usr", "root", 'write "ssh_user"'),
+        ("port", 22, 'write "ssh_port"'),
+        ("user", "root", 'write "ssh_user"'),
+        ("sudo", True, 'write "_sudo"'),
+        ("_sudo_pasword", "x", 'write "_sudo_password"'),
+    ],
+)
+def test_the_remedy_is_what_was_meant(name: str, value: object, remedy: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Site.parse(SMALLEST | {name: value})
+    assert [(each.path, each.remedy) for each in caught.value.problems] == [(name, remedy)]
+
+
+def test_each_name_of_pyinfras_ssh_is_known() -> None:
+    assert set(typing.get_type_hints(ssh.ConnectorData)) < set(settings.CONNECTION)
 
 
 def test_smallest_site() -> None:

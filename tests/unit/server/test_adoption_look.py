@@ -97,3 +97,13 @@ def test_a_configuration_that_is_named(words: list[str], found: list[str]) -> No
 ])  # fmt: skip
 def test_a_database_that_is_not_open(given: dict[str, str], text: str, path: str) -> None:
     assert look.sqlite_path(given, {"f": text}) == path
+
+
+def test_a_redirect_in_a_file_of_its_own_is_its() -> None:
+    files = {
+        "/a": "server { server_name ai.example.com _; proxy_pass http://[::1]:3000; }",
+        "/b": "server { server_name ai.example.com; return 301 https://ai.example.com; }",
+        "/c": "server { server_name _; }",
+        "/d": "server { server_name ai.example.com blog.example.com; }",
+    }
+    assert set(look.led(files, 3000)) == {"/a", "/b"}

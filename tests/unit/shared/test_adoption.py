@@ -165,3 +165,13 @@ def test_what_is_not_taken_over_is_named() -> None:
     lines = "\n".join(adoption.told(found, "ai.example.com"))
     assert "not taken over: HTTPS_PROXY;" in lines
     assert "no longer served: www.example.com;" in lines
+
+
+def test_what_would_be_in_the_way_is_named() -> None:
+    files = {
+        "/etc/nginx/conf.d/a.conf": "server { server_name AI.example.com; return 301 x; }",
+        "/etc/nginx/conf.d/b.conf": "server { server_name other.example.com; }",
+    }
+    told = adoption.in_the_way([3001], files, ("ai.example.com",))
+    assert [words.split(" ")[0] for words in told] == ["port", "/etc/nginx/conf.d/a.conf"]
+    assert adoption.in_the_way([], {}, ("ai.example.com",)) == []
