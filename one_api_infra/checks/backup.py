@@ -60,7 +60,7 @@ REASONS = {
         N_("read `journalctl -u one-api-dump`, mend it, then `systemctl start one-api-backup`"),
     ),
     "failed": Fault(
-        N_("restic failed at {name}: {words}"),
+        N_("no backup at {name}: {words}"),
         N_("read `journalctl -u one-api-backup`, mend it, then `systemctl start one-api-backup`"),
     ),
 }

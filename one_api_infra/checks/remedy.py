@@ -10,8 +10,8 @@ INVENTORY = "inventory.py"  # in the texts, which know no reader's
 PYINFRA = re.compile(rf"pyinfra {INVENTORY} deploys/(\w+)\.py")
 # Of those that name no inventory of their own.
 OF_INVENTORY = re.compile(
-    r"(`one-api-infra (?:callbacks|deploy|order [^\s`]+|prune|rebuild|report|restore|rollback"
-    r"|snapshots|status|test-payment))(?=`| --)"
+    r"(`one-api-infra (?:callbacks|deploy|order [^\s`]+|prune|rebuild|remove|report|restore"
+    r"|rollback|snapshots|status|test-payment))(?=`| --)"
 )
 # These have commands, which show what would be lost, and ask.
 OWN_COMMANDS = {"adopt", "move", "rebuild", "remove", "restore"}

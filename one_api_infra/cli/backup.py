@@ -1,5 +1,6 @@
 """``one-api-infra backup``, ``snapshots``, ``restore`` and ``rebuild``."""
 
+import json
 import shlex
 import sys
 from pathlib import Path
@@ -75,7 +76,8 @@ def restore(
         click.echo(foreign.printable(output).rstrip(), err=True)
         if not (yes or click.confirm(_("Restore it?"), err=True)):
             sys.exit(1)
-    done = runner.run(inventory, "restore", "-y", "--data", f"_snapshot={wanted}", limit=limit)
+    given = f"_snapshot={json.dumps(wanted)}"  # else pyinfra makes a number of 12e45678
+    done = runner.run(inventory, "restore", "-y", "--data", given, limit=limit)
     _report(inventory, limit, done)
     next_step(done, inventory)
     sys.exit(done.code)

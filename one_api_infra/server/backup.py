@@ -4,6 +4,7 @@ A repository that cannot be reached holds up no other. What came of each is left
 """
 
 import contextlib
+import datetime
 import json
 import subprocess
 import time
@@ -27,6 +28,7 @@ from one_api_infra.shared.backup import (
     JournalState,
     RepositoryState,
 )
+from one_api_infra.shared.clock import zone
 from one_api_infra.shared.plain import PlainError
 from one_api_infra.shared.site_file import SiteFile
 from one_api_infra.shared.texts import _
@@ -122,6 +124,7 @@ def _attempt(
             raise CommandError(obstacle)
         print(_("{name}: sending what has changed", name=restic_.repository.name), flush=True)
         ensure(restic_, is_known=bool(before.saved))
+        must_be_ours(restic_, is_known=bool(before.saved))
         summary = _save(restic_, site)
         _forget(restic_)
     except CommandError as error:
@@ -145,6 +148,32 @@ def ensure(restic_: Restic, *, is_known: bool = False) -> None:
         restic_.run("init")
 
 
+def must_be_ours(restic_: Restic, *, is_known: bool) -> None:
+    """CommandError where the backup is of this site as another server made it.
+
+    A new one, made in the place of one that is lost, would bury it: ``rebuild`` takes the newest.
+    The same secrets are the same site's: it was rebuilt, moved, or removed and came back.
+    """
+    if is_known:
+        return
+    host = f"--host={site().domain}"
+    found = restic_.json("snapshots", host, f"--tag={backup.TAG}") or []
+    if not found:
+        return
+    newest = max(found, key=lambda each: str(each["time"]))["short_id"]
+    path = Path(paths.GENERATED if Path(paths.GENERATED).exists() else paths.ROOT_PASSWORD)
+    with contextlib.suppress(CommandError):  # a file that it does not hold
+        if restic_.run("dump", newest, str(path)) == path.read_text():
+            return
+    text = _(
+        "{name} holds the backup of another {host}: nothing is saved over it. To bring that one"
+        " back: `one-api-infra remove --delete-data`, then `one-api-infra rebuild`; to keep this"
+        " one, let `backup` name another repository",
+        name=restic_.repository.name, host=site().domain,
+    )  # fmt: skip
+    raise CommandError(remedy.named(text, site().inventory))
+
+
 def _save(restic_: Restic, site: SiteFile) -> dict[str, Any]:
     """One snapshot; restic's own summary of it."""
     there = [held.path for held in backup.HELD if Path(held.path).exists()]
@@ -164,10 +193,12 @@ def _forget(restic_: Restic) -> None:
         return
     keep = backup.keep_options(restic_.settings.keep)
     prune = ["--prune"] if _is_prune_due(restic_.repository.name) else []
-    restic_.run("forget", f"--tag={backup.TAG}", "--group-by=host", *keep)
+    host = f"--host={site().domain}"  # another site's may be in it, with settings of its own
+    restic_.run("forget", host, f"--tag={backup.TAG}", "--group-by=host", *keep)
     # Each holds all of the journal; an older one is there for the moment between two.
     restic_.run(
         "forget",
+        host,
         f"--tag={backup.JOURNAL_TAG}",
         "--group-by=host",
         f"--keep-last={backup.JOURNALS_KEPT}",
@@ -183,7 +214,12 @@ def _is_prune_due(name: str) -> bool:
     if name not in pruned:
         _note_pruned(name)
     is_late = time.time() - pruned.get(name, time.time()) > PRUNE_SECONDS
-    return is_late or time.localtime().tm_hour in PRUNE_HOURS
+    return is_late or _hour() in PRUNE_HOURS
+
+
+def _hour() -> int:
+    """Of the site's own clock: the server's is UTC in most clouds."""
+    return datetime.datetime.now(zone(site().time_zone)).hour
 
 
 def _pruned() -> dict[str, float]:

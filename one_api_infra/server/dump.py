@@ -32,6 +32,9 @@ SSL_MODES = {"off": "disable", "preferred": "prefer", "unverified": "require",
 ROOTS = "/etc/ssl/certs/ca-certificates.crt"
 PATIENCE = 300  # seconds for counting the rows of a large table
 PG_DUMP = ("pg_dump", "--format=plain", "--no-owner", "--no-privileges", "--clean", "--if-exists")
+# Another program's tables in the same database: they may have the same names.
+OTHER_SCHEMAS = """SELECT nspname FROM pg_namespace WHERE nspname NOT LIKE 'pg\\_%'
+AND nspname NOT IN ('information_schema', current_schema())"""
 MARIADB_DUMP = ("--single-transaction", "--complete-insert", "--skip-extended-insert",
                 "--no-autocommit", "--hex-blob", "--no-tablespaces")  # fmt: skip
 
@@ -133,7 +136,14 @@ def _of_server(address: Address, url: str, new: Path) -> Facts:
         query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         shared = query("SELECT pg_export_snapshot()")[0][0]
         facts = _facts(kind, time.time(), _only(query, there))
-        command = [*PG_DUMP, f"--snapshot={shared}", f"--file={new}", f"--dbname={address.name}"]
+        others = [f'--exclude-schema="{name}"' for (name,) in query(OTHER_SCHEMAS)]
+        command = [
+            *PG_DUMP,
+            *others,
+            f"--snapshot={shared}",
+            f"--file={new}",
+            f"--dbname={address.name}",
+        ]
         _run(command, postgresql_environment(address))
         return facts
 

@@ -43,6 +43,9 @@ def _send(restic_: Restic) -> str:
     """Send it to one repository; why it was not, if so."""
     try:
         host = f"--host={site().domain}"
+        name = restic_.repository.name
+        is_known = any(each.saved for each in backup_of.state().repositories if each.name == name)
+        backup_of.must_be_ours(restic_, is_known=is_known)
         restic_.run("backup", "--force", host, f"--tag={backup.JOURNAL_TAG}", paths.JOURNAL)
     except CommandError as error:
         return f"{restic_.repository.name}: {restic.detail(str(error))}"

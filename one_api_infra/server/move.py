@@ -45,6 +45,7 @@ CHANGES = f"{paths.DUMP}/changes.db"
 CONTROL = "/run/one-api-move.%C"
 START_SECONDS = 3.0  # that One API needs at least
 WAIT_SECONDS = 20.0  # One API's writers give up after thirty
+VANISHED = 24  # rsync: a file was gone when its turn came, such as SQLite's log
 COPY_SECONDS = 12 * 3600.0
 SETTLE_SECONDS = 3.0  # One API books a stream's price after its end
 LOOPBACK = {"127.0.0.1", "::1", "localhost", ""}
@@ -315,7 +316,8 @@ def _send(*sources: str, seconds: float = WAIT_SECONDS) -> None:
     there = [path for path in sources if Path(path).exists()]
     options = ["--archive", "--inplace", "--relative", "--delete", "--exclude=access.log*"]
     rsh = f"--rsh={shlex.join(_ssh())}"
-    _run(["rsync", *options, rsh, *there, f"root@{_literal(target().address)}:tree/"], seconds)
+    _run(["rsync", *options, rsh, *there, f"root@{_literal(target().address)}:tree/"], seconds,
+         (0, VANISHED) if seconds == COPY_SECONDS else (0,))  # fmt: skip
 
 
 def _there(verb: str, seconds: float = WAIT_SECONDS) -> str:
@@ -323,7 +325,7 @@ def _there(verb: str, seconds: float = WAIT_SECONDS) -> str:
     return _run([*_ssh(), f"root@{target().address}", verb], seconds)
 
 
-def _run(command: list[str], seconds: float) -> str:
+def _run(command: list[str], seconds: float, fine: tuple[int, ...] = (0,)) -> str:
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, errors="replace", check=False,
@@ -332,7 +334,7 @@ def _run(command: list[str], seconds: float) -> str:
     except subprocess.TimeoutExpired:
         words = _("no answer within {seconds:.0f} s", seconds=seconds)
         raise CommandError(f"{target().address}: {words}") from None
-    if done.returncode:
+    if done.returncode not in fine:
         raise CommandError(f"{target().address}: {(done.stderr or done.stdout).strip()[-800:]}")
     print(done.stderr, end="", file=sys.stderr)
     return done.stdout

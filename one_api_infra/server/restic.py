@@ -4,10 +4,10 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from one_api_infra.server.local import CommandError
 from one_api_infra.shared import paths, plain, repository, restic
@@ -16,6 +16,7 @@ from one_api_infra.shared.plain import PlainError
 from one_api_infra.shared.repository import Repository
 from one_api_infra.shared.texts import _
 
+T = TypeVar("T")
 # Another run may hold the repository: the journal while the backup forgets, or an admin's prune.
 # restic 0.14 does not wait for it by itself.
 LOCKED_SECONDS, LOCKED_EVERY = 300, 3
@@ -34,10 +35,13 @@ class Restic:
 
         It waits while another run holds the repository; ``unlock`` takes away locks of the dead.
         """
+        return self._waiting(lambda: self._run(*arguments))
+
+    def _waiting(self, act: Callable[[], T]) -> T:
         until = time.monotonic() + min(LOCKED_SECONDS, self.seconds or LOCKED_SECONDS)
         while True:
             try:
-                return self._run(*arguments)
+                return act()
             except CommandError as error:
                 if restic.reason(str(error)) != "locked" or time.monotonic() > until:
                     raise
@@ -54,18 +58,22 @@ class Restic:
         except subprocess.TimeoutExpired:
             raise CommandError(f"timed out after {self.seconds:.0f} s") from None
         if done.returncode:
-            raise CommandError(done.stderr.strip() or done.stdout.strip()[-800:])
+            raise CommandError(repository.masked(done.stderr.strip() or done.stdout.strip()[-800:]))
         return done.stdout
 
     def write(self, path: Path, snapshot: str, source: str) -> None:
-        """Write a file of a snapshot to ``path``; OSError or CommandError."""
+        """Write a file of a snapshot to ``path``; OSError or CommandError. It waits as ``run``."""
+        self._waiting(lambda: self._write(path, snapshot, source))
+
+    def _write(self, path: Path, snapshot: str, source: str) -> None:
         with path.open("wb") as stream:
             done = subprocess.run(
                 self._command(("dump", snapshot, source)), env=self._environment(),
                 stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.PIPE, check=False,
             )  # fmt: skip
         if done.returncode:
-            raise CommandError(done.stderr.decode("utf-8", "replace").strip())
+            words = done.stderr.decode("utf-8", "replace").strip()
+            raise CommandError(repository.masked(words))
 
     def json(self, *arguments: str) -> Any:
         """restic's output as data."""

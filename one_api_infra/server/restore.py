@@ -9,6 +9,7 @@ import datetime
 import json
 import shutil
 import sqlite3
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -27,6 +28,7 @@ from one_api_infra.server import (
     user_files,
 )
 from one_api_infra.server import restic as restic_of
+from one_api_infra.server.callbacks import rewind
 from one_api_infra.server.local import CommandError, must, run, site, write
 from one_api_infra.server.restic import Restic
 from one_api_infra.shared import backup, paths, plain, snapshot_choice, units
@@ -80,20 +82,22 @@ def snapshots(form: str = "") -> None:
     if form:
         print(json.dumps([asdict(each) for each in there], indent=1))
     for each in there if not form else ():
-        moment = datetime.datetime.fromtimestamp(each.taken).astimezone()
-        print(f"{each.id}  {moment:%Y-%m-%d %H:%M:%S %z}  {each.repository}")
+        print(f"{each.id}  {_when(each.taken)}  {each.repository}")
 
 
-def found(host: str) -> list[SavedSnapshot]:
-    """All snapshots of a site; CommandError if no repository answers."""
+def found(host: str, *, of_all: bool = False) -> list[SavedSnapshot]:
+    """All snapshots of a site; CommandError if no repository answers, or one of all does not."""
     told, words = list[SavedSnapshot](), list[str]()
     for restic_ in restic_of.each(restic_of.settings()):
         try:
             told += _of(restic_, host)
         except CommandError as error:
             words.append(f"{restic_.repository.name}: {error}")
-    if words and not told:
-        raise CommandError("\n".join(words))
+    if words and (of_all or not told):
+        remedy = _("Remedy: mend it, or take what is gone for good out of `backup`; deploy again.")
+        raise CommandError("\n".join([*words, *([remedy] if told else [])]))
+    for line in words:
+        print(line, file=sys.stderr, flush=True)
     return sorted(told, key=lambda each: each.taken)
 
 
@@ -109,7 +113,7 @@ def plan(choice: str = LATEST) -> None:
     facts = _saved_facts(chosen)
     if words := snapshot_choice.refusal(facts, site()):
         raise CommandError(_("This snapshot is not restored: {words}.", words=words))
-    moment = datetime.datetime.fromtimestamp(chosen.taken).astimezone()
+    moment = datetime.datetime.fromtimestamp(chosen.taken, zone(site().time_zone))
     print(_("Snapshot {id} of {time:%Y-%m-%d %H:%M:%S %z}, in {repository}",
             id=chosen.id, time=moment, repository=chosen.repository))  # fmt: skip
     if not load.is_there():
@@ -123,7 +127,7 @@ def plan(choice: str = LATEST) -> None:
     print(_("What was added or changed since then is lost; what is here now is put aside."))
 
 
-def _chosen(choice: str) -> SavedSnapshot:
+def _chosen(choice: str, *, of_all: bool = False) -> SavedSnapshot:
     if not snapshot_choice.is_choice(choice):
         raise CommandError(
             _(
@@ -131,7 +135,7 @@ def _chosen(choice: str) -> SavedSnapshot:
                 choice=choice,
             )
         )
-    there, now = found(site().domain), time.time()
+    there, now = found(site().domain, of_all=of_all), time.time()
     if later := snapshot_choice.to_come(there, now):
         _tell(
             _(
@@ -170,7 +174,10 @@ def rebuild() -> None:
     is_site = load.is_there() and Path(paths.ROOT_PASSWORD).exists()
     if Path(paths.RESTORE_MARK).exists() or not is_site:
         keeps = bool(load.url()) and load.is_there()
-        _restore(_mark() or Mark(_chosen(LATEST), _aside(), keeps, streams=True))
+        # The newest may be where just now nobody answers.
+        _restore(_mark() or Mark(_chosen(LATEST, of_all=True), _aside(), keeps, streams=True))
+    else:
+        _tell(_("There is a site here already: it stays as it is. Another state: `restore`."))
 
 
 def restore(choice: str = LATEST) -> None:
@@ -218,10 +225,23 @@ def _restore(mark: Mark) -> None:
 def _need_room() -> None:
     """For what a database server is asked to keep and to take; CommandError before it is stopped.
 
-    SQLite's file is put aside by its name alone.
+    SQLite's file is put aside by its name alone, unless that is on another disk.
     """
     if load.url():
         dump.need_bytes(Path(paths.STATE), 3 * _copy().stat().st_size)
+    elif Path(paths.DATABASE).exists() and _is_elsewhere(Path(paths.DATABASE), Path(paths.STATE)):
+        size = sum(Path(f"{paths.DATABASE}{side}").stat().st_size for side in _sides())
+        dump.need_bytes(Path(paths.STATE), size)
+
+
+def _is_elsewhere(one: Path, other: Path) -> bool:
+    """Whether two paths are on two disks."""
+    return one.stat().st_dev != other.stat().st_dev
+
+
+def _sides() -> list[str]:
+    """SQLite's files that are there, the database itself last: its name says that all are."""
+    return [side for side in reversed(load.SIDES) if Path(f"{paths.DATABASE}{side}").exists()]
 
 
 def _unknown(facts: Facts) -> str:
@@ -306,7 +326,9 @@ def _bring_stream(mark: Mark, facts: Facts) -> tuple[Facts, list[str]]:
 
 
 def _when(moment: float) -> str:
-    return f"{datetime.datetime.fromtimestamp(moment).astimezone():%Y-%m-%d %H:%M:%S %z}"
+    """As a choice names it: in the site's time zone."""
+    here = datetime.datetime.fromtimestamp(moment, zone(site().time_zone))
+    return f"{here:%Y-%m-%d %H:%M:%S %z}"
 
 
 def _staged(path: str) -> Path:
@@ -332,6 +354,8 @@ def _bring_back(mark: Mark, facts: Facts) -> None:
         _tell(_("The database is on a server of its own, with users in it: it stays as it is."))
     else:
         _bring_database(aside, facts)
+        # The ledger's copy is newer than the database's: what was credited between is to be seen.
+        write(paths.LEDGER_REWIND, plain.write(rewind.Mark(facts.at, time.time())), 0o644)
     for path in STATE:
         if _staged(path).exists():
             write(path, _staged(path).read_bytes())
@@ -373,7 +397,7 @@ def _loaded(aside: Path, facts: Facts) -> tuple[str, ...]:
             before.unlink(missing_ok=True)
         for side in load.SIDES if facts.kind == SQLITE else ():
             if Path(f"{aside}/one-api.db{side}").exists():
-                must("mv", "-fT", f"{aside}/one-api.db{side}", f"{paths.DATABASE}{side}")
+                _move(f"{aside}/one-api.db{side}", f"{paths.DATABASE}{side}")
         raise _UndoneError(str(error)) from None
 
 
@@ -387,9 +411,25 @@ def _database_aside(aside: Path) -> None:
             (aside / "database.new").rename(aside / backup.DATABASE_FILE)
         return
     if Path(paths.DATABASE).exists() and not (aside / Path(paths.DATABASE).name).exists():
-        for side in reversed(load.SIDES):  # the file itself last: its name says that all are there
-            if Path(f"{paths.DATABASE}{side}").exists():
-                must("mv", "-fT", f"{paths.DATABASE}{side}", f"{aside}/one-api.db{side}")
+        moved = list[str]()
+        try:
+            for side in _sides():
+                _move(f"{paths.DATABASE}{side}", f"{aside}/one-api.db{side}")
+                moved.append(side)
+        except (CommandError, OSError):
+            for side in moved:  # without its log the database lacks what was written last
+                _move(f"{aside}/one-api.db{side}", f"{paths.DATABASE}{side}")
+            raise
+
+
+def _move(source: str, target: str) -> None:
+    """To another disk too: what stands at ``target`` is whole."""
+    if _is_elsewhere(Path(source), Path(target).parent):
+        must("cp", "-a", source, f"{target}.new")
+        Path(f"{target}.new").rename(target)
+        Path(source).unlink()
+    else:
+        Path(source).rename(target)
 
 
 def _copy_aside(path: Path, aside: Path) -> None:

@@ -7,7 +7,7 @@ GONE = "one-api-infra: the repository is gone"
 REASONS: dict[str, str] = {
     "gone": GONE,
     "password": r"wrong password or no key found",
-    "locked": r"repository is already locked|unable to create lock",
+    "locked": r"repository is already locked",
     "full": r"no space left|disk quota exceeded|507 Insufficient|QuotaExceeded",
     "refused": r"Permission denied|403 Forbidden|401 Unauthorized|AccessDenied|InvalidAccessKey"
     r"|SignatureDoesNotMatch|Host key verification failed",
@@ -31,7 +31,9 @@ def reason(words: str) -> str:
 
 
 def detail(words: str) -> str:
-    """The last line that says something."""
+    """The last line that says why, or else the last that says something."""
     lines = [line.strip() for line in words.splitlines() if line.strip()]
     told = [line for line in lines if not line.startswith("{")]
-    return (told or lines or [""])[-1]
+    sign = REASONS.get(reason(words), "")
+    why = [line for line in told if sign and re.search(sign, line, re.I)]
+    return (why or told or lines or [""])[-1]

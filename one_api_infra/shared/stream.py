@@ -25,6 +25,11 @@ SFTP = re.compile(r"sftp:(?P<user>[^@/]+)@(?P<host>[^:/]+):(?P<folder>.+)")
 SFTP_URL = re.compile(r"sftp://(?P<user>[^@]+)@(?P<host>[^:/]+)(?::(?P<port>\d+))?/(?P<folder>.+)")
 S3 = re.compile(r"s3:(?P<endpoint>(?:https?://)?[^/]+)/(?P<folder>.+)")
 AWS = re.compile(r"s3[.-]([a-z]{2}(?:-[a-z]+)+-\d)\.amazonaws\.com")
+# rclone's names: of one it does not know it asks by path, which some refuse (OSS).
+PROVIDERS = {
+    "amazonaws.com": "AWS", "aliyuncs.com": "Alibaba", "myqcloud.com": "TencentCOS",
+    "myhuaweicloud.com": "HuaweiOBS", "r2.cloudflarestorage.com": "Cloudflare",
+}  # fmt: skip
 SFTP_OPTIONS = {"shell_type": "none", "disable_hashcheck": "true", "key_file": paths.BACKUP_SSH_KEY}
 
 
@@ -54,7 +59,13 @@ def carrier(repository: str) -> Carrier | None:
         return _at(found["folder"], {**where, **SFTP_OPTIONS, "port": port})
     if found := S3.fullmatch(repository):
         endpoint = found["endpoint"]
-        where = {"type": "s3", "provider": "Other", "env_auth": "true", "endpoint": endpoint}
+        known = (name for sign, name in PROVIDERS.items() if sign in endpoint)
+        where = {
+            "type": "s3",
+            "provider": next(known, "Other"),
+            "env_auth": "true",
+            "endpoint": endpoint,
+        }
         if region := AWS.search(endpoint):
             where["region"] = region[1]
         return _at(found["folder"], where)

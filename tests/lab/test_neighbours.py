@@ -27,7 +27,7 @@ THEIRS = (
 # Whatever has our name, but for data and logs of One API, which stay unless told otherwise.
 OWN = "find / -xdev -name '*one-api*' ! -path '/proc/*' ! -path '/var/lib/systemd/*' 2>/dev/null"
 KEPT = ["/etc/one-api", "/etc/one-api/one-api.env", "/var/lib/one-api"]
-KEPT += ["/var/lib/one-api/one-api.db", "/var/log/one-api"]
+KEPT += ["/var/lib/one-api/one-api.db", "/var/lib/one-api.kept", "/var/log/one-api"]
 
 
 @pytest.fixture
@@ -88,9 +88,16 @@ def test_neighbours_live_on(neighbour: LabSite) -> None:
 
 
 def test_removal_gives_the_package_its_configuration_back(site: LabSite) -> None:
-    done = site.deploy("-y", "--data", "_remove_data=delete", name="remove")
-    assert done.code == 0, done.stderr
-    assert site.host.ssh(f"{OWN} || true") == ""
+    theirs = "/opt/one-api/docker-compose.yml"
+    site.host.ssh(f"touch {theirs}")
+    assert site.deploy("-y", name="remove").code == 0
+    data = "test -s /var/lib/one-api/one-api.db && ls -A /opt/one-api"
+    assert site.host.ssh(data) == "docker-compose.yml\n"
+    for _again in range(2):  # what was kept, and then nothing
+        done = site.deploy("-y", "--data", "_remove_data=delete", name="remove")
+        assert done.code == 0, done.stderr
+        site.host.ssh(f"rm -f {theirs}; rmdir --ignore-fail-on-non-empty /opt/one-api || true")
+        assert site.host.ssh(f"{OWN} || true") == ""
     assert site.host.ssh("dpkg --verify nginx-common | grep -v /usr/share/doc || true") == ""
     assert site.host.ssh("getent passwd one-api || echo none").strip() == "none"
     assert site.host.ssh("readlink /etc/nginx/sites-enabled/default").strip()

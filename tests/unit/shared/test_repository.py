@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from one_api_infra.shared import repository
+from one_api_infra.shared import repository, stream
 
 TAKEN = (
     "/srv/backup",
     "sftp:backup@host.example.com:/srv/ai",
     "sftp:backup@host:ai",
+    f"sftp:backup@host:/{'a' * 80}/",  # what took hours
     "sftp://backup@host.example.com:2222//srv/ai",
     "rclone+ssh://backup@host.example.com:2222",
     "s3:https://s3.example.com/bucket/ai",
@@ -41,6 +42,10 @@ def test_a_password_is_not_shown() -> None:
     for word in ("s3cret", "s3@cret"):
         shown = repository.parse(f"rest:https://name:{word}@rest.example.com:8000/ai/").name
         assert shown == "rest:https://name@rest.example.com:8000/ai/"
+    for word in ("se^cret", "100%"):  # restic prints what it cannot read
+        with pytest.raises(ValueError, match="userinfo"):
+            repository.parse(f"rest:https://name:{word}@rest.example.com/")
+    assert "s3" not in repository.masked('parse "https://name:s3cret@host/": no')
     with pytest.raises(ValueError, match=r"[Pp]ort"):
         repository.parse("rest:https://name:s3/cret@rest.example.com:8000/ai/")
     found = repository.parse("rest:https://name:s3cret@rest.example.com:8000/ai/")
@@ -65,6 +70,21 @@ def test_ssh_is_told_its_key(text: str, option: str, words: list[str]) -> None:
     assert told[0] == "ssh"
     assert "IdentityFile=/etc/one-api-infra/backup-ssh-key" in told
     assert set(words) <= set(told)
+
+
+@pytest.mark.parametrize(
+    ("text", "provider"),
+    [
+        ("s3:https://oss-cn-hangzhou.aliyuncs.com/bucket/ai", "Alibaba"),
+        ("s3:https://cos.ap-guangzhou.myqcloud.com/bucket", "TencentCOS"),
+        ("s3:s3.amazonaws.com/bucket", "AWS"),
+        ("s3:https://minio.example.com/bucket", "Other"),
+    ],
+)
+def test_a_stream_speaks_its_providers_way(text: str, provider: str) -> None:
+    found = stream.carrier(text)
+    assert found
+    assert found.options["provider"] == provider
 
 
 @given(st.text(max_size=60))

@@ -6,6 +6,9 @@ from one_api_infra.shared import restic
 
 WORDS = [
     ("Fatal: wrong password or no key found", "password"),
+    ("Save(<lock/1>) failed: write /b: no space left on device\nunable to create lock in backend",
+     "full"),
+    ("Fatal: open /b/locks: permission denied\nunable to create lock in backend", "refused"),
     ("Fatal: unable to create lock in backend: repository is already locked by PID 9", "locked"),
     ("Fatal: unable to open config file: stat /srv/x/config: no such file or directory\n"
      "Is there a repository at the following location?\n/srv/x", "absent"),
@@ -29,6 +32,11 @@ WORDS = [
 @pytest.mark.parametrize(("words", "reason"), WORDS)
 def test_reason(words: str, reason: str) -> None:
     assert restic.reason(words) == reason
+
+
+def test_detail_is_the_line_that_says_why() -> None:
+    words = "Save(<lock/1>) failed: no space left on device\nunable to create lock in backend"
+    assert restic.detail(words) == "Save(<lock/1>) failed: no space left on device"
 
 
 def test_detail_is_the_last_line_that_is_no_json() -> None:
