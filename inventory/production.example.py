@@ -3,7 +3,8 @@
     ONE_API_INFRA_ENVIRONMENT=production pyinfra inventory.py deploys/site.py
     pyinfra inventory/production.py deploys/site.py          # the same, named directly
 
-Two settings are needed, `domain` and `acme_email`; the rest shows its default as a comment.
+Two settings are needed, `domain` and `acme_email`; the rest shows a default, or an example, as a
+comment.
 """
 
 import os
@@ -88,11 +89,11 @@ hosts = [
             # "public_addresses": [],                  # if DNS names an address of a NAT
             # A CDN or load balancer that stands before "domain" (docs/server.md): its networks, a
             # file of them, or "cloudflare". Only by these does a header tell the client's address.
-            # "trusted_proxies": ["10.0.0.5", "cloudflare", "/path/ranges.txt"],
+            # "trusted_proxies": ["10.0.0.5", "/path/ranges.txt"],  # or ["cloudflare"]
             # "proxy_protocol": False,                 # True: they speak it; nobody else comes in
             # "dns_resolvers": [],                     # else: public ones beside this machine's
             # "pip_index": "https://mirror.example.com/simple",  # where PyPI is slow
-            # "pip_wheels": "admin",                   # fetched here and uploaded: 29 MB
+            # "pip_wheels": "server",                  # "admin": fetched here and uploaded: 29 MB
             # "log_days": 180,                         # how long callbacks are kept; 1 GiB at most
             #
             # --- Payments: a service sends lost callbacks again, and asks the gateways -----------

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from one_api_infra.server import credit_lock, database, notify, report, serving
-from one_api_infra.server.callbacks import journal, silent, summary, tests, worker
+from one_api_infra.server.callbacks import journal, outages, silent, summary, tests, worker
 from one_api_infra.server.callbacks.gateways import addresses
 from one_api_infra.server.callbacks.ledger import Ledger
 from one_api_infra.server.callbacks.loopback import Loopback
@@ -86,7 +86,7 @@ def _run(current: SiteFile) -> None:
         )
         try:
             made.run(time.time())
-            ledger.note(worker.RAN, time.time())  # a long run is no outage
+            ledger.note(outages.RAN, time.time())  # a long run is no outage
         except ApiError as error:
             print(_("One API's orders could not be read: {error}", error=error), file=sys.stderr)
         now = time.time()
@@ -202,7 +202,7 @@ def _leave_state(ledger: Ledger) -> None:
     count = "SELECT count(*) FROM cases WHERE closed IS NULL AND class != 'invalid_signature'"
     cases = ledger.db.execute(count).fetchone()[0]
     state = CallbacksState(
-        ran=float(ledger.note(worker.RAN) or 0),
+        ran=float(ledger.note(outages.RAN) or 0),
         cases=cases,
         is_blind=ledger.note(worker.BLIND) == "1",
         strangers=float(ledger.note(worker.STRANGERS) or 0),

@@ -67,7 +67,7 @@ def replay(identity: str) -> None:
             " WHERE id = ? AND is_genuine = 1 AND is_paid = 1"
         )
         found = ledger.db.execute(query, (identity,)).fetchone()
-        if why := _unsendable(found, time.time()):
+        if why := _unsendable(found, time.time()) or _held(ledger, found):
             raise CommandError(why)
         sent = auditor.send(ledger, found["number"], time.time()) if found else 0
     finally:
@@ -86,6 +86,19 @@ def replay(identity: str) -> None:
             " as it is due: `one-api-infra order {number}` shows what comes of it.",
             number=found["number"],
         )
+    )
+
+
+def _held(ledger: Ledger, found: Mapping[str, Any] | None) -> str:
+    """Why an order waits for another word than this one: somebody may have credited it by hand."""
+    held = ledger.orders("number = ?", found["number"]) if found else []
+    if not (found and held and auditor.is_held(ledger, held[0])):
+        return ""
+    return _(
+        "Nothing is sent: somebody added the sum of order {number} by hand. If it was for this"
+        " order: `one-api-infra order {number} --done`; if not: `one-api-infra order {number}"
+        " --send`.",
+        number=found["number"],
     )
 
 

@@ -1,5 +1,6 @@
 """``order NUMBER``: what is known of one order, read anew before it is shown."""
 
+import contextlib
 import json
 import os
 import re
@@ -74,9 +75,13 @@ def _own_number(ledger: Ledger, number: str) -> str:
 def done(number: str) -> None:
     """Close the cases of an order that the admin has dealt with; they stay closed."""
     ledger = _ledger()
+    number = _own_number(ledger, number)
     try:
-        _look(ledger, callback_service.source(site()), number, ask=False)
+        with contextlib.suppress(ApiError):  # people pay back while One API is down, too
+            _look(ledger, callback_service.source(site()), number, ask=False)
         count = auditor.done(ledger, number, time.time())
+    except LookupError:
+        raise CommandError(_unknown(number)) from None
     finally:
         ledger.close()
     print(_("Cases of order {number} closed: {count}", number=number, count=count))
@@ -86,6 +91,7 @@ def done(number: str) -> None:
 def send(number: str) -> None:
     """Let the callback service send what waits for the admin's word."""
     ledger = _ledger()
+    number = _own_number(ledger, number)
     try:
         count = auditor.send(ledger, number, time.time())
     finally:

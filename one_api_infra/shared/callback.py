@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
+BEGIN = b'{"id":"'  # of a line
 FIELDS = 100  # Alipay sends about thirty
 SLASHES = re.compile("/{2,}")
 REPLAY_PORT = 8413  # on loopback: where nginx takes what the callback service sends again
@@ -94,12 +95,16 @@ def clean(value: object) -> str:
 
 
 def parse(line: bytes) -> Callback | None:
-    """The callback of a line; None for what is none."""
+    """The callback of a line; None for what is none.
+
+    Behind a line that was cut off, as by a loss of power, nginx writes the next one.
+    """
+    begin = line.rfind(BEGIN, 1)
     try:
         found = json.loads(line.decode("utf-8", "surrogateescape"))
         return _callback(found)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None
+        return parse(line[begin:]) if begin > 0 else None
 
 
 def _callback(found: Mapping[str, str]) -> Callback:

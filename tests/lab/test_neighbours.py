@@ -27,7 +27,7 @@ THEIRS = (
 # Whatever has our name, but for data and logs of One API, which stay unless told otherwise.
 OWN = "find / -xdev -name '*one-api*' ! -path '/proc/*' ! -path '/var/lib/systemd/*' 2>/dev/null"
 KEPT = ["/etc/one-api", "/etc/one-api/one-api.env", "/var/lib/one-api"]
-KEPT += ["/var/lib/one-api/one-api.db", "/var/lib/one-api.kept", "/var/log/one-api"]
+KEPT = sorted([*KEPT, "/var/lib/one-api/one-api.db", "/var/lib/one-api.kept", "/var/log/one-api"])
 
 
 @pytest.fixture

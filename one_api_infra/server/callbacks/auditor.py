@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from one_api_infra.server.callbacks import audit, cases, diagnosis, order, remedies
+from one_api_infra.server.callbacks import audit, cases, diagnosis, order, outages, remedies
 from one_api_infra.server.callbacks.audit import Class, Done, Facts
 from one_api_infra.server.callbacks.cases import INVALID_SIGNATURE, Case
 from one_api_infra.server.callbacks.gateways import GATEWAYS
@@ -49,8 +49,12 @@ class Auditor:
             " OR number IN (SELECT number FROM corrections WHERE at >= :since)"
             " OR (status != 'success' AND number IN (SELECT number FROM callbacks"
             "     WHERE is_genuine = 1 AND is_paid = 1 AND at >= :since))",
-            {"since": self.now - WATCHED},
+            {"since": self._since},
         )
+
+    @property
+    def _since(self) -> float:
+        return outages.since(self.ledger, self.now) - (WATCHED - HORIZON)
 
     def audit(self) -> None:
         """Classify, open and close cases: one transaction."""
@@ -124,7 +128,7 @@ class Auditor:
         orders = self.ledger.orders(
             "status = 'pending' AND done_at IS NULL AND class = ? AND created < ?",
             Class.PAID_PENDING.value,
-            self.now - WATCHED,
+            self._since,
         )
         return [each for each in orders if self._is_beyond_help(each)]
 
@@ -185,7 +189,7 @@ class Auditor:
             " FROM callbacks LEFT JOIN orders USING (number)"
             " WHERE is_genuine = 1 AND is_paid = 1 AND orders.number IS NULL AND at BETWEEN ? AND ?"
         )
-        window = (self.now - WATCHED, self.now - audit.GRACE)
+        window = (self._since, self.now - audit.GRACE)
         for row in self.ledger.db.execute(query, window).fetchall():
             detail = f"{row['gateway_number']} {row['money']}"
             self._case(row["number"], Class.UNKNOWN_ORDER, detail, Remedy.WHOSE)
@@ -194,7 +198,7 @@ class Auditor:
             " LEFT JOIN orders USING (number) WHERE replies.status = 'paid'"
             " AND orders.number IS NULL AND replies.at > ?"
         )
-        for row in self.ledger.db.execute(listed, (self.now - WATCHED,)).fetchall():
+        for row in self.ledger.db.execute(listed, (self._since,)).fetchall():
             detail = f"{row['gateway_number']} {row['money']}"
             self._case(row["number"], Class.UNKNOWN_ORDER, detail, Remedy.WHOSE)
 
@@ -265,16 +269,20 @@ def is_done(ledger: Ledger, number: str) -> bool:
 def done(ledger: Ledger, number: str, now: float) -> int:
     """Close the cases of an order for good, and send nothing for it any more; how many there were.
 
-    What it was credited with until now is right then; only more would be a case.
+    What it was credited with until now is right then; only more would be a case. LookupError for
+    a number that nothing is known of.
     """
     with ledger.transaction():
-        ledger.db.execute(
+        orders = ledger.db.execute(
             "UPDATE orders SET done_at = ?, done_credits = ?, class = ?, class_since = ?"
             " WHERE number = ?",
             (now, ledger.credits(number), Class.SETTLED.value, now, number),
-        )
+        ).rowcount
         statement = "UPDATE cases SET closed = ?, notified = ? WHERE number = ? AND closed IS NULL"
-        return ledger.db.execute(statement, (now, DONE, number)).rowcount
+        count = ledger.db.execute(statement, (now, DONE, number)).rowcount
+        if not (orders or count):
+            raise LookupError(number)
+        return count
 
 
 def send(ledger: Ledger, number: str, now: float) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from one_api_infra.server.callbacks import log
+from one_api_infra.server.callbacks import log, outages
 from one_api_infra.server.callbacks.gateways import GATEWAYS
 from one_api_infra.server.callbacks.gateways.gateway import Account, Claim
 from one_api_infra.server.callbacks.ledger import Ledger, callback_row, is_genuine
@@ -51,7 +51,7 @@ def judge_anew(ledger: Ledger, path: Path, known: Accounts, now: float) -> None:
     with ledger.transaction():
         if ledger.note(KEYS):
             ledger.db.execute("DELETE FROM callbacks WHERE is_genuine = 0")
-            ledger.note(PLACE, log.since(path, now - HORIZON).plain())
+            ledger.note(PLACE, log.since(path, outages.since(ledger, now)).plain())
         ledger.note(KEYS, keys)
 
 
@@ -216,7 +216,7 @@ def _pending(ledger: Ledger, now: float) -> list[str]:
         " WHERE is_genuine = 1 AND is_paid = 1 AND at >= :since)"
         " OR class = 'paid_pending'"
         " OR number IN (SELECT number FROM cases WHERE closed IS NULL)) ORDER BY created",
-        {"since": now - HORIZON},
+        {"since": outages.since(ledger, now)},
     )
     return [order.number for order in in_turn(orders)]
 
@@ -227,4 +227,6 @@ def _strangers(ledger: Ledger, now: float) -> list[str]:
         " WHERE is_genuine = 1 AND is_paid = 1 AND orders.number IS NULL AND at > ?"
         " GROUP BY number ORDER BY max(at) DESC"
     )
-    return [row["number"] for row in ledger.db.execute(query, (now - HORIZON,)).fetchall()]
+    return [
+        row["number"] for row in ledger.db.execute(query, (outages.since(ledger, now),)).fetchall()
+    ]

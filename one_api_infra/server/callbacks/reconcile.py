@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 
-from one_api_infra.server.callbacks import asking, audit, auditor, schedule
+from one_api_infra.server.callbacks import asking, audit, auditor, outages, schedule
 from one_api_infra.server.callbacks.gateways import GATEWAYS
 from one_api_infra.server.callbacks.gateways.gateway import (
     Account,
@@ -144,12 +144,17 @@ class Reconciler:
             return
         self.ledger.add_reply(order.number, reply, self.now)
 
-    def reconcile(self) -> None:
-        """Credit what the gateway says is paid, where One API has a way in."""
-        for order in self.ledger.orders(
-            "status = 'pending' AND done_at IS NULL AND number IN"
-            " (SELECT number FROM replies WHERE status = 'paid') ORDER BY created"
-        ):
+    def reconcile(self, outage_ended: float) -> None:
+        """Credit what the gateway says is paid, where One API has a way in.
+
+        A word of before an outage, or of long ago, may be over: it is asked for again first.
+        """
+        paid = self._paid()
+        old = [order for order in paid if not self._is_fresh(order, outage_ended)]
+        self._ask_again(old)
+        for order in self._paid() if old else paid:
+            if not self._is_fresh(order, outage_ended):
+                continue
             reply, account = self.ledger.reply(order.number), self.accounts.get(order.row)
             if reply is None or account is None:
                 continue
@@ -160,6 +165,30 @@ class Reconciler:
             attempts, last = self._attempts(order.number, "")
             if schedule.resend_due(0, attempts, last, self.now, None):
                 self._credit(order.number, account, reply)
+
+    def _paid(self) -> list[Order]:
+        """Pending orders that a gateway says are paid."""
+        return self.ledger.orders(
+            "status = 'pending' AND done_at IS NULL AND number IN"
+            " (SELECT number FROM replies WHERE status = 'paid') ORDER BY created"
+        )
+
+    def _is_fresh(self, order: Order, outage_ended: float) -> bool:
+        """Whether the gateway's word is of now, or was when sending it was first tried."""
+        account, answered = self.accounts.get(order.row), self.ledger.answered(order.number)
+        if account is None or not GATEWAYS[account.gateway].asks:
+            return True  # it is told by a list, each time anew
+        _count, last = self._attempts(order.number, "")
+        is_new = self.now - answered <= LONG or (last is not None and last >= answered)
+        return is_new and answered >= outage_ended
+
+    def _ask_again(self, orders: Sequence[Order]) -> None:
+        due: dict[str, list[Order]] = defaultdict(list)
+        for order in orders:
+            if self.now - (self.ledger.asked(order.number) or 0.0) > ANEW:
+                due[order.row].append(order)
+        for order, reply in asking.side_by_side(due, self._reply, self._begin):
+            self._keep(order, reply)
 
     def _credit(self, number: str, account: Account, reply: Reply) -> None:
         """By One API's own completion if it has one, else by the notification the key makes."""
@@ -238,7 +267,8 @@ class Reconciler:
         if account is None or not GATEWAYS[account.gateway].asks:
             return False
         asked = self.ledger.asked(order.number)
-        return schedule.ask_due(order.created, asked, self.now, outage_ended)
+        since = outages.since(self.ledger, self.now)
+        return schedule.ask_due(order.created, asked, self.now, outage_ended, since)
 
     def _reply(self, order: Order) -> Reply:
         account: Account = self.accounts[order.row]

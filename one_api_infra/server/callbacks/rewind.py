@@ -15,13 +15,14 @@ from one_api_infra.shared import plain
 from one_api_infra.shared.plain import PlainError
 
 REWOUND = "rewound"
+# Orders that are reset: what was sent for one, and then forgotten, may have to be sent again.
+RESET = "SELECT number FROM orders WHERE since > :at OR created > :at OR done_at > :at"
 STATEMENTS = (
     "DELETE FROM credits WHERE at > :at",
     "DELETE FROM corrections WHERE at > :at",
     "DELETE FROM acts WHERE started > :at",
-    "DELETE FROM callbacks WHERE at > :at",
-    "DELETE FROM cases WHERE number IN"
-    " (SELECT number FROM orders WHERE since > :at OR created > :at OR done_at > :at)",
+    f"DELETE FROM callbacks WHERE at > :at OR (line IS NULL AND number IN ({RESET}))",  # noqa: S608
+    f"DELETE FROM cases WHERE number IN ({RESET})",  # noqa: S608
     "UPDATE orders SET status = 'pending', is_settled = 0, class = :pending, class_since = 0,"
     " since = :now WHERE since > :at OR created > :at OR done_at > :at",
     "UPDATE orders SET done_at = NULL, done_credits = 0 WHERE done_at > :at",
@@ -50,11 +51,13 @@ def rewind(ledger: Ledger, log_path: Path, found: Mark, now: float) -> bool:
     if ledger.note(REWOUND) == str(found):
         return False
     values = {"at": found.at, "now": now, "pending": Class.PAID_PENDING.value}
+    sent = f"SELECT min(at) FROM callbacks WHERE line IS NULL AND number IN ({RESET})"  # noqa: S608
     with ledger.transaction():
+        first = ledger.db.execute(sent, values).fetchone()[0]
         for statement in STATEMENTS:
             ledger.db.execute(statement, values)
         ledger.note(ORDERS_READ, min(found.at, float(ledger.note(ORDERS_READ) or now)))
-        ledger.note(PLACE, log.since(log_path, found.at).plain())
+        ledger.note(PLACE, log.since(log_path, min(found.at, first or found.at)).plain())
         ledger.note(REWOUND, str(found))
     return True
 

@@ -16,13 +16,16 @@ LEASE = 60.0  # what One API may take for a callback; a sending that died is loo
 SETTLE = 10.0  # an answer of "success" may stand before the order's row does
 
 
-def ask_due(created: float, asked: float | None, now: float, outage_ended: float = 0.0) -> bool:
+def ask_due(
+    created: float, asked: float | None, now: float, outage_ended: float = 0.0,
+    since: float | None = None,
+) -> bool:  # fmt: skip
     """Whether an order made at ``created`` and last asked for at ``asked`` is to be asked for.
 
-    After an outage every order of the horizon is asked for once.
+    After an outage every order of the horizon is asked for once; ``since`` is when that begins.
     """
     age = now - created
-    if age < FIRST or age > HORIZON:
+    if age < FIRST or created < (now - HORIZON if since is None else since):
         return False
     if asked is None or asked < outage_ended:
         return True

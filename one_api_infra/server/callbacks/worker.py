@@ -16,6 +16,7 @@ from one_api_infra.server.callbacks import (
     intake,
     journal,
     lists,
+    outages,
     remedies,
     rewind,
     silent,
@@ -32,13 +33,10 @@ from one_api_infra.shared import outbox
 from one_api_infra.shared.editions.api import ApiError
 from one_api_infra.shared.texts import _
 
-RAN, DOWN, OUTAGE_ENDED, OUTBOX, UNDELIVERED = (
-    "ran", "down", "outage_ended", "outbox", "undelivered",
-)  # fmt: skip
+OUTBOX, UNDELIVERED = "outbox", "undelivered"
 REFUSALS = 3  # replays of a callback before its gateway is asked
 BLIND, STRANGERS, BEHIND = "blind", "strangers", "behind"
 SOON, LATER = 5.0, 20.0  # seconds for reading the log, before what is lost is mended and after
-GAP = 300.0  # seconds without a run that count as an outage
 FORGED_DAYS, DAY = 1, 86400.0
 
 Deliver = Callable[[Sequence[Mapping[str, Any]]], tuple[list[Mapping[str, Any]], list[str]]]
@@ -60,6 +58,7 @@ class Worker:
 
     def run(self, now: float) -> None:
         """One run. ApiError if One API does not answer: the run then ends there."""
+        outages.begin(self.ledger, now)
         try:
             known = intake.accounts(self.source.accounts())
             intake.keep_accounts(self.ledger, known)
@@ -73,14 +72,15 @@ class Worker:
                 rewind.accept_none(self.ledger, back)
             if self.restored.is_dir():
                 lists.restored(self.ledger, now)
-            journal.bring(self.ledger, self.source, self.restored, known, now)
+            if not self.source.is_blind:  # else nobody could judge what it holds
+                journal.bring(self.ledger, self.source, self.restored, known, now)
             intake.read_orders(self.ledger, self.source, now)
             lists.bring(self.ledger, self.source, known, now)
         except ApiError:
-            self.ledger.note(DOWN, now)
+            self.ledger.note(outages.DOWN, now)
             self.ledger.add_run(now, down=True)
             raise
-        outage_ended = self._outage_ended(now)
+        outage_ended = outages.end(self.ledger, now)
         reconciler = Reconciler(
             self.ledger, self.source, known, self.send, now, self.acts, self.turn
         )
@@ -89,7 +89,7 @@ class Worker:
         reconciler.ask_anew(judge.watched(), outage_ended)
         reconciler.replay(outage_ended)
         reconciler.ask(self._in_question(judge.watched(), now), outage_ended)
-        reconciler.reconcile()
+        reconciler.reconcile(outage_ended)
         silent.keep(self.ledger, known, now)
         intake.read_orders(self.ledger, self.source, now)
         # A credit's callback may have come meanwhile; and the rest of a flood waits until now.
@@ -98,7 +98,7 @@ class Worker:
         reconciler.close_overdue(judge.beyond_help())
         self._purge(now)
         self.ledger.add_run(now, down=False)
-        self.ledger.note(RAN, now)
+        self.ledger.note(outages.RAN, now)
 
     def _read_log(self, known: Accounts, seconds: float) -> Read:
         """Read on, unless nobody could judge what is read: then it waits until the key is there."""
@@ -109,7 +109,7 @@ class Worker:
 
     def _note_strangers(self, now: float, *reads: Read) -> None:
         """How many callbacks a second were nobody's since the last run: a flood is told of."""
-        passed = max(now - float(self.ledger.note(RAN) or now), 20.0)
+        passed = max(now - float(self.ledger.note(outages.RAN) or now), 20.0)
         self.ledger.note(STRANGERS, sum(each.strangers for each in reads) / passed)
         self.ledger.note(BEHIND, int(not reads[-1].is_whole))
 
@@ -137,16 +137,6 @@ class Worker:
         found = self.ledger.db.execute(query, (order.number,)).fetchall()
         deadlines = ((GATEWAYS[kind].deadline, at) for kind, at in found if kind in GATEWAYS)
         return bool(found) and all(age and at < now - age for age, at in deadlines)
-
-    def _outage_ended(self, now: float) -> float:
-        """When the last outage ended: One API was down, callbacks failed, or nobody looked."""
-        ran, down = (float(self.ledger.note(name) or 0) for name in (RAN, DOWN))
-        query = "SELECT 1 FROM callbacks WHERE at > ? AND status >= 500 AND is_genuine = 1 LIMIT 1"
-        failed = self.ledger.db.execute(query, (ran,)).fetchone() if ran else None
-        if down > ran or failed or (ran and not 0 <= now - ran <= GAP):
-            self.ledger.note(OUTAGE_ENDED, now)
-        ended = float(self.ledger.note(OUTAGE_ENDED) or 0)
-        return ended if ended <= now else 0.0  # a clock was ahead once
 
     def _purge(self, now: float) -> None:
         """Forget what is forged after a day, and what is older than the log."""

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,3 +56,10 @@ def test_any_bytes_are_no_error(data: bytes) -> None:
 )
 def test_any_values_are_no_error(changed: dict[str, object]) -> None:
     parse(json.dumps(json.loads(line()) | changed).encode())
+
+
+@pytest.mark.parametrize("before", [b'{"id":"0af', b'{"id":"0af","time":"2026-', b"\0\0\0\0"])
+def test_a_line_behind_one_that_was_cut_off_is_read(before: bytes) -> None:
+    whole = line().replace(b'{"id": "', b'{"id":"', 1)  # as nginx writes it
+    assert parse(before + whole) == parse(whole)
+    assert parse(before) is None

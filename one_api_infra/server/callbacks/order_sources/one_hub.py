@@ -57,7 +57,7 @@ class OneHubOrders:
         return next((self._order(row) for row in self._pages(path)), None)
 
     def credits(self, since: float) -> Iterator[Credit]:
-        path = f"/api/log/?log_type={TOPUP}&start_timestamp={int(since)}&order=created_at"
+        path = f"/api/log/?log_type={TOPUP}&start_timestamp={int(since)}"
         for row in self._pages(path):
             if str(row["content"]).startswith(CREDITED):
                 yield Credit(row["id"], row["user_id"], row["quota"], float(row["created_at"]))
@@ -66,7 +66,7 @@ class OneHubOrders:
         return ()
 
     def corrections(self, since: float) -> Iterator[Correction]:
-        path = f"/api/log/?log_type={MANAGE}&start_timestamp={int(since)}&order=created_at"
+        path = f"/api/log/?log_type={MANAGE}&start_timestamp={int(since)}"
         for row in self._pages(path):
             content = str(row["content"])
             if content.startswith(CORRECTED):

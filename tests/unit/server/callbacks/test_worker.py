@@ -173,6 +173,36 @@ def test_a_database_that_went_back_loses_no_payment_in_silence(make: Make, hours
     ledger.close()
 
 
+def test_what_was_mended_before_a_rollback_is_mended_once_more(make: Make) -> None:
+    world = make()
+    world.create("1")
+    world.pay("1")
+    world.is_up = False
+    world.notify("1")
+    pass_time(world, 60)
+    at = world.now
+    world.is_up = True
+    pass_time(world, 1800)
+    assert len(world.credited) == 1
+    for each in (world.credited, world.sent, world.balance):
+        each.clear()
+    world.orders_made["1"] = replace(world.orders_made["1"], status=Status.PENDING)
+    (world.folder / "rewind.json").write_text(plain.write(rewind.Mark(at, world.now)))
+    pass_time(world, 1800)
+    assert (len(world.credited), world.cases()) == (1, {})
+
+
+def test_done_is_of_an_order_that_is_known(make: Make) -> None:
+    world = make()
+    world.create("1")
+    world.run()
+    ledger = Ledger(world.folder / "ledger.db")
+    assert auditor.done(ledger, "1", world.now) == 0
+    with pytest.raises(LookupError):
+        auditor.done(ledger, "G1", world.now)
+    ledger.close()
+
+
 def test_a_pending_order_that_is_gone_becomes_a_case_that_can_be_followed(make: Make) -> None:
     world = make()
     world.create("1")
