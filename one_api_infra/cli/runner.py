@@ -27,6 +27,7 @@ ROOT = project.ROOT
 # In a checkout: its own file, whatever the current directory.
 INVENTORY = Path("inventory.py") if project.IS_PACKAGED else ROOT / "inventory.py"
 INTERRUPTED = 128 + signal.SIGINT
+REFUSED = inventory.REFUSED
 FILE = re.compile(r"\[\S+\] [~-] /.*")
 
 
@@ -62,7 +63,7 @@ class Run:
 def hosts(path: Path, limit: str | None) -> list[str]:
     """The names of a run's hosts; ValidationError if there is none."""
     if not path.exists():
-        expected = _("an inventory file")
+        expected = _("expected an inventory file")
         remedy = _("`one-api-infra init {path}` writes one", path=path)
         raise ValidationError([Problem(str(path), expected, remedy)])
     if path.is_file() and path.suffix != ".py":

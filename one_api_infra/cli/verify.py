@@ -42,6 +42,8 @@ def verify(inventory: Path, limit: str | None, junit_xml: Path | None, nagios: b
         words = "; ".join(f"{each.path}: {each.expected}" for each in error.problems)
         click.echo(f"TESTINFRA UNKNOWN - {words}")
         sys.exit(UNKNOWN)
+    except SystemExit:  # the chosen environment's inventory, which has told why
+        sys.exit(UNKNOWN if nagios else runner.REFUSED)
     plugins = [name for name in PLUGINS if name != "pytest_timeout" or find_spec(name)]
     command = ["-q", *(part for name in plugins for part in ("-p", name))]
     command += [f"--rootdir={project.ROOT}", f"-opythonpath={project.ROOT}", *OPTIONS]

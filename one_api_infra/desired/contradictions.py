@@ -57,7 +57,7 @@ def _ports(values: Mapping[str, Any]) -> Iterable[Problem]:
     for name, right in OWN_PORTS.items():
         port = values[name]
         if port in LOCAL_PORTS:
-            expected = _("a port that nothing else of one-api-infra uses")
+            expected = _("expected a port that nothing else of one-api-infra uses")
             yield Problem(name, expected, _("leave it out: {port} is right", port=right))
         if port in values["open_ports"]:
             expected = _(
@@ -85,7 +85,7 @@ def _owned_variables(values: Mapping[str, Any]) -> Iterable[Problem]:
         if name in owned:
             setting = owned[name]
             remedy = _('set "{name}" instead', name=setting) if setting else _("remove it")
-            expected = _("a variable that one-api-infra does not set itself")
+            expected = _("expected a variable that one-api-infra does not set itself")
             yield Problem(f"environment.{name}", expected, remedy)
 
 
@@ -110,7 +110,7 @@ def _tunnel_domains(values: Mapping[str, Any]) -> Iterable[Problem]:
     taken = {values["domain"], values["callback_domain"], *values["certificate_names"]}
     for each in values["tunnels"]:
         if each.domain in taken:
-            expected = _("a domain that nothing else on this server has")
+            expected = _("expected a domain that nothing else on this server has")
             remedy = _("give it a name of its own, such as {name}.dev.example.com", name=each.name)
             yield Problem(f"tunnels.{each.name}.domain", expected, remedy)
         taken.add(each.domain)

@@ -125,6 +125,11 @@ port = number(1, 65535)
 def open_port(value: Any, path: str) -> int | str:
     """A TCP port as a number, a UDP port as ``51820/udp``."""
     match = re.fullmatch(r"([0-9]{1,5})/(tcp|udp)", value) if isinstance(value, str) else None
+    if match is None and isinstance(value, str) and not value.isdigit():
+        expected = _(
+            "a TCP port as 8443, a UDP port as “51820/udp”; it is {value}", value=brief(value)
+        )
+        raise refuse(path, expected, _("name each port by itself: there are no ranges"))
     if match is None:
         return int(port(value, path))
     found = int(port(int(match[1]), path))

@@ -114,6 +114,7 @@ class Auditor:
             is_gone=self.is_gone(each.row),
             is_held=is_held(self.ledger, each),
             completes=self._completes(each),
+            has_way=account is None or self._has_way(each),
         )
         return cases.remedy(found, facts, means)
 
@@ -133,17 +134,20 @@ class Auditor:
         return [each for each in orders if self._is_beyond_help(each)]
 
     def _is_beyond_help(self, each: Order) -> bool:
-        # A row that is disabled may be enabled: then the callback service still has a way.
-        account = self.accounts.get(each.row)
-        is_disabled = account is not None and not account.is_enabled
-        return not (is_disabled or self._can_mend(each) or is_held(self.ledger, each))
+        # A row that is disabled may be enabled: then the callback service may still have a way.
+        return not (self._has_way(each) or is_held(self.ledger, each))
 
     def _can_mend(self, each: Order) -> bool:
         """Whether there is still something to send to One API for it."""
         account = self.accounts.get(each.row)
         if account is None or not (self.is_active and account.is_enabled):
             return False
-        if is_held(self.ledger, each):
+        return self._has_way(each) and not is_held(self.ledger, each)
+
+    def _has_way(self, each: Order) -> bool:
+        """Whether something could be sent, were the row enabled."""
+        account = self.accounts.get(each.row)
+        if account is None:
             return False
         gateway = GATEWAYS[account.gateway]
         since = 0.0 if gateway.deadline is None else self.now - gateway.deadline

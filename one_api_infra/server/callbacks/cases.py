@@ -71,13 +71,15 @@ class Means:
     """What may still credit a pending order.
 
     ``is_disabled`` and ``is_gone`` are said of its payment row, ``is_held`` of a sending that waits
-    for a person's word; ``completes`` is whether One API completes orders when it is told to.
+    for a person's word; ``completes`` is whether One API completes orders when it is told to, and
+    ``has_way`` whether something is kept that it would take.
     """
 
     is_disabled: bool
     is_gone: bool
     is_held: bool
     completes: bool
+    has_way: bool = True
 
 
 def remedy(found: Class, facts: Facts, means: Means) -> Remedy:
@@ -97,13 +99,14 @@ def remedy(found: Class, facts: Facts, means: Means) -> Remedy:
         settled = Remedy.TAKE if more > 0 else Remedy.ADD if more < 0 else Remedy.AMOUNT
         later = Remedy.WHOLE if means.completes else Remedy.LATER
         return later if is_pending and not means.is_gone else settled
-    if means.is_held:
-        return Remedy.HELD
-    if means.is_gone:
-        return Remedy.ADD
-    if means.is_disabled:
-        return Remedy.ENABLE
-    return Remedy.COMPLETE if means.completes else Remedy.WAIT
+    ways = (
+        (means.is_held, Remedy.HELD),
+        (means.is_gone, Remedy.ADD),
+        (not (means.has_way or means.completes), Remedy.CLOSE),
+        (means.is_disabled, Remedy.ENABLE),
+        (means.completes, Remedy.COMPLETE),
+    )
+    return next((each for is_so, each in ways if is_so), Remedy.WAIT)
 
 
 def when_done(number: str) -> str:

@@ -17,6 +17,7 @@ class Remedy(StrEnum):
 
     ENABLE = "enable"
     WAIT = "wait"
+    CLOSE = "close"
     LATER = "later"
     WHOLE = "whole"
     COMPLETE = "complete"
@@ -43,6 +44,11 @@ REMEDIES: Mapping[tuple[str, str], str] = {
         " itself. Add no"
         " quota by hand while the order is pending: One API would credit it a second time. If One"
         " API closes the order, this case tells how much to add."
+    ),
+    (Remedy.CLOSE, ""): N_(
+        "Remedy: none yet: One API takes the recorded callback no more, for its signature has aged."
+        " One API closes the order within a day; then this case"
+        " tells how much to add. Add none before: the gateway may call again."
     ),
     (Remedy.LATER, ""): N_(
         "Remedy: none yet: the gateway's next call may credit the whole order. Once One API has"
@@ -134,6 +140,7 @@ IN_GENERAL: Mapping[str, str] = {
         " Add no quota"
         " by hand."
     ),
+    Remedy.CLOSE: N_("Wait a day, until One API has closed them: then what to add stands here."),
     Remedy.LATER: N_("Wait until One API has credited or closed them: then the sums stand here."),
     Remedy.WHOLE: N_("Press Complete Order beside each; then what is to be taken stands here."),
     Remedy.COMPLETE: N_(
@@ -161,4 +168,6 @@ IN_GENERAL: Mapping[str, str] = {
 
 def is_acted(chosen: str) -> bool:
     """Whether a remedy is something that the admin does and then says ``--done`` of."""
-    return chosen not in {Remedy.ENABLE, Remedy.WAIT, Remedy.LATER, Remedy.WHOLE, Remedy.HELD}
+    return chosen not in {
+        *(Remedy.ENABLE, Remedy.WAIT, Remedy.CLOSE, Remedy.LATER, Remedy.WHOLE, Remedy.HELD),
+    }

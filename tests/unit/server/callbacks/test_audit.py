@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from one_api_infra.server.callbacks import audit, order, schedule
+from one_api_infra.server.callbacks import audit, cases, order, schedule
 from one_api_infra.server.callbacks.audit import Class, Facts
+from one_api_infra.server.callbacks.cases import Means
 from one_api_infra.server.callbacks.gateways.gateway import Claim, PaymentStatus, Reply
 from one_api_infra.server.callbacks.order import Credit, Order, Status, Success
+from one_api_infra.server.callbacks.remedies import Remedy
 
 NOW = 10000.0
 ORDER = Order("1", 7, "row", Decimal("73.00"), "CNY", 500, Status.PENDING, NOW - 100)
@@ -142,3 +144,10 @@ def test_resent_with_back_off_and_not_after_the_deadline() -> None:
     assert schedule.resend_due(100, 30, 111, 111 + schedule.LONGEST, None)
     assert schedule.resend_due(100, 0, None, 390, 300.0)
     assert not schedule.resend_due(100, 0, None, 396, 300.0)
+
+
+def test_what_nothing_kept_can_credit_waits_to_be_closed() -> None:
+    facts = Facts(ORDER, [PAID], None, 0, 0)
+    for is_disabled in (True, False):
+        means = Means(is_disabled, is_gone=False, is_held=False, completes=False, has_way=False)
+        assert cases.remedy(Class.PAID_PENDING, facts, means) == Remedy.CLOSE
