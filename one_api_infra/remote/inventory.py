@@ -1,6 +1,7 @@
 """Inventories: the environment is chosen by a variable, and one without hosts is refused."""
 
 import difflib
+import functools
 import os
 import runpy
 import sys
@@ -107,7 +108,8 @@ def _run(path: Path) -> Mapping[str, Any]:
         remedy = _("name a file such as inventory/production.py")
         raise refuse(str(path), _("an inventory file, not a folder"), remedy)
     try:
-        return runpy.run_path(str(path))
+        written = path.stat().st_mtime_ns
+        return _once(str(path), written, os.environ.get(VARIABLE))
     except ValidationError:
         raise
     except OSError as error:
@@ -122,6 +124,12 @@ def _run(path: Path) -> Mapping[str, Any]:
     except Exception as error:  # the admin's own code
         expected = _("Python that runs: {error}", error=f"{type(error).__name__}: {error}")
         raise refuse(str(path), expected, _("mend that line of the file")) from None
+
+
+@functools.cache
+def _once(path: str, written: int, environment: str | None) -> Mapping[str, Any]:
+    """What a file defines, as it was written: one that asks for a password asks once."""
+    return runpy.run_path(path)
 
 
 def _host(entry: Any, path: str) -> tuple[str, dict[str, Any]]:

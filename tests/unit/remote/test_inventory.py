@@ -122,3 +122,11 @@ def test_pyinfra_refuses_a_lab_without_hosts(tmp_path: Path) -> None:
     )
     assert done.returncode != 0
     assert "one-api-infra lab up" in done.stderr
+
+
+def test_a_file_that_asks_for_a_password_asks_once(tmp_path: Path) -> None:
+    path, asked = tmp_path / "site.py", tmp_path / "asked"
+    path.write_text(f'open({str(asked)!r}, "a").write("?")\nhosts = ["192.0.2.1"]\n')
+    for _again in range(3):
+        assert inventory.read(path) == [("192.0.2.1", {})]
+    assert asked.read_text() == "?"
