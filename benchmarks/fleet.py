@@ -108,6 +108,7 @@ def simulated(
 def bare(site: LabSite, folder: Path) -> dict[str, float]:
     """Seconds of one run each: pyinfra's own work for as many hosts and operations."""
     environment = site.environment(PYTHONPATH=str(ROOT))
+    site.inventory()  # it alone
     operations = int(_converge(site.command("-y"), site.environment())[0][0])
     inventory, deploy = folder / "bare_inventory.py", folder / "bare.py"
     inventory.write_text(BARE_INVENTORY.format(count=max(SIMULATED)))
