@@ -31,6 +31,8 @@ def key(folder: Path) -> Path:
 
 def keeper(host: Host, public: str, forced: str = "") -> None:
     """Let a host keep what comes by ssh with a key; ``forced`` is the only command it may run."""
+    # As on every ordinary server: ssh and rclone need not choose the same kind.
+    host.ssh("ssh-keygen -A >/dev/null && systemctl restart ssh")
     options = f'restrict,command="{forced}" ' if forced else ""
     host.ssh(f"useradd -m {KEEPER} && install -d -o {KEEPER} -m 700 /home/{KEEPER}/.ssh {FOLDER}")
     host.ssh(f"cat >/home/{KEEPER}/.ssh/authorized_keys", stdin=f"{options}{public}\n")
